@@ -1,0 +1,67 @@
+#!/bin/sh
+# Builds libdeeprc-mpi-openmpi.so and libdeeprc-mpi-mpich.so beside the binary, one for each family of MPI whose compiler wrapper
+# is found, and says what it built and which BLAS the binary will find. Wrappers looked at: those named in $MPICC, mpicc, and
+# Debian's mpicc.openmpi and mpicc.mpich; the first of a family that builds wins. Fails when a wrapper fails, after trying them all.
+set -eu
+source=collective/shim/mpi.c
+built=
+failed=
+
+say() { printf 'build: %s\n' "$*"; }
+
+# family WRAPPER: openmpi or mpich (which includes Intel MPI, MVAPICH and Cray MPICH: one ABI), by the macros of its mpi.h.
+family() {
+	macros=$(printf '#include <mpi.h>\n' | "$1" -E -dM -x c - 2>/dev/null) || return 0
+	case $macros in
+	*'#define OPEN_MPI '* | *'#define OMPI_MAJOR_VERSION '*) echo openmpi ;;
+	*'#define MPICH_VERSION '* | *'#define MPICH_NUMVERSION '* | *'#define I_MPI_VERSION '* | *'#define MVAPICH_VERSION '* | *'#define MVAPICH2_VERSION '*) echo mpich ;;
+	esac
+}
+
+[ -x deeprc ] && say "deeprc ($(du -h deeprc | cut -f1))"
+
+for wrapper in ${MPICC:-} mpicc mpicc.openmpi mpicc.mpich; do
+	path=$(command -v "$wrapper") || {
+		case " ${MPICC:-} " in *" $wrapper "*)
+			say "ERROR: MPICC names $wrapper, which is not on PATH"
+			failed="$failed $wrapper"
+			;;
+		esac
+		continue
+	}
+	kind=$(family "$wrapper")
+	if [ -z "$kind" ]; then
+		say "ERROR: $path cannot compile a file that includes mpi.h, or its MPI is of neither family (Open MPI, MPICH)"
+		failed="$failed $wrapper"
+		continue
+	fi
+	case " $built " in *" $kind "*) continue ;; esac
+	plugin=libdeeprc-mpi-$kind.so
+	# A running job may have the old plugin mapped: write beside it, then rename.
+	if "$wrapper" -O2 -Wall -shared -fPIC -fvisibility=hidden -o "$plugin.new" "$source"; then
+		mv "$plugin.new" "$plugin"
+		say "$plugin ($path)"
+		built="$built $kind"
+	else
+		rm -f "$plugin.new"
+		say "ERROR: $path could not build $plugin (its message stands above)"
+		failed="$failed $wrapper"
+	fi
+done
+[ -n "$built$failed" ] || say 'no MPI plugin: no mpicc found. Ranks run in one process only; load an MPI module, or name a wrapper: make build MPICC=...'
+
+blas=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null | awk '$1 == "libopenblas.so.0" { print $NF; exit }')
+if [ -z "$blas" ]; then
+	blas=$(printf '%s\n' "${LD_LIBRARY_PATH:-}" | tr ':' '\n' | while read -r folder; do
+		[ -z "$folder" ] || [ ! -e "$folder/libopenblas.so.0" ] || { echo "$folder/libopenblas.so.0"; break; }
+	done)
+fi
+if [ -n "${DEEPRC_OPENBLAS:-}" ]; then
+	say "BLAS at run time: $DEEPRC_OPENBLAS (DEEPRC_OPENBLAS)"
+elif [ -n "$blas" ]; then
+	say "BLAS at run time: $blas (another: DEEPRC_OPENBLAS=/path/to/libopenblas.so)"
+else
+	say 'BLAS at run time: pure Go, slower; OpenBLAS was not found (load its module, or set DEEPRC_OPENBLAS=/path/to/libopenblas.so)'
+fi
+
+[ -z "$failed" ]

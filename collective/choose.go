@@ -1,0 +1,79 @@
+package collective
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// launcher is what the environment says about who started this process.
+type launcher struct {
+	name string // for people; "" without a launcher
+	mpi  string // the plugin that goes with it
+	rank int
+	size int // 0: not known
+}
+
+// findLauncher reads the variables that mpirun, mpiexec and srun set for each rank.
+func findLauncher(env func(string) string) launcher {
+	number := func(names ...string) int {
+		for _, name := range names {
+			if n, err := strconv.Atoi(env(name)); err == nil {
+				return n
+			}
+		}
+		return 0
+	}
+	switch {
+	case env("OMPI_COMM_WORLD_SIZE") != "":
+		return launcher{"Open MPI's mpirun", "openmpi", number("OMPI_COMM_WORLD_RANK"), number("OMPI_COMM_WORLD_SIZE")}
+	case env("PMIX_RANK") != "":
+		return launcher{"a PMIx launcher (srun --mpi=pmix)", "openmpi", number("PMIX_RANK"), number("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS")}
+	case env("PMI_RANK") != "" || env("PMI_FD") != "" || env("PMI_SIZE") != "":
+		return launcher{"a PMI launcher (MPICH's mpiexec, srun --mpi=pmi2)", "mpich", number("PMI_RANK", "SLURM_PROCID"), number("PMI_SIZE", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS")}
+	}
+	return launcher{}
+}
+
+// choice is the world that Run opens: MPI through a plugin, or ranks in this process.
+type choice struct {
+	plugin string // name or path; "" for in-process ranks
+	ranks  int    // in-process ranks
+	from   launcher
+	forced bool // the plugin was asked for by name
+}
+
+// choose decides from the options and the environment alone.
+func choose(o Options, env func(string) string) (choice, error) {
+	asked, by := o.MPI, "the MPI option"
+	if v := env("DEEPRC_MPI"); v != "" {
+		asked, by = v, "DEEPRC_MPI"
+	}
+	if o.Ranks < 0 {
+		return choice{}, fmt.Errorf("%d ranks asked for: want 1 or more, or 0 for the default", o.Ranks)
+	}
+	c := choice{ranks: max(1, o.Ranks), from: findLauncher(env)}
+	switch {
+	case asked == "none":
+		return c, nil
+	case asked == "openmpi", asked == "mpich", strings.Contains(asked, "/"), strings.HasSuffix(asked, ".so"):
+		c.plugin, c.forced = asked, true
+	case asked != "":
+		return c, fmt.Errorf("%s=%q: want openmpi, mpich, the path of a plugin, or none", by, asked)
+	case c.from.mpi != "" && (c.from.size != 1 || o.Ranks <= 1):
+		c.plugin = c.from.mpi
+	case c.from.mpi == "":
+		if n, _ := strconv.Atoi(env("SLURM_NTASKS")); n > 1 && env("SLURM_PROCID") != "" {
+			return c, fmt.Errorf("Slurm gives this job %d tasks, but no MPI variables (PMIX_RANK, PMI_RANK) reach this process, so each task would run alone.\n"+
+				"Start it by `srun --mpi=pmix` (Open MPI) or `srun --mpi=pmi2` (MPICH), or set DEEPRC_MPI=none for one run in each process", n)
+		}
+	}
+	if c.plugin != "" && o.Ranks > 1 {
+		who := c.from.name
+		if who == "" {
+			who = by + "=" + asked
+		}
+		return c, fmt.Errorf("%d in-process ranks asked for under %s, which gives the ranks itself: leave the number of ranks out, or set DEEPRC_MPI=none", o.Ranks, who)
+	}
+	return c, nil
+}

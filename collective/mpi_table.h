@@ -1,0 +1,15 @@
+// The binary's side of shim/mpi.h: loads a plugin and calls through its table.
+#ifndef DEEPRC_MPI_TABLE_H
+#define DEEPRC_MPI_TABLE_H
+#include "shim/mpi.h"
+
+// deeprc_mpi_load opens the plugin at path and starts MPI. Its result is the text
+// of what went wrong in dlopen, or NULL; *version is the plugin's, *rc is that of
+// MPI_Init_thread, which is called only if the version is this binary's.
+const char *deeprc_mpi_load(const char *path, int *version, int *rc);
+void deeprc_pause_us(int us);
+
+#define DEEPRC_MPI_CALL(name, params, args) int mpi_##name params;
+DEEPRC_MPI_CALLS(DEEPRC_MPI_CALL)
+#undef DEEPRC_MPI_CALL
+#endif

@@ -1,0 +1,351 @@
+package collective_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"deeprc/collective"
+	"deeprc/collective/commtest"
+)
+
+// The tests of MPI start this test binary anew under mpirun; modeVar tells it what to do there.
+const modeVar = "DEEPRC_TEST_MODE"
+
+// plugin builds the plugin of one MPI into a folder of its own, or skips the test.
+func plugin(t *testing.T, mpi string) (dir string) {
+	t.Helper()
+	for _, tool := range []string{"mpicc." + mpi, "mpirun." + mpi} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("no %s here: %v", mpi, err)
+		}
+	}
+	dir = t.TempDir()
+	out, err := exec.Command("mpicc."+mpi, "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden",
+		"-o", filepath.Join(dir, "libdeeprc-mpi-"+mpi+".so"), "shim/mpi.c").CombinedOutput()
+	if err != nil {
+		t.Fatalf("mpicc.%s: %v\n%s", mpi, err, out)
+	}
+	return dir
+}
+
+// launch runs TestRank in mode on n ranks and returns what they print; it does not wait for more than a minute or two.
+func launch(t *testing.T, mpi, plugins, mode string, n int, more ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 150*time.Second)
+	defer cancel()
+	args := []string{"-n", strconv.Itoa(n)}
+	if mpi == "openmpi" {
+		args = append(args, "--oversubscribe", "--bind-to", "none")
+	}
+	cmd := exec.CommandContext(ctx, "mpirun."+mpi, append(args, os.Args[0], "-test.run=^TestRank$", "-test.v")...)
+	cmd.Env = append(os.Environ(), "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "OMPI_MCA_btl_vader_single_copy_mechanism=none",
+		"DEEPRC_PLUGINS="+plugins, modeVar+"="+mode)
+	cmd.Env = append(cmd.Env, more...)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		t.Fatalf("mpirun.%s did not end:\n%s", mpi, out)
+	}
+	return string(out), err
+}
+
+func eachMPI(t *testing.T, f func(t *testing.T, mpi, plugins string)) {
+	if os.Getenv(modeVar) != "" {
+		t.Skip("already a rank")
+	}
+	for _, mpi := range []string{"openmpi", "mpich"} {
+		t.Run(mpi, func(t *testing.T) { f(t, mpi, plugin(t, mpi)) })
+	}
+}
+
+func TestMPI(t *testing.T) {
+	eachMPI(t, func(t *testing.T, mpi, plugins string) {
+		for _, n := range []int{1, 2, 4} {
+			if out, err := launch(t, mpi, plugins, "suite", n); err != nil || strings.Count(out, "--- PASS: TestRank ") != n {
+				t.Errorf("%d ranks: %v\n%s", n, err, out)
+			}
+		}
+	})
+}
+
+// TestMPIGo checks that a process stays a Go process after MPI_Init: panics, signals.
+func TestMPIGo(t *testing.T) {
+	eachMPI(t, func(t *testing.T, mpi, plugins string) {
+		if out, err := launch(t, mpi, plugins, "go", 2); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+}
+
+func TestMPIFailure(t *testing.T) {
+	eachMPI(t, func(t *testing.T, mpi, plugins string) {
+		for _, mode := range []string{"error", "panic", "agree", "late"} {
+			for _, failing := range []int{0, 2} {
+				start := time.Now()
+				out, err := launch(t, mpi, plugins, mode, 4, fmt.Sprint("DEEPRC_TEST_RANK=", failing))
+				t.Logf("%s of rank %d: %v", mode, failing, time.Since(start).Round(10*time.Millisecond))
+				if err == nil {
+					t.Errorf("%s of rank %d: mpirun exits with 0", mode, failing)
+				}
+				if n := strings.Count(out, "RELEASED"); n != 3 {
+					t.Errorf("%s of rank %d: %d ranks released in time, want 3", mode, failing, n)
+				}
+				if n := strings.Count(out, fmt.Sprintf("PRINTED by 0: rank %d (", failing)); n != 1 || strings.Count(out, "PRINTED") != 1 {
+					t.Errorf("%s of rank %d: the error is not printed once, by rank 0", mode, failing)
+				}
+				if t.Failed() {
+					t.Fatal(out)
+				}
+			}
+		}
+	})
+}
+
+// TestMPIDeafRoot: rank 0 computes and never looks; the failing rank prints, and the job ends.
+func TestMPIDeafRoot(t *testing.T) {
+	eachMPI(t, func(t *testing.T, mpi, plugins string) {
+		start := time.Now()
+		out, err := launch(t, mpi, plugins, "deaf", 2, "DEEPRC_TEST_RANK=1")
+		if err == nil || strings.Count(out, "PRINTED by 1: rank 1 (") != 1 {
+			t.Errorf("%v\n%s", err, out)
+		}
+		if d := time.Since(start); d > 20*time.Second {
+			t.Errorf("took %v", d)
+		}
+	})
+}
+
+func TestMPINoPlugin(t *testing.T) {
+	eachMPI(t, func(t *testing.T, mpi, _ string) {
+		empty := t.TempDir()
+		out, err := launch(t, mpi, empty, "none", 2)
+		for _, want := range []string{"started 2 ranks", "libdeeprc-mpi-" + mpi + ".so", empty, "make build", "DEEPRC_PLUGINS"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("the error does not name %q", want)
+			}
+		}
+		if err == nil || strings.Count(out, "PRINTED") != 1 {
+			t.Errorf("want one printed error: %v", err)
+		}
+		if out, err := launch(t, mpi, empty, "suite", 1); err != nil {
+			t.Errorf("one rank needs no plugin: %v\n%s", err, out)
+		}
+		if t.Failed() {
+			t.Log(out)
+		}
+	})
+}
+
+// TestMPIOther: with the other MPI's plugin each rank would be a world of its own.
+func TestMPIOther(t *testing.T) {
+	eachMPI(t, func(t *testing.T, mpi, _ string) {
+		other := map[string]string{"openmpi": "mpich", "mpich": "openmpi"}[mpi]
+		out, err := launch(t, mpi, plugin(t, other), "none", 2, "DEEPRC_MPI="+other)
+		if err == nil || !strings.Contains(out, "the plugin is of another MPI") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+}
+
+// TestMPIOldPlugin: a table of another version is refused, by Run and by Plugins.
+func TestMPIOldPlugin(t *testing.T) {
+	dir := t.TempDir()
+	source, file := filepath.Join(dir, "old.c"), filepath.Join(dir, "libdeeprc-mpi-mpich.so")
+	if err := os.WriteFile(source, []byte("const long deeprc_mpi_plugin[40] = {99};\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-o", file, source).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Setenv("DEEPRC_PLUGINS", dir)
+	p := collective.Plugins()
+	if p[1].Path != file || p[1].Err == nil || !strings.Contains(p[1].Err.Error(), "has version 99") {
+		t.Errorf("Plugins: %+v", p[1])
+	}
+	if p[0].Path != "" || p[0].Err == nil || !strings.Contains(p[0].Err.Error(), dir) {
+		t.Errorf("Plugins: %+v", p[0])
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestRank$")
+	cmd.Env = append(os.Environ(), modeVar+"=none", "DEEPRC_MPI=mpich")
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "has version 99, this deeprc needs version") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestPluginsFound(t *testing.T) {
+	eachMPI(t, func(t *testing.T, mpi, plugins string) {
+		t.Setenv("DEEPRC_PLUGINS", plugins)
+		for _, p := range collective.Plugins() {
+			if p.Name == mpi && (p.Err != nil || filepath.Dir(p.Path) != plugins) {
+				t.Errorf("%+v", p)
+			}
+		}
+	})
+}
+
+// TestRank is one rank of the tests above.
+func TestRank(t *testing.T) {
+	mode := os.Getenv(modeVar)
+	if mode == "" {
+		t.Skip("started by the other tests under mpirun")
+	}
+	failing, _ := strconv.Atoi(os.Getenv("DEEPRC_TEST_RANK"))
+	rank := -1
+	var began time.Time
+	err := collective.Run(collective.Options{}, func(c collective.Comm) error {
+		rank = c.Rank()
+		switch mode {
+		case "suite":
+			return suite(t, c)
+		case "go":
+			return goProcess(c)
+		case "error", "panic", "agree", "late", "deaf":
+			if err := c.Barrier(); err != nil {
+				return err
+			}
+			began = time.Now()
+			return fails(c, mode, failing)
+		}
+		return nil
+	})
+	if err == nil {
+		return
+	}
+	if rank >= 0 && rank != failing {
+		var e *collective.RankError
+		if d := time.Since(began); errors.As(err, &e) && e.Rank == failing && d < 8*time.Second {
+			fmt.Printf("END of %d after %v\n", rank, d.Round(time.Millisecond))
+		}
+	}
+	if collective.Primary(err) {
+		fmt.Printf("PRINTED by %d: %v\n", rank, err)
+	}
+	os.Exit(1)
+}
+
+// suite runs the conformance suite on the first n ranks of the world.
+func suite(t *testing.T, c collective.Comm) error {
+	var sizes []int
+	for _, n := range []int{1, 2, 3, 4} {
+		if n <= c.Size() {
+			sizes = append(sizes, n)
+		}
+	}
+	commtest.Suite(t, sizes, func(n int, f func(collective.Comm) error) error {
+		var err error
+		if c.Rank() < n {
+			some := make([]int, n)
+			for r := range some {
+				some[r] = r
+			}
+			var s collective.Comm
+			if s, err = c.Sub(some); err != nil {
+				return err
+			}
+			err = f(s)
+		}
+		return collective.Agree(c, err)
+	})
+	if t.Failed() {
+		return errors.New("the suite fails")
+	}
+	return nil
+}
+
+func goProcess(c collective.Comm) error {
+	panicked := func() (p any) {
+		defer func() { p = recover() }()
+		var n *int
+		*n = 1
+		return nil
+	}()
+	if _, ok := panicked.(runtime.Error); !ok {
+		return fmt.Errorf("a nil dereference gives %v", panicked)
+	}
+	got := make(chan os.Signal, 1)
+	signal.Notify(got, syscall.SIGUSR1)
+	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
+		return err
+	}
+	select {
+	case <-got:
+	case <-time.After(2 * time.Second):
+		return errors.New("SIGUSR1 does not reach Go")
+	}
+	// Collections during a call move nothing and free nothing that MPI still uses.
+	stop := make(chan bool)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				runtime.GC()
+			}
+		}
+	}()
+	defer close(stop)
+	for range 50 {
+		s := make([]float64, 100_000)
+		for i := range s {
+			s[i] = 1
+		}
+		if err := collective.AllReduce(c, s, collective.Sum); err != nil {
+			return err
+		}
+		for _, v := range s {
+			if v != float64(c.Size()) {
+				return fmt.Errorf("a sum is %v", v)
+			}
+		}
+	}
+	return nil
+}
+
+// fails makes rank failing fail while the others wait, in several places, or compute.
+func fails(c collective.Comm, mode string, failing int) error {
+	if c.Rank() == failing {
+		time.Sleep(100 * time.Millisecond)
+		switch mode {
+		case "panic":
+			var m map[string]int
+			m["x"] = 1
+		case "agree":
+			return collective.Agree(c, errors.New("csv: no such column"))
+		}
+		return errors.New("csv: no such column")
+	}
+	start := time.Now()
+	var err error
+	switch {
+	case mode == "agree":
+		err = collective.Agree(c, nil)
+	case mode == "deaf":
+		time.Sleep(time.Minute)
+	case mode == "late":
+		time.Sleep(time.Second)
+		err = c.Barrier()
+	case c.Rank() == 1:
+		err = collective.AllReduce(c, make([]float32, 1<<20), collective.Sum)
+	case c.Rank() == 3:
+		_, err = c.Sub([]int{3, failing})
+	default:
+		_, err = collective.AllGather(c, int32(1))
+	}
+	var e *collective.RankError
+	if errors.As(err, &e) && e.Rank == failing && time.Since(start) < 2*time.Second {
+		fmt.Println("RELEASED", c.Rank())
+	}
+	return err
+}

@@ -1,0 +1,85 @@
+package collective
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+// Options say which world [Run] opens.
+type Options struct {
+	// Ranks is the number of in-process ranks; 0 if not asked for, then 1.
+	Ranks int
+	// MPI is openmpi, mpich, the path of a plugin, none, or "" for what the
+	// launcher's environment tells. DEEPRC_MPI in the environment overrides it.
+	MPI string
+}
+
+// LauncherName says who started this process, as far as its environment tells; "" for nobody.
+func LauncherName() string { return findLauncher(os.Getenv).name }
+
+// Run opens the world, calls f once for each rank that lives in this process,
+// closes the world and returns the root-cause error.
+//
+// Under an MPI launcher the ranks are the launcher's processes, else they are
+// goroutines of this one. A rank whose f returns an error or panics makes every
+// call of every other rank return a [*RankError] that names it, within two
+// seconds for those that wait. Run then returns that error on every rank; in a
+// world of one rank it returns the bare error. The caller prints it where
+// [Primary] says so and exits with a nonzero code everywhere, at once: a launcher
+// ends all processes when the first one exits so.
+//
+// MPI can be opened once in a process.
+func Run(o Options, f func(c Comm) error) error {
+	ch, err := choose(o, os.Getenv)
+	if err != nil {
+		return elsewhere(ch, err)
+	}
+	if ch.plugin == "" {
+		return RunLocal(ch.ranks, f)
+	}
+	path, err := findPlugin(ch.plugin)
+	if err != nil {
+		if ch.from.size == 1 && !ch.forced {
+			return RunLocal(1, f)
+		}
+		return elsewhere(ch, ch.explain(err))
+	}
+	c, err := openMPI(path)
+	if err != nil {
+		return elsewhere(ch, ch.explain(err))
+	}
+	protect(c, func(c Comm) error {
+		if n := ch.from.size; n > 1 && c.Size() == 1 {
+			return fmt.Errorf("%s started %d ranks, but the MPI of %s sees one: the plugin is of another MPI; set DEEPRC_MPI to the right one (openmpi, mpich or a path)",
+				ch.from.name, n, path)
+		}
+		return f(c)
+	}, func(e error) { err = c.w.end(e) })
+	return err
+}
+
+// explain says why MPI was wanted.
+func (ch choice) explain(err error) error {
+	switch {
+	case ch.from.size > 0:
+		return fmt.Errorf("%s started %d ranks: %w", ch.from.name, ch.from.size, err)
+	case ch.from.name != "":
+		return fmt.Errorf("started by %s: %w", ch.from.name, err)
+	}
+	return err
+}
+
+// launchError is met by all ranks alike before they can talk; rank 0 prints it.
+type launchError struct{ error }
+
+func (e launchError) Unwrap() error { return e.error }
+
+// elsewhere leaves err to the process of the launcher's rank 0, and gives it the time to print.
+func elsewhere(ch choice, err error) error {
+	if ch.from.rank == 0 {
+		return err
+	}
+	time.Sleep(linger)
+	return launchError{err}
+}

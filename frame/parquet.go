@@ -1,0 +1,200 @@
+package frame
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/apache/arrow/go/v17/parquet"
+	"github.com/apache/arrow/go/v17/parquet/compress"
+	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+)
+
+// ParquetOptions says how a [ParquetWriter] writes.
+type ParquetOptions struct {
+	// RowGroup is the number of rows of a row group, which is held in memory,
+	// encoded and compressed, until it is full; 0 means 1,048,576.
+	RowGroup int
+	// Alloc gives the memory of encoding; nil means Go's heap.
+	Alloc memory.Allocator
+}
+
+// defaultRowGroup is the row group length of Arrow's C++ and Go writers.
+const defaultRowGroup = 1 << 20
+
+// ParquetWriter writes a Parquet file record by record. The file appears under its
+// name in [ParquetWriter.Close], whole; until then a hidden file beside it holds
+// the data. Pages are compressed with Zstandard; text columns are
+// dictionary-encoded. The Arrow schema is stored in the file.
+type ParquetWriter struct {
+	path string
+	out  *sink
+	buf  *bufio.Writer
+	w    *pqarrow.FileWriter
+	done bool
+}
+
+// sink keeps the first error of its file. It does not pass it on: Arrow's writer
+// drops the errors of row groups and of the footer, and panics on some.
+type sink struct {
+	f    *os.File
+	err  error
+	tail [4]byte // last bytes written
+}
+
+func (s *sink) Write(b []byte) (int, error) {
+	if s.err == nil {
+		_, s.err = s.f.Write(b)
+	}
+	if n := len(b); n >= 4 {
+		copy(s.tail[:], b[n-4:])
+	} else {
+		copy(s.tail[:], append(s.tail[n:], b...))
+	}
+	return len(b), nil
+}
+
+// NewParquetWriter opens a writer of records of the given schema. A path that
+// exists is an error. The caller ends it with Close or Abort; Abort after Close does
+// nothing, so it can be deferred.
+func NewParquetWriter(path string, schema *arrow.Schema, o ParquetOptions) (*ParquetWriter, error) {
+	if err := mustNotExist(path); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, bare(err))
+	}
+	dir, base := filepath.Split(path)
+	tmp := filepath.Join(dir, fmt.Sprintf(".%s.%08x.tmp", base, rand.Uint32()))
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("%s: create: %w", path, bare(err))
+	}
+	if o.RowGroup == 0 {
+		o.RowGroup = defaultRowGroup
+	}
+	if o.Alloc == nil {
+		o.Alloc = memory.DefaultAllocator
+	}
+	props := []parquet.WriterProperty{
+		parquet.WithCompression(compress.Codecs.Zstd),
+		parquet.WithMaxRowGroupLength(int64(o.RowGroup)),
+		parquet.WithAllocator(o.Alloc),
+		parquet.WithDictionaryDefault(false),
+	}
+	for _, field := range schema.Fields() {
+		switch field.Type.ID() {
+		case arrow.STRING, arrow.LARGE_STRING, arrow.DICTIONARY:
+			props = append(props, parquet.WithDictionaryFor(field.Name, true))
+		}
+	}
+	p := &ParquetWriter{path: path, out: &sink{f: f}}
+	p.buf = bufio.NewWriterSize(p.out, 1<<20)
+	p.w, err = pqarrow.NewFileWriter(schema, p.buf, parquet.NewWriterProperties(props...),
+		pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema(), pqarrow.WithAllocator(o.Alloc)))
+	if err != nil {
+		p.discard()
+		return nil, fmt.Errorf("%s: schema for Parquet: %w", path, err)
+	}
+	return p, nil
+}
+
+// Write appends the rows of rec. After an error only Abort is of use.
+func (p *ParquetWriter) Write(rec arrow.Record) error {
+	err := p.w.WriteBuffered(rec)
+	if p.out.err != nil {
+		err = p.out.err
+	}
+	if err != nil {
+		return fmt.Errorf("%s: write: %w", p.path, bare(err))
+	}
+	return nil
+}
+
+// Close writes the rest and gives the file its name. On an error no file is left.
+func (p *ParquetWriter) Close() error {
+	if p.done {
+		return nil
+	}
+	if err := p.finish(); err != nil {
+		p.discard()
+		return fmt.Errorf("%s: write: %w", p.path, bare(err))
+	}
+	p.done = true
+	return nil
+}
+
+func (p *ParquetWriter) finish() error {
+	err := p.w.Close()
+	p.buf.Flush() // the sink keeps its error
+	if p.out.err != nil {
+		return p.out.err
+	}
+	if err != nil {
+		return err
+	}
+	if string(p.out.tail[:]) != "PAR1" {
+		return errors.New("Arrow's writer left out the footer")
+	}
+	if err := p.out.f.Sync(); err != nil {
+		return err
+	}
+	if err := p.out.f.Close(); err != nil {
+		return err
+	}
+	if err := mustNotExist(p.path); err != nil {
+		return err
+	}
+	if err := os.Rename(p.out.f.Name(), p.path); err != nil {
+		return err
+	}
+	if err := syncFolder(filepath.Dir(p.path)); err != nil {
+		os.Remove(p.path)
+		return err
+	}
+	return nil
+}
+
+// Abort removes what was written; after Close it does nothing.
+func (p *ParquetWriter) Abort() error {
+	if p.done {
+		return nil
+	}
+	p.w.Close() // frees its buffers; what it writes is thrown away
+	if err := p.discard(); err != nil {
+		return fmt.Errorf("%s: abort: %w", p.path, bare(err))
+	}
+	return nil
+}
+
+// discard closes and removes the hidden file.
+func (p *ParquetWriter) discard() error {
+	p.done = true
+	p.out.f.Close()
+	return os.Remove(p.out.f.Name())
+}
+
+// mustNotExist is an error, without the path, where there is a file.
+func mustNotExist(path string) error {
+	_, err := os.Lstat(path)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%w and is not overwritten; remove it or write elsewhere", fs.ErrExist)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return err
+}
+
+// syncFolder makes a rename in dir survive a power cut.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# Settings that every job script here shares; sourced by them. Edit the first part for your site; each can also be set from outside.
+
+# --- edit -----------------------------------------------------------------------------------------------------------------
+# The modules with which deeprc was built (make build names the mpicc it used), for example:
+#   module purge
+#   module load gcc openmpi openblas
+
+# The folder that holds deeprc and its plugins (libdeeprc-mpi-*.so): the clone, or PREFIX/bin after make install.
+: "${DEEPRC_HOME:=$PWD}"
+
+# The MPI whose plugin the ranks load: openmpi or mpich (MPICH, Intel MPI, MVAPICH, Cray MPICH). It must be the one whose launcher
+# starts them; under srun the environment alone does not tell the two apart.
+: "${DEEPRC_MPI:=openmpi}"
+# --- end of edit ----------------------------------------------------------------------------------------------------------
+
+export DEEPRC_HOME DEEPRC_MPI
+
+# One BLAS thread for each core that the rank has: otherwise every rank starts a thread for every core of the node.
+export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-${SLURM_CPUS_PER_TASK:-1}}"
+
+# Slurm's PMIx: with its default fence about one in eight starts of Open MPI died in MPI_Init (Slurm 22.05); with ring none did.
+export SLURM_PMIX_FENCE="${SLURM_PMIX_FENCE:-ring}"
+
+# yield_when_crowded RANKS CORES: with more ranks than cores on a node a waiting rank must give its core away. Open MPI finds this out by
+# itself only under its own mpirun; a job of 6 ranks under srun took 20 s without, 8 s with it.
+yield_when_crowded() {
+	if (($1 > $2)); then
+		export OMPI_MCA_mpi_yield_when_idle=1
+	fi
+}
+
+# mpi_launcher: the mpirun of $DEEPRC_MPI, by Debian's name for it where there is one.
+mpi_launcher() {
+	command -v "mpirun.$DEEPRC_MPI" || command -v mpirun || {
+		echo "no mpirun on PATH: load the MPI module named in jobscripts/env.sh" >&2
+		return 1
+	}
+}
+
+[[ -x $DEEPRC_HOME/deeprc ]] || {
+	echo "no $DEEPRC_HOME/deeprc: set DEEPRC_HOME to the folder that holds it (jobscripts/env.sh), or build it: make build" >&2
+	exit 1
+}
+[[ $DEEPRC_MPI == openmpi || $DEEPRC_MPI == mpich ]] || {
+	echo "DEEPRC_MPI is '$DEEPRC_MPI'; it must be openmpi or mpich (jobscripts/env.sh)" >&2
+	exit 1
+}

@@ -1,0 +1,245 @@
+// Deeprc forecasts from tables, on one laptop or on every rank of a cluster job.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"deeprc/collective"
+	"deeprc/stages"
+)
+
+var version = "dev" // set by make
+
+// Exit codes.
+const (
+	exitRun   = 1 // the run failed
+	exitUsage = 2 // the command line or the config is wrong
+)
+
+func main() {
+	root := &cobra.Command{
+		Use:   "deeprc",
+		Short: "Forecasting from tables, on a laptop or on every rank of a cluster job",
+		Long: "deeprc reads a table in parallel, trains forecasting models data-parallel, evaluates them by reductions and\n" +
+			"leaves a folder with weights, metrics, forecasts and a report. Under mpirun or srun every process is a rank.\n\n" +
+			"Exit codes: 0 all went well, 1 the run failed, 2 the command line or the config is wrong.",
+		Version: version, SilenceUsage: true, SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return stages.ConfigError{Err: fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
+	})
+	root.AddCommand(runCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand())
+	err := root.Execute()
+	if err == nil {
+		return
+	}
+	if collective.Primary(err) {
+		fmt.Fprintln(os.Stderr, "deeprc:", err)
+	}
+	var usage stages.ConfigError
+	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") {
+		os.Exit(exitUsage)
+	}
+	os.Exit(exitRun)
+}
+
+// args makes a wrong number of arguments a usage error.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, a []string) error {
+		if err := check(c, a); err != nil {
+			return stages.ConfigError{Err: fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// experiment adds the flags that change a config to a command, and loads it.
+func experiment(cmd *cobra.Command) (ranks *int, load func(a []string) (*stages.Config, error)) {
+	ranks = cmd.Flags().Int("ranks", 0, "in-process ranks; not under mpirun or srun, where the launcher decides")
+	sets := cmd.Flags().StringArray("set", nil, "change a key of the config: table.key=value, repeatable")
+	cmd.Args = args(cobra.MaximumNArgs(1))
+	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return []string{"toml"}, cobra.ShellCompDirectiveFilterFileExt
+	}
+	return ranks, func(a []string) (*stages.Config, error) {
+		if *ranks < 0 {
+			return nil, stages.ConfigError{Err: fmt.Errorf("--ranks %d: want at least 1", *ranks)}
+		}
+		return stages.LoadConfig(strings.Join(a, ""), *sets)
+	}
+}
+
+func runCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run [FILE.toml]",
+		Short: "Run an experiment; without a file, the embedded quickstart",
+		Long: "Run reads, trains, evaluates and reports as FILE.toml says, and leaves a new folder under run.dir.\n" +
+			"Without a file it runs the quickstart on synthetic series.",
+		Example: "  deeprc run\n" +
+			"  deeprc run inputs/etth1.toml --set windows.horizon=192 --ranks 2\n" +
+			"  mpirun -n 4 deeprc run inputs/etth1.toml",
+	}
+	ranks, load := experiment(cmd)
+	dir := cmd.Flags().String("dir", "", "folder in which the run's folder is made (run.dir)")
+	cmd.RunE = func(_ *cobra.Command, a []string) error {
+		cfg, err := load(a)
+		if err != nil {
+			return err
+		}
+		if *dir != "" {
+			cfg.Run.Dir = *dir
+		}
+		ctx, cancel := interruptible()
+		defer cancel()
+		return collective.Run(collective.Options{Ranks: *ranks}, func(c collective.Comm) error {
+			_, err := stages.Run(ctx, c, cfg, stages.Options{Version: version})
+			return err
+		})
+	}
+	return cmd
+}
+
+// interruptible is cancelled by SIGINT or SIGTERM; a second one ends the process at once.
+func interruptible() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-ch
+		signal.Stop(ch)
+		cancel(fmt.Errorf("%s received", s))
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+func checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "check [FILE.toml]",
+		Short:   "Check config, files and columns and print the plan; writes nothing",
+		Example: "  deeprc check inputs/etth1.toml --set data.path=data/ETTh2.csv",
+	}
+	ranks, load := experiment(cmd)
+	cmd.RunE = func(_ *cobra.Command, a []string) error {
+		cfg, err := load(a)
+		if err != nil {
+			return err
+		}
+		return collective.Run(collective.Options{Ranks: *ranks}, func(c collective.Comm) error {
+			var out io.Writer = os.Stdout
+			if c.Rank() != 0 {
+				out = io.Discard
+			}
+			return stages.Check(c, cfg, out)
+		})
+	}
+	return cmd
+}
+
+func infoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "info",
+		Short:   "Print version, ranks, hosts, libraries and devices",
+		Example: "  deeprc info\n  mpirun -n 2 deeprc info",
+		Args:    args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			return collective.Run(collective.Options{}, func(c collective.Comm) error {
+				return stages.Info(c, version, os.Stdout)
+			})
+		},
+	}
+}
+
+func dataCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "data", Short: "Get public data sets, or make synthetic series", Args: args(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	cmd.AddCommand(fetchCommand(), synthCommand())
+	return cmd
+}
+
+func fetchCommand() *cobra.Command {
+	var names []string
+	for _, d := range stages.Datasets() {
+		names = append(names, d.Name)
+	}
+	cmd := &cobra.Command{
+		Use:       "fetch NAME",
+		Short:     "Get a public data set and verify it: " + strings.Join(names, ", "),
+		Example:   "  deeprc data fetch etth1\n  deeprc data fetch etth1 --from /archive/ett",
+		Args:      args(cobra.ExactArgs(1)),
+		ValidArgs: names,
+	}
+	from := cmd.Flags().String("from", "", "local folder that holds the file already, instead of its public address")
+	to := cmd.Flags().String("to", "data", "folder to write it to")
+	cmd.RunE = func(_ *cobra.Command, a []string) error {
+		path, err := stages.FetchDataset(a[0], *from, *to, nil)
+		if err == nil {
+			fmt.Println(path)
+		}
+		return err
+	}
+	return cmd
+}
+
+func synthCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "synth FILE.csv",
+		Short:   "Write seeded synthetic hourly series with seasons, trend, level shifts, noise and gaps",
+		Example: "  deeprc data synth synth.csv --series 8 --hours 17520 --layout long",
+		Args:    args(cobra.ExactArgs(1)),
+	}
+	series := cmd.Flags().Int("series", 8, "number of series")
+	hours := cmd.Flags().Int("hours", 17520, "rows, one an hour")
+	seed := cmd.Flags().Uint64("seed", 1, "the same seed gives the same file")
+	layout := cmd.Flags().String("layout", "wide", "wide (a column a series) or long (unique_id, ds, y)")
+	cmd.RunE = func(_ *cobra.Command, a []string) error {
+		return stages.WriteSynth(a[0], stages.Synth{Series: *series, Hours: *hours, Seed: *seed}, *layout)
+	}
+	return cmd
+}
+
+func benchCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "bench", Short: "Measure this machine", Args: args(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	train := &cobra.Command{
+		Use:     "train",
+		Short:   "Steps per second of training, and seconds of a whole run",
+		Example: "  deeprc bench train --net nlinear --repeats 9 --json",
+		Args:    args(cobra.NoArgs),
+	}
+	var o stages.BenchOptions
+	asJSON := train.Flags().Bool("json", false, "print one JSON document and nothing else on standard output")
+	train.Flags().StringSliceVar(&o.Nets, "net", []string{"nlinear", "dlinear"}, "nets to train")
+	train.Flags().IntVar(&o.Repeats, "repeats", 7, "measurements, of which median and spread are told")
+	train.Flags().IntVar(&o.Steps, "steps", 500, "updates of one measurement")
+	train.Flags().IntVar(&o.Lookback, "lookback", 336, "steps that a forecast sees")
+	train.Flags().IntVar(&o.Horizon, "horizon", 96, "steps that it covers")
+	train.Flags().IntVar(&o.Channels, "channels", 7, "series of a window")
+	train.Flags().IntVar(&o.Batch, "batch", 32, "windows of a global batch")
+	ranks := train.Flags().Int("ranks", 1, "in-process ranks")
+	train.RunE = func(*cobra.Command, []string) error {
+		return collective.Run(collective.Options{Ranks: *ranks}, func(c collective.Comm) error {
+			res, err := stages.BenchTrain(c, o, version)
+			if err != nil || c.Rank() != 0 {
+				return err
+			}
+			if *asJSON {
+				e := json.NewEncoder(os.Stdout)
+				e.SetIndent("", "  ")
+				return e.Encode(res)
+			}
+			return res.Print(os.Stdout)
+		})
+	}
+	cmd.AddCommand(train)
+	return cmd
+}

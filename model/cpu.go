@@ -1,0 +1,181 @@
+package model
+
+/*
+#include "kernels.h"
+#include "blas.h"
+#cgo noescape k_axpy
+#cgo nocallback k_axpy
+#cgo noescape k_scale
+#cgo nocallback k_scale
+#cgo noescape k_sum_rows
+#cgo nocallback k_sum_rows
+#cgo noescape k_sum_cols
+#cgo nocallback k_sum_cols
+#cgo noescape k_moving_avg
+#cgo nocallback k_moving_avg
+#cgo noescape k_loss
+#cgo nocallback k_loss
+#cgo noescape k_loss_grad
+#cgo nocallback k_loss_grad
+#cgo noescape k_adam
+#cgo nocallback k_adam
+*/
+import "C"
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+
+	"deeprc/collective"
+)
+
+// An Array is a Tensor's storage on the CPU.
+type Array struct {
+	Shape []int
+	F     []float32 // data of an F32 tensor
+	I     []int64   // data of an I64 tensor
+}
+
+func (a Array) ptr() *C.float   { return (*C.float)(unsafe.SliceData(a.F)) }
+func (a Array) cols() C.int64_t { return C.int64_t(a.Shape[len(a.Shape)-1]) }
+func (a Array) rows() C.int64_t { return C.int64_t(length(a.Shape)) / a.cols() }
+
+// cpu computes on this process's cores.
+type cpu struct{ threads int }
+
+// CPU opens the processor as a Device that uses up to threads cores.
+func CPU(threads int) (Device, error) {
+	lib := openBLAS()
+	if lib.err != nil {
+		return nil, lib.err
+	}
+	if lib.native {
+		C.blas_threads(C.int(threads))
+	}
+	return cpu{threads}, nil
+}
+
+func (d cpu) Name() string { return fmt.Sprintf("cpu (%s, %d threads)", openBLAS().name, d.threads) }
+
+func (cpu) Alloc(n int) (Mem, error) { return cpuMem(aligned(n)), nil }
+
+// aligned is n words that start on a cache line.
+func aligned(n int) []float32 {
+	s := make([]float32, n+align)
+	off := (-int(uintptr(unsafe.Pointer(&s[0])) / 4)) & (align - 1)
+	return s[off:][:n:n]
+}
+
+// Shared wraps host memory as a Region's Mem without a copy.
+func Shared(s []float32) Mem { return cpuMem(s) }
+
+type cpuMem []float32
+
+func (m cpuMem) Len() int                          { return len(m) }
+func (m cpuMem) Write(at int, src []float32) error { copy(m[at:at+len(src)], src); return nil }
+func (m cpuMem) Read(dst []float32, at int) error  { copy(dst, m[at:at+len(dst)]); return nil }
+func (m cpuMem) Buf(lo, hi int) collective.Buf     { return collective.Of(m[lo:hi]) }
+
+type cpuRunner struct {
+	prog  *Program
+	bind  map[*Region]Mem
+	arena []float32
+	steps []cpuStep
+	cur   int // step under way, for the error of a panicking kernel
+}
+
+type cpuStep struct {
+	op Op
+	y  Array
+	in []Array
+}
+
+// Compile lays every value out; steps then run without looking anything up.
+func (d cpu) Compile(p *Program, bind map[*Region]Mem) (Runner, error) {
+	r := &cpuRunner{prog: p, bind: bind, arena: aligned(p.Arena)}
+	for i := range r.arena {
+		r.arena[i] = guardWord
+	}
+	for _, t := range p.Leaves {
+		if _, err := r.array(t); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range p.Steps {
+		y, err := r.array(t)
+		if err != nil {
+			return nil, err
+		}
+		s := cpuStep{op: t.op, y: y}
+		for _, x := range t.in {
+			a, err := r.array(x)
+			if err != nil {
+				return nil, err
+			}
+			s.in = append(s.in, a)
+		}
+		r.steps = append(r.steps, s)
+	}
+	return r, nil
+}
+
+// guardWord fills the arena before the first run.
+var guardWord = math.Float32frombits(0x7fa5a5a5) // a NaN: a value read before it is written shows
+
+func (r *cpuRunner) array(t *Tensor) (Array, error) {
+	reg, off := r.prog.at(t)
+	mem := r.arena
+	if reg != nil {
+		m, ok := r.bind[reg].(cpuMem)
+		if !ok || len(m) < reg.N {
+			return Array{}, fmt.Errorf("model: cpu: region %q of %d words has no memory on this device", reg.Name, reg.N)
+		}
+		mem = m
+	}
+	a := Array{Shape: t.Shape}
+	words := mem[off:][:t.Type.words(t.Len())]
+	if t.Type == I64 {
+		a.I = unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(words))), t.Len())
+	} else {
+		a.F = words
+	}
+	return a, nil
+}
+
+func (r *cpuRunner) Write(t *Tensor, src []float32) error {
+	a, err := r.array(t)
+	if err == nil && copy(a.F, src) != len(a.F) {
+		err = fmt.Errorf("model: write: %d values for a tensor of %v", len(src), t.Shape)
+	}
+	return err
+}
+
+func (r *cpuRunner) WriteInts(t *Tensor, src []int64) error {
+	a, err := r.array(t)
+	if err == nil && copy(a.I, src) != len(a.I) {
+		err = fmt.Errorf("model: write: %d values for a tensor of %v", len(src), t.Shape)
+	}
+	return err
+}
+
+func (r *cpuRunner) Read(dst []float32, t *Tensor) error {
+	a, err := r.array(t)
+	copy(dst, a.F)
+	return err
+}
+
+func (r *cpuRunner) Run() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s := r.steps[r.cur]
+			err = fmt.Errorf("model: step %d of %d, %T → %v: %v", r.cur+1, len(r.steps), s.op, s.y.Shape, p)
+		}
+	}()
+	for i := range r.steps {
+		r.cur = i
+		s := &r.steps[i]
+		s.op.CPU(s.y, s.in)
+	}
+	return nil
+}

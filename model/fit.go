@@ -1,0 +1,221 @@
+package model
+
+import (
+	"fmt"
+	"math"
+
+	"deeprc/collective"
+)
+
+// A Fit is a net with its parameters, its optimizer state and its three
+// Programs on a Device: loss and gradients, update, forecast. The gradient
+// AllReduce stands between the first two.
+type Fit struct {
+	Net                          Net
+	Params                       *Params
+	Lookback, Horizon, Channels  int
+	Batch                        int // windows of one rank's part of a batch
+	dev                          Device
+	data                         Data
+	params, grads                Mem // parameters; gradients, then {Σ loss, Σ count}
+	tail                         int // where the gradient slab's loss and count stand
+	step, update, loss, forecast Runner
+	stepAt, stepW                *Tensor
+	hyper, norm2                 *Tensor
+	lossAt, lossW, lossOut       *Tensor
+	castAt, castOut              *Tensor
+	at                           []int64
+	weight, out                  []float32
+	opt                          TrainOptions
+	steps                        int // updates made
+}
+
+// Shape is what a Fit is compiled for.
+type Shape struct {
+	Lookback, Horizon, Channels int
+	Batch                       int // windows of one rank's part of a batch
+}
+
+// NewFit builds the net's graphs, compiles them on dev and draws initial parameters from seed.
+func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint64) (*Fit, error) {
+	f := &Fit{Net: n, Params: NewParams("parameters"), Lookback: sh.Lookback, Horizon: sh.Horizon,
+		Channels: sh.Channels, Batch: sh.Batch, dev: dev, data: data, opt: opt,
+		at: make([]int64, sh.Batch*sh.Channels), weight: make([]float32, sh.Batch),
+		out: make([]float32, sh.Batch*sh.Channels*sh.Horizon)}
+	loss := Loss{opt.Loss, float32(opt.HuberDelta)}
+	past, target := &Region{"past", len(data.Past)}, &Region{"target", len(data.Target)}
+	grads := &Region{Name: "gradients"}
+	var stepG, lossG, castG, updG Graph
+	var stepP, lossP, castP, updP *Program
+	var m, v *Region
+	err := Build(func() {
+		forward := func(g *Graph) (s *Scope, at, pred *Tensor) {
+			s = NewScope(g, f.Params)
+			at = g.Input(I64, f.Batch, f.Channels)
+			x := g.At(past, 0, past.N).Gather(at, 0, f.Lookback) // (B, C, L)
+			return s, at, n.Forward(s, Batch{x, f.Horizon})
+		}
+		measure := func(g *Graph, at, pred *Tensor) (w, l *Tensor) {
+			w = g.Input(F32, f.Batch)
+			y := g.At(target, 0, target.N).Gather(at, f.Lookback, f.Horizon) // (B, C, H)
+			return w, loss.Of(pred, y, w)
+		}
+		s, at, pred := forward(&stepG)
+		f.stepAt = at
+		var l *Tensor
+		f.stepW, l = measure(&stepG, at, pred)
+		f.tail = f.Params.Region.N
+		grads.N = f.tail + align
+		outs := []*Tensor{stepG.Store(l, grads, f.tail)}
+		for i, d := range stepG.Gradients(l, s.Leaves()...) {
+			outs = append(outs, stepG.Store(d, grads, f.Params.List[i].Off))
+		}
+		stepP = stepG.Plan(0, outs...)
+
+		_, f.lossAt, pred = forward(&lossG)
+		f.lossW, f.lossOut = measure(&lossG, f.lossAt, pred)
+		lossP = lossG.Plan(0, f.lossOut)
+
+		_, f.castAt, f.castOut = forward(&castG)
+		castP = castG.Plan(0, f.castOut)
+
+		m, v = &Region{"moment 1", f.tail}, &Region{"moment 2", f.tail}
+		f.hyper = updG.Input(F32, 3)
+		f.norm2 = opt.adam().of(updG.At(f.Params.Region, 0, f.tail), updG.At(grads, 0, f.tail),
+			updG.At(m, 0, f.tail), updG.At(v, 0, f.tail), updG.At(grads, f.tail+1, 1), f.hyper)
+		updP = updG.Plan(0, f.norm2)
+	})
+	if err != nil {
+		return nil, err
+	}
+	bind := map[*Region]Mem{past: Shared(data.Past), target: Shared(data.Target)}
+	for _, r := range []*Region{f.Params.Region, grads, m, v} {
+		if bind[r], err = dev.Alloc(r.N); err != nil {
+			return nil, err
+		}
+	}
+	f.params, f.grads = bind[f.Params.Region], bind[grads]
+	for _, c := range []struct {
+		p *Program
+		r *Runner
+	}{{stepP, &f.step}, {lossP, &f.loss}, {castP, &f.forecast}, {updP, &f.update}} {
+		if *c.r, err = dev.Compile(c.p, bind); err != nil {
+			return nil, err
+		}
+	}
+	return f, f.SetParams(f.Params.Initial(seed))
+}
+
+// SetParams writes a slab laid out like Params.Region.
+func (f *Fit) SetParams(slab []float32) error { return f.params.Write(0, slab) }
+
+// GetParams reads all parameters into slab, of Params.Region.N words.
+func (f *Fit) GetParams(slab []float32) error { return f.params.Read(slab, 0) }
+
+// Step trains on one global batch, of which this rank computes the windows
+// pick(0) … pick(n−1), n ≤ Batch: gradients of the summed loss, AllReduce of
+// gradients, loss and count in one call, update by the mean. It returns the
+// mean loss over the global batch before the update, equal on all ranks; NaN or
+// Inf stops short of the update.
+func (f *Fit) Step(c collective.Comm, ws Windows, n int, pick func(i int) int, lr float64) (float64, error) {
+	batchOffsets(f.at, f.weight, ws, f.Channels, n, pick)
+	if err := f.step.WriteInts(f.stepAt, f.at); err != nil {
+		return 0, err
+	}
+	if err := f.step.Write(f.stepW, f.weight); err != nil {
+		return 0, err
+	}
+	if err := f.step.Run(); err != nil {
+		return 0, err
+	}
+	if c.Size() > 1 {
+		if err := c.AllReduce(f.grads.Buf(0, f.tail+2), collective.Sum); err != nil {
+			return 0, err
+		}
+	}
+	var sum [2]float32
+	if err := f.grads.Read(sum[:], f.tail); err != nil {
+		return 0, err
+	}
+	if sum[1] == 0 {
+		return math.NaN(), fmt.Errorf("model: step %d: every target of the batch is missing", f.steps+1)
+	}
+	loss := float64(sum[0]) / float64(sum[1])
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return loss, nil
+	}
+	f.steps++
+	t := float64(f.steps)
+	hyper := [3]float32{float32(lr), float32(1 - math.Pow(f.opt.Beta1, t)), float32(1 - math.Pow(f.opt.Beta2, t))}
+	if err := f.update.Write(f.hyper, hyper[:]); err != nil {
+		return 0, err
+	}
+	return loss, f.update.Run()
+}
+
+// GradientNorm is the Euclidean norm of the last step's mean gradient.
+func (f *Fit) GradientNorm() (float64, error) {
+	var n [1]float32
+	err := f.update.Read(n[:], f.norm2)
+	return math.Sqrt(float64(n[0])), err
+}
+
+// MeanLoss is the loss over all windows of ws, by global sums and counts; every
+// rank measures its share and all get the same number.
+func (f *Fit) MeanLoss(c collective.Comm, ws Windows) (float64, error) {
+	var sum, count float64
+	var out [2]float32
+	lo, hi := share(ws.Len(), c.Rank(), c.Size())
+	for i := lo; i < hi; i += f.Batch {
+		batchOffsets(f.at, f.weight, ws, f.Channels, min(f.Batch, hi-i), func(k int) int { return i + k })
+		if err := f.loss.WriteInts(f.lossAt, f.at); err != nil {
+			return 0, err
+		}
+		if err := f.loss.Write(f.lossW, f.weight); err != nil {
+			return 0, err
+		}
+		if err := f.loss.Run(); err != nil {
+			return 0, err
+		}
+		if err := f.loss.Read(out[:], f.lossOut); err != nil {
+			return 0, err
+		}
+		sum, count = sum+float64(out[0]), count+float64(out[1])
+	}
+	// Summed in rank order on every rank: all decide alike on it.
+	parts, _, err := collective.AllGatherV(c, []float64{sum, count})
+	if err != nil {
+		return 0, err
+	}
+	sum, count = 0, 0
+	for i := 0; i < len(parts); i += 2 {
+		sum, count = sum+parts[i], count+parts[i+1]
+	}
+	return sum / count, nil
+}
+
+// A Forecaster forecasts windows of the series slab.
+type Forecaster interface {
+	// Predict writes the forecasts (n, C, H) of windows lo … lo+n−1.
+	Predict(dst []float32, ws Windows, lo, n int) error
+}
+
+// Predict writes the forecasts (n, C, H) of windows lo … lo+n−1 into dst.
+func (f *Fit) Predict(dst []float32, ws Windows, lo, n int) error {
+	size := f.Channels * f.Horizon
+	for i := 0; i < n; i += f.Batch {
+		k := min(f.Batch, n-i)
+		batchOffsets(f.at, f.weight, ws, f.Channels, k, func(j int) int { return lo + i + j })
+		if err := f.forecast.WriteInts(f.castAt, f.at); err != nil {
+			return err
+		}
+		if err := f.forecast.Run(); err != nil {
+			return err
+		}
+		if err := f.forecast.Read(f.out, f.castOut); err != nil {
+			return err
+		}
+		copy(dst[i*size:(i+k)*size], f.out)
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Batch is what every net reads.
+type Batch struct {
+	Past    *Tensor // (B, C, L): B windows of C channels, lookback L; channel-major, so a row is one series' past
+	Horizon int     // H
+}
+
+// A Net is a forecasting network: a struct whose exported fields are its
+// options in [[model]], tagged with key, default and doc.
+type Net interface {
+	// Forward records the forecast (B, C, H) of a batch, making its parameters through s.
+	Forward(s *Scope, b Batch) *Tensor
+}
+
+// A Kind is a registered net.
+type Kind struct {
+	Name, Paper string
+	New         func() Net
+}
+
+var kinds []Kind
+
+func register(k Kind) bool {
+	kinds = append(kinds, k)
+	slices.SortFunc(kinds, func(a, b Kind) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return true
+}
+
+// Nets lists the registered nets by name.
+func Nets() []Kind { return slices.Clone(kinds) }
+
+// NewNet is a net of that name with no option set.
+func NewNet(name string) (Net, error) {
+	for _, k := range kinds {
+		if k.Name == name {
+			return k.New(), nil
+		}
+	}
+	return nil, fmt.Errorf("model: no net %q", name)
+}

@@ -1,0 +1,26 @@
+package model
+
+// #include "kernels.h"
+import "C"
+
+// adam updates its inputs in place: parameters p, gradients g (read), moments m
+// and v, each one slab; count (1) divides the gradients; hyper (3) is the
+// learning rate and both bias corrections. Its value is Σ (g/count)².
+type adam struct {
+	noGrad
+	beta1, beta2, eps, decay float32
+	decoupled                bool // AdamW
+}
+
+func (o adam) of(p, g, m, v, count, hyper *Tensor) *Tensor {
+	return p.g.add(o, []int{1}, p, g, m, v, count, hyper)
+}
+
+func (o adam) CPU(y Array, in []Array) {
+	decoupled := C.int(0)
+	if o.decoupled {
+		decoupled = 1
+	}
+	C.k_adam(y.ptr(), in[0].ptr(), in[1].ptr(), in[2].ptr(), in[3].ptr(), in[4].ptr(), in[5].ptr(),
+		C.int64_t(len(in[0].F)), C.float(o.beta1), C.float(o.beta2), C.float(o.eps), C.float(o.decay), decoupled)
+}

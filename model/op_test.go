@@ -1,0 +1,384 @@
+package model
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// opCase is one op on small inputs. Every case is checked against finite
+// differences in each differentiable input, with guard words round every value,
+// and BenchmarkOps times it.
+type opCase struct {
+	name   string
+	shapes [][]int
+	build  func(in []*Tensor) *Tensor
+	want   func(in [][]float32) []float64 // slow, obvious reference; nil where the gradient check is enough
+	data   []int                          // inputs that carry no gradient
+	kink   bool                           // not differentiable everywhere: inputs are kept apart
+}
+
+var opCases = []opCase{
+	{name: "add", shapes: [][]int{{3, 5}, {3, 5}}, build: func(in []*Tensor) *Tensor { return in[0].Add(in[1]) }},
+	{name: "add row", shapes: [][]int{{2, 3, 5}, {5}}, build: func(in []*Tensor) *Tensor { return in[0].Add(in[1]) }},
+	{name: "add column", shapes: [][]int{{2, 3, 5}, {2, 3, 1}}, build: func(in []*Tensor) *Tensor { return in[0].Add(in[1]) }},
+	{name: "sub column", shapes: [][]int{{3, 19}, {3, 1}}, build: func(in []*Tensor) *Tensor { return in[0].Sub(in[1]) },
+		want: func(in [][]float32) (y []float64) {
+			for i, v := range in[0] {
+				y = append(y, float64(v)-float64(in[1][i/19]))
+			}
+			return y
+		}},
+	{name: "twice", shapes: [][]int{{4}}, build: func(in []*Tensor) *Tensor { return in[0].Add(in[0]) }},
+	{name: "scale", shapes: [][]int{{3, 7}}, build: func(in []*Tensor) *Tensor { return in[0].Scale(-2.5) }},
+	{name: "sum rows", shapes: [][]int{{4, 33}}, build: func(in []*Tensor) *Tensor { return in[0].SumRows() },
+		want: func(in [][]float32) []float64 {
+			y := make([]float64, 33)
+			for i, v := range in[0] {
+				y[i%33] += float64(v)
+			}
+			return y
+		}},
+	{name: "sum columns", shapes: [][]int{{4, 35}}, build: func(in []*Tensor) *Tensor { return in[0].SumCols() },
+		want: func(in [][]float32) []float64 {
+			y := make([]float64, 4)
+			for i, v := range in[0] {
+				y[i/35] += float64(v)
+			}
+			return y
+		}},
+	{name: "spread row", shapes: [][]int{{5}}, build: func(in []*Tensor) *Tensor { return in[0].spreadTo([]int{3, 5}) }},
+	{name: "spread column", shapes: [][]int{{3, 1}}, build: func(in []*Tensor) *Tensor { return in[0].spreadTo([]int{3, 5}) }},
+	{name: "slice", shapes: [][]int{{3, 7}}, build: func(in []*Tensor) *Tensor { return in[0].Slice(2, 6) }},
+	{name: "pad", shapes: [][]int{{3, 2}}, build: func(in []*Tensor) *Tensor { return in[0].g.add(padOp{3}, []int{3, 7}, in[0]) }},
+	{name: "reshape", shapes: [][]int{{3, 8}}, build: func(in []*Tensor) *Tensor { return in[0].Reshape(6, 4).Scale(2) }},
+	{name: "copy", shapes: [][]int{{9}}, build: func(in []*Tensor) *Tensor { return in[0].g.add(copyOp{}, []int{9}, in[0]) }},
+	{name: "matmul", shapes: [][]int{{3, 5}, {5, 4}}, build: func(in []*Tensor) *Tensor { return in[0].MatMul(in[1]) },
+		want: func(in [][]float32) []float64 {
+			y := make([]float64, 12)
+			for i := range y {
+				for k := range 5 {
+					y[i] += float64(in[0][i/4*5+k]) * float64(in[1][k*4+i%4])
+				}
+			}
+			return y
+		}},
+	{name: "matmul aT", shapes: [][]int{{5, 3}, {5, 4}}, build: func(in []*Tensor) *Tensor { return matMul{ta: true}.of(in[0], in[1]) }},
+	{name: "matmul bT", shapes: [][]int{{3, 5}, {4, 5}}, build: func(in []*Tensor) *Tensor { return matMul{tb: true}.of(in[0], in[1]) }},
+	{name: "matmul aT bT", shapes: [][]int{{5, 3}, {4, 5}}, build: func(in []*Tensor) *Tensor { return matMul{true, true}.of(in[0], in[1]) }},
+	{name: "linear", shapes: [][]int{{2, 3, 5}, {4, 5}, {4}}, build: func(in []*Tensor) *Tensor { return in[0].Linear(in[1], in[2]) },
+		want: func(in [][]float32) []float64 {
+			y := make([]float64, 24)
+			for i := range y {
+				y[i] = float64(in[2][i%4])
+				for k := range 5 {
+					y[i] += float64(in[0][i/4*5+k]) * float64(in[1][i%4*5+k])
+				}
+			}
+			return y
+		}},
+	{name: "moving average", shapes: [][]int{{2, 11}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(5) },
+		want: func(in [][]float32) []float64 {
+			y := make([]float64, 22)
+			for i := range y {
+				for d := -2; d <= 2; d++ {
+					y[i] += float64(in[0][i/11*11+min(max(i%11+d, 0), 10)]) / 5
+				}
+			}
+			return y
+		}},
+	{name: "moving average wider than the axis", shapes: [][]int{{2, 3}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(9) }},
+	{name: "mse", shapes: [][]int{{2, 2, 21}, {2, 2, 21}, {2}}, data: []int{1, 2},
+		build: func(in []*Tensor) *Tensor { return Loss{"mse", 1}.Of(in[0], in[1], in[2]) },
+		want:  lossWant(func(d float64) float64 { return d * d })},
+	{name: "mae", shapes: [][]int{{2, 2, 21}, {2, 2, 21}, {2}}, data: []int{1, 2}, kink: true,
+		build: func(in []*Tensor) *Tensor { return Loss{"mae", 1}.Of(in[0], in[1], in[2]) },
+		want:  lossWant(math.Abs)},
+	{name: "huber", shapes: [][]int{{2, 2, 21}, {2, 2, 21}, {2}}, data: []int{1, 2},
+		build: func(in []*Tensor) *Tensor { return Loss{"huber", .7}.Of(in[0], in[1], in[2]) },
+		want: lossWant(func(d float64) float64 {
+			if math.Abs(d) <= .7 {
+				return d * d / 2
+			}
+			return .7 * (math.Abs(d) - .35)
+		})},
+}
+
+// lossWant is {Σ w·e(p − t), Σ w} over targets that are not NaN, two channels a window.
+func lossWant(e func(float64) float64) func(in [][]float32) []float64 {
+	return func(in [][]float32) []float64 {
+		y := make([]float64, 2)
+		for i, t := range in[1] {
+			if w := float64(in[2][i/42]); t == t && w != 0 {
+				y[0] += w * e(float64(in[0][i])-float64(t))
+				y[1] += w
+			}
+		}
+		return y
+	}
+}
+
+// run compiles and runs one output on the CPU with guard words, and checks them.
+func run(t testing.TB, g *Graph, ins []*Tensor, data [][]float32, outs ...*Tensor) (got [][]float32) {
+	t.Helper()
+	r, err := cpu{1}.Compile(g.Plan(align, outs...), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := r.(*cpuRunner)
+	for i, x := range ins {
+		if _, used := c.prog.place[x]; used {
+			if err := c.Write(x, data[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i, step := range c.prog.Steps {
+		var guard []float32
+		if off, ok := c.prog.place[step]; ok {
+			guard = c.arena[off+step.Type.words(step.Len()):][:align]
+		}
+		for j := range guard {
+			guard[j] = guardWord
+		}
+		c.steps[i].op.CPU(c.steps[i].y, c.steps[i].in)
+		for j, w := range guard {
+			if math.Float32bits(w) != math.Float32bits(guardWord) {
+				t.Fatalf("%T wrote %d words past its end", step.op, j+1)
+			}
+		}
+	}
+	for _, x := range outs {
+		b := make([]float32, x.Len())
+		if err := r.Read(b, x); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, b)
+	}
+	return got
+}
+
+func (c opCase) inputs(seed uint64) [][]float32 {
+	rnd := rand.New(rand.NewPCG(seed, 7))
+	var data [][]float32
+	for i, s := range c.shapes {
+		d := make([]float32, length(s))
+		for j := range d {
+			d[j] = float32(rnd.NormFloat64())
+		}
+		if len(c.data) > 0 && i == 1 {
+			d[3], d[25] = float32(math.NaN()), float32(math.NaN())
+			for j := range d {
+				if c.kink && math.Abs(float64(d[j]-data[0][j])) < .05 {
+					d[j]++
+				}
+			}
+		}
+		if len(c.data) > 0 && i == 2 {
+			d[0], d[1] = 1, 0
+			if seed%2 == 0 {
+				d[1] = 1
+			}
+		}
+		data = append(data, d)
+	}
+	return data
+}
+
+func (c opCase) graph() (g *Graph, ins []*Tensor, y *Tensor) {
+	g = &Graph{}
+	for _, s := range c.shapes {
+		ins = append(ins, g.Input(F32, s...))
+	}
+	return g, ins, c.build(ins)
+}
+
+func TestOps(t *testing.T) {
+	for _, c := range opCases {
+		for seed := range uint64(3) {
+			t.Run(fmt.Sprint(c.name, seed), func(t *testing.T) { c.check(t, seed) })
+		}
+	}
+}
+
+func (c opCase) check(t *testing.T, seed uint64) {
+	data := c.inputs(seed)
+	g, ins, y := c.graph()
+	if c.want != nil {
+		for i, w := range c.want(data) {
+			if got := float64(run(t, g, ins, data, y)[0][i]); math.Abs(got-w) > 1e-5*(1+math.Abs(w)) {
+				t.Fatalf("value %d is %g, want %g", i, got, w)
+			}
+		}
+	}
+	// loss = Σ r_i y_i with random r, as a matmul, so that dy is not all ones.
+	rnd := rand.New(rand.NewPCG(seed, 99))
+	r := make([]float32, y.Len())
+	for i := range r {
+		r[i] = float32(rnd.NormFloat64())
+	}
+	if len(c.data) > 0 {
+		r[1] = 0 // the count has no gradient
+	}
+	rt := g.Input(F32, y.Len(), 1)
+	ins, data = append(ins, rt), append(data, r)
+	loss := y.Reshape(1, y.Len()).MatMul(rt)
+	value := func() float64 { // in float64, so that differences are not rounded away
+		var s float64
+		for i, v := range run(t, g, ins, data, y)[0] {
+			s += float64(v) * float64(r[i])
+		}
+		return s
+	}
+	for k, x := range ins[:len(c.shapes)] {
+		if len(c.data) > 0 && k > 0 {
+			continue
+		}
+		d := g.Gradients(loss, x)[0]
+		got := run(t, g, ins, data, d)[0]
+		for i := range got {
+			const h = 1e-2
+			v := data[k][i]
+			data[k][i] = v + h
+			up := value()
+			data[k][i] = v - h
+			down := value()
+			data[k][i] = v
+			if want := (up - down) / (2 * h); math.Abs(float64(got[i])-want) > 4e-3*(1+math.Abs(want)) {
+				t.Fatalf("gradient of input %d at %d is %g, finite differences say %g", k, i, got[i], want)
+			}
+		}
+	}
+}
+
+func TestGather(t *testing.T) {
+	g := &Graph{}
+	series := make([]float32, 40)
+	for i := range series {
+		series[i] = float32(i)
+	}
+	reg := &Region{"series", len(series)}
+	at := g.Input(I64, 2, 3)
+	y := g.At(reg, 0, 40).Gather(at, 4, 5) // (2, 3, 5)
+	r, err := cpu{1}.Compile(g.Plan(align, y), map[*Region]Mem{reg: Shared(series)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	offs := []int64{0, 10, 31, 3, 3, 7}
+	if err := r.WriteInts(at, offs); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]float32, 30)
+	if err := r.Read(got, y); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range got {
+		if want := float32(offs[i/5]) + 4 + float32(i%5); v != want {
+			t.Fatalf("value %d is %g, want %g", i, v, want)
+		}
+	}
+	offs[5] = 32 // one past the end
+	if err := r.WriteInts(at, offs); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(); err == nil {
+		t.Fatal("a window past the end of the series was cut without an error")
+	}
+}
+
+func TestAdamAgainstTheFormula(t *testing.T) {
+	for _, o := range []TrainOptions{
+		{Beta1: .9, Beta2: .999, Eps: 1e-8}, {Beta1: .8, Beta2: .99, Eps: 1e-3, WeightDecay: .1},
+		{Beta1: .9, Beta2: .95, Eps: 1e-8, WeightDecay: .1, Optimizer: "adamw"},
+	} {
+		const n, count, lr = 37, 5., .01
+		g := &Graph{}
+		p, d, m, v := g.Input(F32, n), g.Input(F32, n), g.Input(F32, n), g.Input(F32, n)
+		cnt, hyper := g.Input(F32, 1), g.Input(F32, 3)
+		y := o.adam().of(p, d, m, v, cnt, hyper)
+		r, err := cpu{1}.Compile(g.Plan(align, y), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rnd := rand.New(rand.NewPCG(1, 2))
+		draw := func() []float32 {
+			s := make([]float32, n)
+			for i := range s {
+				s[i] = float32(rnd.NormFloat64())
+			}
+			return s
+		}
+		must := func(err error) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		start := draw()
+		must(r.Write(p, start))
+		must(r.Write(m, make([]float32, n)))
+		must(r.Write(v, make([]float32, n)))
+		must(r.Write(cnt, []float32{count}))
+		wp, wm, wv := make([]float64, n), make([]float64, n), make([]float64, n)
+		for i := range wp {
+			wp[i] = float64(start[i])
+		}
+		for step := 1; step <= 20; step++ {
+			grad := draw()
+			must(r.Write(d, grad))
+			b1, b2 := 1-math.Pow(o.Beta1, float64(step)), 1-math.Pow(o.Beta2, float64(step))
+			must(r.Write(hyper, []float32{lr, float32(b1), float32(b2)}))
+			must(r.Run())
+			var norm float64
+			for i := range wp {
+				x := float64(grad[i]) / count
+				norm += x * x
+				if o.Optimizer == "adamw" {
+					wp[i] *= 1 - lr*o.WeightDecay
+				} else {
+					x += o.WeightDecay * wp[i]
+				}
+				wm[i] = o.Beta1*wm[i] + (1-o.Beta1)*x
+				wv[i] = o.Beta2*wv[i] + (1-o.Beta2)*x*x
+				wp[i] -= lr * wm[i] / b1 / (math.Sqrt(wv[i]/b2) + o.Eps)
+			}
+			got := make([]float32, 1)
+			must(r.Read(got, y))
+			if math.Abs(float64(got[0])-norm) > 1e-5*norm {
+				t.Fatalf("squared gradient norm %g, want %g", got[0], norm)
+			}
+		}
+		got := make([]float32, n)
+		must(r.Read(got, p))
+		for i := range got {
+			if math.Abs(float64(got[i])-wp[i]) > 1e-5 {
+				t.Fatalf("%+v: parameter %d is %g, want %g", o, i, got[i], wp[i])
+			}
+		}
+	}
+}
+
+func BenchmarkOps(b *testing.B) {
+	for _, c := range opCases {
+		b.Run(c.name, func(b *testing.B) {
+			g, ins, y := c.graph()
+			r, err := cpu{1}.Compile(g.Plan(0, y), nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for i, d := range c.inputs(1) {
+				if err := r.Write(ins[i], d); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				if err := r.Run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

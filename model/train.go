@@ -1,0 +1,185 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"time"
+	"unsafe"
+
+	"deeprc/collective"
+)
+
+// Record is one row of a training's history.
+type Record struct {
+	Step, Epoch int     // updates made; epochs begun, from 1
+	LR          float64 // of this update
+	Loss        float64 // mean over the global batch, before the update; NaN in a row of a validation
+	Val         float64 // mean over the validation windows; NaN in a row of an update
+	Seconds     float64 // since training began
+}
+
+// History is what a training leaves besides the parameters.
+type History struct {
+	Records  []Record
+	Steps    int     // updates made
+	Best     float64 // lowest validation loss; NaN without a validation
+	BestStep int
+	Stopped  bool // early, by patience
+}
+
+// Hooks let the caller watch a training. Any may be nil.
+type Hooks struct {
+	Progress func(step, total int, loss float64)
+	// Better is called on every rank when a validation was the best so far,
+	// with the parameters of then.
+	Better func(params []float32, step int, val float64) error
+}
+
+// A DivergedError tells that the loss is no longer finite.
+type DivergedError struct {
+	Step          int
+	Loss          float64
+	Param         string // the parameter that grew most
+	Before, After float64
+}
+
+func (e *DivergedError) Error() string {
+	return fmt.Sprintf("the loss became %g at step %d; %s grew most: its root mean square was %.3g at the start and is %.3g; "+
+		"lower train.lr, or look for extreme values in the data", e.Loss, e.Step, e.Param, e.Before, e.After)
+}
+
+// Train runs data-parallel training over the ranks of c: each global batch is
+// the next o.Batch windows of the epoch's permutation, split over the ranks; the
+// last batch of an epoch may be smaller, none is dropped. n ranks compute what
+// one would, up to rounding. Afterwards the fit holds the parameters of the best
+// validation. On an error or a cancelled ctx the history so far is returned too.
+func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, seed uint64, hooks Hooks) (*History, error) {
+	o := f.opt
+	start := time.Now()
+	perEpoch := (train.Len() + o.Batch - 1) / o.Batch
+	total := o.Steps
+	if total == 0 {
+		total = o.Epochs * perEpoch
+	}
+	every := o.ValEvery
+	if every == 0 {
+		every = perEpoch
+	}
+	h := &History{Best: math.NaN()}
+	first := make([]float32, f.Params.Region.N)
+	best := make([]float32, len(first))
+	if err := f.GetParams(first); err != nil {
+		return h, err
+	}
+	copy(best, first)
+	restore := func(err error) (*History, error) {
+		if !math.IsNaN(h.Best) {
+			if e := f.SetParams(best); err == nil {
+				err = e
+			}
+		}
+		return h, err
+	}
+	worse := 0
+	var perm shuffle
+	for i := range total {
+		epoch, b := i/perEpoch, i%perEpoch
+		if b == 0 {
+			perm = newShuffle(train.Len(), seed, uint64(epoch))
+		}
+		if err := ctx.Err(); err != nil {
+			return restore(fmt.Errorf("stopped at step %d of %d: %w", i, total, context.Cause(ctx)))
+		}
+		lo, hi := b*o.Batch, min((b+1)*o.Batch, train.Len())
+		from, to := share(hi-lo, c.Rank(), c.Size())
+		lr := o.rate(i, total, epoch)
+		loss, err := f.Step(c, train, to-from, func(k int) int { return perm.at(lo + from + k) }, lr)
+		if err != nil {
+			return restore(err)
+		}
+		if math.IsNaN(loss) || math.IsInf(loss, 0) {
+			err := f.diverged(i+1, loss, first)
+			return restore(err)
+		}
+		h.Steps = i + 1
+		if (i+1)%o.LogEvery == 0 || i+1 == total {
+			h.Records = append(h.Records, Record{i + 1, epoch + 1, lr, loss, math.NaN(), time.Since(start).Seconds()})
+		}
+		if hooks.Progress != nil {
+			hooks.Progress(i+1, total, loss)
+		}
+		if (i+1)%every != 0 && i+1 != total {
+			continue
+		}
+		v, err := f.MeanLoss(c, val)
+		if err != nil {
+			return restore(err)
+		}
+		h.Records = append(h.Records, Record{i + 1, epoch + 1, lr, math.NaN(), v, time.Since(start).Seconds()})
+		if err := f.sameEverywhere(c, i+1); err != nil {
+			return restore(err)
+		}
+		if math.IsNaN(h.Best) || v < h.Best {
+			h.Best, h.BestStep, worse = v, i+1, 0
+			if err := f.GetParams(best); err != nil {
+				return h, err
+			}
+			if hooks.Better != nil {
+				if err := hooks.Better(best, i+1, v); err != nil {
+					return restore(err)
+				}
+			}
+		} else if worse++; worse == o.Patience {
+			h.Stopped = true
+			break
+		}
+	}
+	return restore(nil)
+}
+
+func (f *Fit) diverged(step int, loss float64, first []float32) error {
+	now := make([]float32, len(first))
+	if err := f.GetParams(now); err != nil {
+		return err
+	}
+	e := &DivergedError{Step: step, Loss: loss}
+	most := math.Inf(-1)
+	for _, p := range f.Params.List {
+		a, b := p.RMS(first), p.RMS(now)
+		growth := b / (a + 1e-12)
+		if math.IsNaN(growth) {
+			growth = math.Inf(1)
+		}
+		if growth > most {
+			most, e.Param, e.Before, e.After = growth, p.Name, a, b
+		}
+	}
+	return e
+}
+
+// sameEverywhere checks that all ranks hold the same parameters, bit for bit:
+// data-parallel training is wrong without a word where they drift apart.
+func (f *Fit) sameEverywhere(c collective.Comm, step int) error {
+	if c.Size() == 1 {
+		return nil
+	}
+	slab := make([]float32, f.Params.Region.N)
+	if err := f.GetParams(slab); err != nil {
+		return err
+	}
+	h := fnv.New64a()
+	h.Write(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(slab))), 4*len(slab)))
+	sums, err := collective.AllGather(c, int64(h.Sum64()))
+	if err != nil {
+		return err
+	}
+	for r, s := range sums {
+		if s != sums[0] {
+			return fmt.Errorf("model: at step %d rank %d holds other parameters than rank 0: its device or memory is faulty, "+
+				"or the communicator's AllReduce does not give all ranks the same result", step, r)
+		}
+	}
+	return nil
+}

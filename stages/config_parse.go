@@ -1,0 +1,351 @@
+package stages
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"deeprc/model"
+)
+
+// parseConfig makes a Config of a file's text and the assignments of --set.
+func parseConfig(file, text string, sets []string) (*Config, error) {
+	tree := map[string]any{}
+	if _, err := toml.Decode(text, &tree); err != nil {
+		var p toml.ParseError
+		if errors.As(err, &p) {
+			return nil, configErrorf("%s:%d: %s", file, p.Position.Line, p.Message)
+		}
+		return nil, configErrorf("%s: %w", file, err)
+	}
+	d := decoder{file: file, lines: keyLines(text), set: map[string]bool{}}
+	for _, s := range sets {
+		if err := d.assign(tree, s); err != nil {
+			return nil, ConfigError{err}
+		}
+	}
+	cfg := &Config{}
+	if err := d.config(cfg, tree); err != nil {
+		return nil, ConfigError{err}
+	}
+	if err := cfg.check(); err != nil {
+		return nil, configErrorf("%s: %w", file, err)
+	}
+	return cfg, nil
+}
+
+// decoder fills tagged structs from a TOML tree. Unlike toml.Unmarshal it knows
+// defaults, and where a key that it does not know stands.
+type decoder struct {
+	file  string
+	lines map[string]int  // line of each key path of the file
+	set   map[string]bool // key paths given by --set
+}
+
+func (d decoder) config(cfg *Config, tree map[string]any) error {
+	models, err := tables(tree["model"])
+	if err != nil {
+		return d.at("model", err)
+	}
+	rest := map[string]any{}
+	for k, v := range tree {
+		if k != "model" {
+			rest[k] = v
+		}
+	}
+	if err := d.fill(reflect.ValueOf(cfg).Elem(), rest, ""); err != nil {
+		return err
+	}
+	for i, t := range models {
+		path := fmt.Sprintf("model.%d", i)
+		m := ModelConfig{Train: cfg.Train}
+		name, _ := t["net"].(string)
+		if t["net"] == nil {
+			name = "nlinear"
+		}
+		if m.Options, err = model.NewNet(name); err != nil {
+			var names []string
+			for _, k := range model.Nets() {
+				names = append(names, k.Name)
+			}
+			return d.at(path+".net", fmt.Errorf("no net %q%s", name, didYouMean(name, names)))
+		}
+		if sub, ok := t["train"]; ok {
+			tt, ok := sub.(map[string]any)
+			if !ok {
+				return d.at(path+".train", errors.New("want a table"))
+			}
+			if err := d.fields(reflect.ValueOf(&m.Train).Elem(), tt, path+".train", false); err != nil {
+				return err
+			}
+		}
+		if err := d.fill2(&m, t, path); err != nil {
+			return err
+		}
+		if m.Name == "" {
+			m.Name = m.Net
+			if m.Solver != "gradient" {
+				m.Name += "_" + m.Solver
+			}
+		}
+		cfg.Models = append(cfg.Models, m)
+	}
+	return nil
+}
+
+// fill2 splits a [[model]] table between its own keys and its net's.
+func (d decoder) fill2(m *ModelConfig, t map[string]any, path string) error {
+	own, net := map[string]any{}, map[string]any{}
+	mine := keysOf(reflect.TypeFor[ModelConfig]())
+	nets := keysOf(reflect.TypeOf(m.Options).Elem())
+	for k, v := range t {
+		switch {
+		case k == "train":
+		case slices.Contains(mine, k):
+			own[k] = v
+		case slices.Contains(nets, k):
+			net[k] = v
+		default:
+			return d.unknown(path, k, append(append([]string{"train"}, mine...), nets...))
+		}
+	}
+	if err := d.fill(reflect.ValueOf(m).Elem(), own, path); err != nil {
+		return err
+	}
+	return d.fill(reflect.ValueOf(m.Options).Elem(), net, path)
+}
+
+func tables(v any) ([]map[string]any, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case []map[string]any:
+		return v, nil
+	}
+	return nil, errors.New("want [[model]] tables, with two brackets")
+}
+
+func keysOf(t reflect.Type) (keys []string) {
+	for i := range t.NumField() {
+		if k := t.Field(i).Tag.Get("toml"); k != "" {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+func (d decoder) fill(v reflect.Value, tree map[string]any, path string) error {
+	return d.fields(v, tree, path, true)
+}
+
+// fields sets the tagged fields of struct v from tree; where tree has no such key, from the default.
+func (d decoder) fields(v reflect.Value, tree map[string]any, path string, defaults bool) error {
+	keys := keysOf(v.Type())
+	for k := range tree {
+		if !slices.Contains(keys, k) {
+			return d.unknown(path, k, keys)
+		}
+	}
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		key := f.Tag.Get("toml")
+		if key == "" {
+			continue
+		}
+		full := strings.TrimPrefix(path+"."+key, ".")
+		val, given := tree[key]
+		if f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[Split]() {
+			sub, ok := val.(map[string]any)
+			if given && !ok {
+				return d.at(full, errors.New("want a table"))
+			}
+			if err := d.fields(v.Field(i), sub, full, defaults); err != nil {
+				return err
+			}
+			continue
+		}
+		if def, ok := f.Tag.Lookup("default"); !given && ok && defaults {
+			switch f.Type.Kind() {
+			case reflect.String:
+				val = def
+			default:
+				var t map[string]any
+				if _, err := toml.Decode("v = "+def, &t); err != nil {
+					panic(fmt.Sprintf("stages: default of %s: %v", full, err))
+				}
+				val = t["v"]
+			}
+			given = true
+		}
+		if !given {
+			continue
+		}
+		if err := setValue(v.Field(i), val); err != nil {
+			return d.at(full, err)
+		}
+	}
+	return nil
+}
+
+func setValue(v reflect.Value, val any) error {
+	if s, ok := v.Addr().Interface().(*Split); ok {
+		return s.fromTOML(val)
+	}
+	switch v.Kind() {
+	case reflect.String:
+		s, ok := val.(string)
+		if !ok {
+			return fmt.Errorf("is %v: want a string in quotes", val)
+		}
+		v.SetString(s)
+	case reflect.Int:
+		n, ok := val.(int64)
+		if !ok {
+			return fmt.Errorf("is %v: want a whole number", val)
+		}
+		v.SetInt(n)
+	case reflect.Float64:
+		switch x := val.(type) {
+		case float64:
+			if math.IsNaN(x) {
+				return errors.New("is nan: want a number")
+			}
+			v.SetFloat(x)
+		case int64:
+			v.SetFloat(float64(x))
+		default:
+			return fmt.Errorf("is %v: want a number", val)
+		}
+	case reflect.Bool:
+		b, ok := val.(bool)
+		if !ok {
+			return fmt.Errorf("is %v: want true or false", val)
+		}
+		v.SetBool(b)
+	case reflect.Slice: // of strings
+		list, ok := val.([]any)
+		if !ok {
+			return fmt.Errorf("is %v: want a list of strings, as [\"a\", \"b\"]", val)
+		}
+		out := []string{}
+		for _, e := range list {
+			s, ok := e.(string)
+			if !ok {
+				return fmt.Errorf("holds %v: want strings in quotes", e)
+			}
+			out = append(out, s)
+		}
+		v.Set(reflect.ValueOf(out))
+	default:
+		panic(fmt.Sprintf("stages: config: no rule for %s", v.Type()))
+	}
+	return nil
+}
+
+// assign applies one key=value of --set to the tree: a value in TOML's notation, else a string.
+func (d decoder) assign(tree map[string]any, s string) error {
+	key, val, ok := strings.Cut(s, "=")
+	key = strings.TrimSpace(key)
+	if !ok || key == "" {
+		return fmt.Errorf("--set %s: want key=value, as windows.horizon=192", s)
+	}
+	var t map[string]any
+	var value any = strings.TrimSpace(val)
+	if _, err := toml.Decode("v = "+val, &t); err == nil && len(t) == 1 {
+		value = t["v"]
+	}
+	parts := strings.Split(key, ".")
+	d.set[key] = true
+	for i := 0; i < len(parts)-1; i++ {
+		switch next := tree[parts[i]].(type) {
+		case nil:
+			m := map[string]any{}
+			tree[parts[i]] = m
+			tree = m
+		case map[string]any:
+			tree = next
+		case []map[string]any:
+			n, err := strconv.Atoi(parts[i+1])
+			if err != nil || n < 0 || n >= len(next) || i+2 >= len(parts) {
+				return fmt.Errorf("--set %s: name one of the %d [[%s]] by its number, as %s.0.net=dlinear", s, len(next), parts[i], parts[i])
+			}
+			tree = next[n]
+			i++
+		default:
+			return fmt.Errorf("--set %s: %s is no table", s, strings.Join(parts[:i+1], "."))
+		}
+	}
+	tree[parts[len(parts)-1]] = value
+	return nil
+}
+
+func (d decoder) unknown(path, key string, keys []string) error {
+	full := strings.TrimPrefix(path+"."+key, ".")
+	where := "the top level"
+	if path != "" {
+		where = "[" + path + "]"
+	}
+	return d.at(full, fmt.Errorf("unknown key in %s%s", where, didYouMean(key, keys)))
+}
+
+// at says where a key stands: file:line, or --set.
+func (d decoder) at(path string, err error) error {
+	if d.set[path] {
+		return fmt.Errorf("--set %s: %w", path, err)
+	}
+	for p := path; ; p = p[:strings.LastIndex(p, ".")] {
+		if line, ok := d.lines[p]; ok {
+			return fmt.Errorf("%s:%d: %s: %w", d.file, line, path, err)
+		}
+		if !strings.Contains(p, ".") {
+			return fmt.Errorf("%s: %s: %w", d.file, path, err)
+		}
+	}
+}
+
+// keyLines finds the line of every key path of a valid TOML text; the elements
+// of an array of tables count from 0, as in "model.0.net".
+func keyLines(text string) map[string]int {
+	lines, table, count := map[string]int{}, "", map[string]int{}
+	note := func(path string, n int) {
+		if _, ok := lines[path]; !ok {
+			lines[path] = n
+		}
+	}
+	for i, l := range strings.Split(text, "\n") {
+		l = strings.TrimSpace(l)
+		switch {
+		case strings.HasPrefix(l, "[["):
+			name := cleanKey(strings.Trim(strings.SplitN(l, "]", 2)[0], "["))
+			table = fmt.Sprintf("%s.%d", name, count[name])
+			count[name]++
+			note(name, i+1)
+			note(table, i+1)
+		case strings.HasPrefix(l, "["):
+			name := cleanKey(strings.Trim(strings.SplitN(l, "]", 2)[0], "["))
+			if first, rest, ok := strings.Cut(name, "."); ok && count[first] > 0 {
+				name = fmt.Sprintf("%s.%d.%s", first, count[first]-1, rest)
+			}
+			table = name
+			note(table, i+1)
+		case strings.Contains(l, "=") && !strings.HasPrefix(l, "#"):
+			key, _, _ := strings.Cut(l, "=")
+			note(strings.TrimPrefix(table+"."+cleanKey(key), "."), i+1)
+		}
+	}
+	return lines
+}
+
+func cleanKey(s string) string {
+	parts := strings.Split(s, ".")
+	for i, p := range parts {
+		parts[i] = strings.Trim(strings.TrimSpace(p), `"'`)
+	}
+	return strings.Join(parts, ".")
+}

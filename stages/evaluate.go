@@ -1,0 +1,143 @@
+package stages
+
+import (
+	"fmt"
+
+	"deeprc/collective"
+	"deeprc/model"
+)
+
+// scores are the metrics of one model over all test windows.
+type scores map[string]float64
+
+// roundValues bounds the forecasts that one round of evaluation holds, per model and rank.
+const roundValues = 1 << 21
+
+// evaluate forecasts every test window with every model, once: metrics by exact
+// global sums and counts over windows, channels and steps, forecasts to sink in
+// the order of windows, channels and steps whatever the number of ranks.
+func (j *job) evaluate(all []*fitted, sink *forecastSink) ([]scores, error) {
+	done := j.times.start("evaluate")
+	ws, h, ch := j.sets[2], j.cfg.Windows.Horizon, j.series.channels()
+	size := h * ch
+	var metrics []model.Metric
+	for _, name := range j.cfg.Evaluate.Metrics {
+		m, _ := model.FindMetric(name)
+		metrics = append(metrics, m)
+	}
+	sums := make([]collective.ExactSum, len(all)*len(metrics))
+	var count int64
+	n, rank := j.c.Size(), j.c.Rank()
+	per := max(1, min(roundValues/size, (ws.Len()+n-1)/n)) // windows of one rank in one round
+	preds := make([][]float32, len(all))
+	for k := range preds {
+		preds[k] = make([]float32, per*size)
+	}
+	bar := j.screen.bar("evaluate", "windows", ws.Len())
+	for first := 0; first < ws.Len(); first += per * n {
+		if err := j.ctx.Err(); err != nil {
+			return nil, fmt.Errorf("evaluate: %w", err)
+		}
+		round := min(per*n, ws.Len()-first)
+		lo, hi := first+round*rank/n, first+round*(rank+1)/n
+		for k, f := range all {
+			if f.forecaster == nil {
+				continue
+			}
+			if err := f.forecaster.Predict(preds[k], ws, lo, hi-lo); err != nil {
+				return nil, fmt.Errorf("evaluate %s: %w", f.name, err)
+			}
+		}
+		count += j.score(sums, all, metrics, preds, lo, hi)
+		if sink != nil {
+			if err := j.gather(sink, all, preds, lo, hi, first, round); err != nil {
+				return nil, err
+			}
+		}
+		bar.set(first+round, "")
+	}
+	if err := collective.AllReduceExact(j.c, sums); err != nil {
+		return nil, err
+	}
+	count, err := collective.AllReduceOne(j.c, count, collective.Sum)
+	if err != nil {
+		return nil, err
+	}
+	if count == 0 {
+		return nil, fmt.Errorf("every target of the test part is missing: there is nothing to evaluate on")
+	}
+	out := make([]scores, len(all))
+	for k, f := range all {
+		if f.forecaster == nil {
+			continue
+		}
+		out[k] = scores{}
+		for i, m := range metrics {
+			out[k][m.Name] = m.Finish(sums[k*len(metrics)+i].Float64() / float64(count))
+		}
+	}
+	bar.end("")
+	done(int64(ws.Len()), 0)
+	return out, nil
+}
+
+// score adds windows lo ≤ i < hi to the sums: each window's errors as one
+// float64 sum per channel, these exactly. It returns the number of targets seen.
+func (j *job) score(sums []collective.ExactSum, all []*fitted, metrics []model.Metric, preds [][]float32, lo, hi int) (count int64) {
+	ws, s := j.sets[2], j.series
+	l, h, ch := j.cfg.Windows.Lookback, j.cfg.Windows.Horizon, s.channels()
+	at := make([]int64, ch)
+	for i := lo; i < hi; i++ {
+		g, _ := ws.at(i)
+		ws.Offsets(at, i)
+		for c := range ch {
+			y := s.Data.Target[at[c]+int64(l):][:h]
+			scale, shift := 1., 0.
+			if j.cfg.Evaluate.Scale == "original" {
+				r := s.row(g) + c
+				scale, shift = s.Std[r], s.Mean[r]
+			}
+			for k, f := range all {
+				if f.forecaster == nil {
+					continue
+				}
+				p := preds[k][((i-lo)*ch+c)*h:][:h]
+				for m, metric := range metrics {
+					var sum float64
+					for t, v := range y {
+						if v == v {
+							sum += metric.Point(float64(p[t])*scale+shift, float64(v)*scale+shift)
+						}
+					}
+					sums[k*len(metrics)+m].Add(sum)
+				}
+			}
+			for _, v := range y {
+				if v == v {
+					count++
+				}
+			}
+		}
+	}
+	return count
+}
+
+// gather brings one round's forecasts to rank 0 and writes them.
+func (j *job) gather(sink *forecastSink, all []*fitted, preds [][]float32, lo, hi, first, round int) error {
+	size := j.cfg.Windows.Horizon * j.series.channels()
+	var full [][]float32
+	for k, f := range all {
+		if f.forecaster == nil {
+			continue
+		}
+		part, _, err := collective.GatherV(j.c, preds[k][:(hi-lo)*size], 0)
+		if err != nil {
+			return err
+		}
+		full = append(full, part)
+	}
+	if j.c.Rank() != 0 {
+		return nil
+	}
+	return sink.write(j, full, first, round)
+}

@@ -1,0 +1,149 @@
+package stages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"deeprc/collective"
+	"deeprc/model"
+)
+
+var baselineNames = []string{"repeat_last", "seasonal_naive", "nlinear_ols"}
+
+// A fitted is one row of the comparison: a model or baseline that can forecast,
+// or the error that it ended with.
+type fitted struct {
+	name, note string
+	baseline   bool
+	forecaster model.Forecaster
+	fit        *model.Fit // nil for a naive baseline
+	cfg        ModelConfig
+	params     []float32
+	history    *model.History
+	err        error
+}
+
+// job is what the stages of one rank share.
+type job struct {
+	ctx    context.Context
+	c      collective.Comm
+	cfg    *Config
+	dev    model.Device
+	series *Series
+	sets   [3]*windowSet // train, validation, test
+	screen *screen
+	times  *timings
+}
+
+// season is the number of steps after which seasonal_naive repeats.
+func (j *job) season() int {
+	if j.cfg.Evaluate.Season > 0 {
+		return j.cfg.Evaluate.Season
+	}
+	return j.series.Step.season()
+}
+
+func (j *job) shape(batch int) model.Shape {
+	n := j.c.Size()
+	return model.Shape{Lookback: j.cfg.Windows.Lookback, Horizon: j.cfg.Windows.Horizon,
+		Channels: j.series.channels(), Batch: (batch + n - 1) / n}
+}
+
+// baseline prepares one of baselineNames.
+func (j *job) baseline(name string) (*fitted, error) {
+	w, ch := j.cfg.Windows, j.series.channels()
+	f := &fitted{name: name, baseline: true}
+	switch name {
+	case "repeat_last":
+		f.forecaster = model.RepeatLast(j.series.Data, w.Lookback, w.Horizon, ch)
+		f.note = "the last value"
+	case "seasonal_naive":
+		m := j.season()
+		f.forecaster, f.err = model.SeasonalNaive(j.series.Data, w.Lookback, w.Horizon, ch, m)
+		f.note = fmt.Sprintf("the value %d steps before", m)
+	default:
+		f.cfg = ModelConfig{Net: "nlinear", Name: name, Solver: "ols", Options: &model.NLinear{}, Train: j.cfg.Train}
+		return f, j.solve(f)
+	}
+	return f, nil
+}
+
+// solve fits in closed form.
+func (j *job) solve(f *fitted) error {
+	done := j.times.start("fit " + f.name)
+	bar := j.screen.bar("fit "+f.name, "windows", 0)
+	fit, err := model.NewFit(j.dev, f.cfg.Options, j.shape(f.cfg.Train.Batch), j.series.Data, f.cfg.Train, uint64(j.cfg.Run.Seed))
+	if err != nil {
+		return err
+	}
+	rows, err := fit.OLS(j.c, f.cfg.Options, j.sets[0])
+	var unsolved *model.OLSError
+	if errors.As(err, &unsolved) {
+		f.err = err
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f.fit, f.forecaster, f.note = fit, fit, fmt.Sprintf("least squares over %d rows", rows)
+	f.params = make([]float32, fit.Params.Region.N)
+	if err := fit.GetParams(f.params); err != nil {
+		return err
+	}
+	bar.set(j.sets[0].Len(), "")
+	bar.end("closed form")
+	done(rows, 0)
+	return nil
+}
+
+// train fits one [[model]]. A loss that diverges is the model's error, and the
+// run goes on with the others; any other error ends the run.
+func (j *job) train(m ModelConfig, better func(f *fitted) error) (*fitted, error) {
+	f := &fitted{name: m.Name, cfg: m}
+	if m.Solver == "ols" {
+		return f, j.solve(f)
+	}
+	done := j.times.start("train " + m.Name)
+	fit, err := model.NewFit(j.dev, m.Options, j.shape(m.Train.Batch), j.series.Data, m.Train, uint64(j.cfg.Run.Seed))
+	if err != nil {
+		return f, err
+	}
+	f.fit, f.forecaster = fit, fit
+	var bar *stageBar
+	hooks := model.Hooks{
+		Progress: func(step, total int, loss float64) {
+			if bar == nil {
+				bar = j.screen.bar("train "+m.Name, "steps", total)
+			}
+			bar.set(step, fmt.Sprintf("loss %.4f", loss))
+		},
+		Better: func(params []float32, _ int, _ float64) error {
+			f.params = params
+			return better(f)
+		},
+	}
+	f.history, err = model.Train(j.ctx, j.c, fit, j.sets[0], j.sets[1], uint64(j.cfg.Run.Seed), hooks)
+	h := f.history
+	if bar != nil {
+		bar.end(fmt.Sprintf("validation loss %.4f at step %d", h.Best, h.BestStep))
+	}
+	rows := int64(h.Steps) * int64(m.Train.Batch)
+	done(rows, 0)
+	var diverged *model.DivergedError
+	if errors.As(err, &diverged) {
+		f.err = err
+		if f.params == nil {
+			f.fit, f.forecaster = nil, nil // no validation yet: nothing worth keeping
+		}
+		return f, nil
+	}
+	if err != nil {
+		return f, fmt.Errorf("train %s: %w", m.Name, err)
+	}
+	f.note = fmt.Sprintf("best of %d steps at step %d", h.Steps, h.BestStep)
+	if h.Stopped {
+		f.note += ", stopped early"
+	}
+	return f, nil
+}

@@ -1,0 +1,132 @@
+package stages
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// A Step is the even spacing of a time grid: a fixed time, whole months, or
+// plain counting.
+type Step struct {
+	Micros int64 // microseconds, or units where the time column holds whole numbers
+	Months int
+	Plain  bool // the time column holds whole numbers
+}
+
+// at is the time of step t of a grid that starts at t0.
+func (s Step) at(t0 int64, t int) int64 {
+	if s.Months > 0 {
+		return time.UnixMicro(t0).UTC().AddDate(0, s.Months*t, 0).UnixMicro()
+	}
+	return t0 + s.Micros*int64(t)
+}
+
+func (s Step) String() string {
+	switch {
+	case s.Plain:
+		return fmt.Sprint(s.Micros)
+	case s.Months == 12:
+		return "1 year"
+	case s.Months > 0:
+		return fmt.Sprintf("%d months", s.Months)
+	case s.Micros%(24*3600e6) == 0:
+		return fmt.Sprintf("%d days", s.Micros/(24*3600e6))
+	}
+	return (time.Duration(s.Micros) * time.Microsecond).String()
+}
+
+// season is the number of steps in a day (a week of days, a year of months), at
+// least 1.
+func (s Step) season() int {
+	const day = 24 * 3600e6
+	switch {
+	case s.Plain:
+		return 1
+	case s.Months > 0:
+		return max(1, 12/s.Months)
+	case s.Micros < day:
+		return int(day / s.Micros)
+	case s.Micros == day:
+		return 7
+	}
+	return 1
+}
+
+// findStep is the spacing that all times of all series are multiples of.
+func findStep(series [][]int64, plain bool) (Step, error) {
+	var d int64 // greatest common divisor of all differences
+	months, rows := 0, 0
+	small := int64(math.MaxInt64)
+	for _, ts := range series {
+		rows += len(ts)
+		for i := 1; i < len(ts); i++ {
+			d = gcd(d, ts[i]-ts[i-1])
+			small = min(small, ts[i]-ts[i-1])
+			if months >= 0 && !plain {
+				months = gcdMonths(months, ts[i-1], ts[i])
+			}
+		}
+	}
+	if d == 0 {
+		return Step{Micros: 1, Plain: plain}, nil
+	}
+	if !plain && months > 0 && small >= 28*24*3600e6 {
+		return Step{Months: months}, nil
+	}
+	s := Step{Micros: d, Plain: plain}
+	var steps int64
+	for _, ts := range series {
+		if len(ts) > 0 {
+			steps += (ts[len(ts)-1]-ts[0])/d + 1
+		}
+	}
+	if steps > 10*int64(rows)+1000 {
+		return s, fmt.Errorf("the timestamps are not evenly spaced: the only spacing that fits them all is %s, and then %d of %d steps would be missing; "+
+			"clean the time column, or set data.step = \"rows\" to take each row as a step", s, steps-int64(rows), steps)
+	}
+	return s, nil
+}
+
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// gcdMonths folds the whole months between two times into m; −1 where they are not whole.
+func gcdMonths(m int, a, b int64) int {
+	x, y := time.UnixMicro(a).UTC(), time.UnixMicro(b).UTC()
+	n := (y.Year()-x.Year())*12 + int(y.Month()) - int(x.Month())
+	if n <= 0 || x.AddDate(0, n, 0) != y {
+		return -1
+	}
+	return int(gcd(int64(m), int64(n)))
+}
+
+// place is the step of the grid at which each time of ts stands.
+func (s Step) place(ts []int64) []int32 {
+	pos := make([]int32, len(ts))
+	for i, t := range ts {
+		switch {
+		case s.Months > 0:
+			x, y := time.UnixMicro(ts[0]).UTC(), time.UnixMicro(t).UTC()
+			pos[i] = int32(((y.Year()-x.Year())*12 + int(y.Month()) - int(x.Month())) / s.Months)
+		default:
+			pos[i] = int32((t - ts[0]) / s.Micros)
+		}
+	}
+	return pos
+}
+
+// showTime is the shortest form of t in messages and plots.
+func showTime(t time.Time) string {
+	if t.Hour() == 0 && t.Minute() == 0 && t.Second() == 0 {
+		return t.Format("2006-01-02")
+	}
+	if t.Second() == 0 {
+		return t.Format("2006-01-02 15:04")
+	}
+	return t.Format("2006-01-02 15:04:05")
+}

@@ -1,0 +1,165 @@
+package stages
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"deeprc/collective"
+	"deeprc/frame"
+)
+
+// rawRows are this rank's rows of the input, in the file's order.
+type rawRows struct {
+	channels []string    // wide: one a column; long: empty, the series name themselves
+	ids      []string    // long: series of each row
+	ts       []int64     // µs, or whole numbers where plain
+	plain    bool        // the time column holds whole numbers
+	values   [][]float64 // of each column; NaN is missing
+	bytes    int64       // read by this rank
+}
+
+func (r *rawRows) long() bool { return r.ids != nil }
+
+// readData reads this rank's part of the input; collective.
+func readData(c collective.Comm, cfg *DataConfig) (*rawRows, error) {
+	if cfg.Path == "synth" {
+		return synthRows(c, cfg.Synth), nil
+	}
+	na := cfg.NA
+	if len(na) == 0 {
+		na = nil
+	}
+	opts := frame.CSVOptions{NA: na, Types: map[string]frame.Type{}}
+	names, err := frame.CSVColumns(c, cfg.Path, opts)
+	if err != nil {
+		return nil, err
+	}
+	layout := cfg.Layout
+	if layout == "auto" {
+		layout = "wide"
+		if slices.Contains(names, cfg.ID) {
+			layout = "long"
+		}
+	}
+	timeCol, err := timeColumn(cfg, names)
+	if err != nil {
+		return nil, err
+	}
+	opts.Columns = []string{timeCol}
+	if layout == "long" {
+		opts.Columns = append(opts.Columns, cfg.ID, cfg.Target)
+		opts.Types[cfg.ID], opts.Types[cfg.Target] = frame.String, frame.Float64
+	} else if len(cfg.Channels) > 0 {
+		for _, ch := range cfg.Channels {
+			if ch == timeCol {
+				return nil, configErrorf("data.channels names the time column %q", ch)
+			}
+			opts.Types[ch] = frame.Float64
+		}
+		opts.Columns = append(opts.Columns, cfg.Channels...)
+	} else {
+		opts.Columns = nil
+	}
+	t, stats, err := frame.ReadCSV(c, cfg.Path, opts)
+	if err != nil {
+		return nil, err
+	}
+	defer t.Release()
+	r := &rawRows{bytes: stats.Bytes}
+	if layout == "long" {
+		if r.ids, err = t.Strings(cfg.ID); err != nil {
+			return nil, err
+		}
+		if r.ids == nil {
+			r.ids = []string{}
+		}
+		opts.Columns = []string{cfg.Target}
+	} else {
+		if len(cfg.Channels) == 0 {
+			opts.Columns = numericColumns(t, timeCol)
+			if len(opts.Columns) == 0 {
+				return nil, configErrorf("%s has no numeric column beside %q; its columns are %s", cfg.Path, timeCol, strings.Join(names, ", "))
+			}
+		} else {
+			opts.Columns = cfg.Channels
+		}
+		r.channels = opts.Columns
+	}
+	if r.ts, r.plain, err = times(t, timeCol); err != nil {
+		return nil, err
+	}
+	for _, name := range opts.Columns {
+		v, err := t.Float64s(name)
+		if err != nil {
+			return nil, err
+		}
+		r.values = append(r.values, v)
+	}
+	return r, nil
+}
+
+func timeColumn(cfg *DataConfig, names []string) (string, error) {
+	if cfg.Time != "" {
+		if !slices.Contains(names, cfg.Time) {
+			return "", configErrorf("data.time: %s has no column %q%s", cfg.Path, cfg.Time, didYouMean(cfg.Time, names))
+		}
+		return cfg.Time, nil
+	}
+	for _, want := range []string{"date", "ds", "time", "timestamp", "datetime"} {
+		for _, n := range names {
+			if strings.EqualFold(n, want) {
+				return n, nil
+			}
+		}
+	}
+	return "", configErrorf("%s has no column named date, ds, time, timestamp or datetime: set data.time to one of %s",
+		cfg.Path, strings.Join(names, ", "))
+}
+
+func numericColumns(t *frame.Table, except string) (names []string) {
+	for _, f := range t.Schema().Fields() {
+		if f.Name != except && (f.Type.ID() == arrow.INT64 || f.Type.ID() == arrow.FLOAT64) {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+func times(t *frame.Table, name string) (ts []int64, plain bool, err error) {
+	col, err := t.Column(name)
+	if err != nil {
+		return nil, false, err
+	}
+	switch col.DataType().ID() {
+	case arrow.TIMESTAMP:
+		ts, err = t.Timestamps(name)
+	case arrow.INT64:
+		ts, err = t.Int64s(name)
+		plain = true
+	default:
+		return nil, false, fmt.Errorf("column %q holds neither timestamps nor whole numbers, but %s: set data.time to another column", name, col.DataType())
+	}
+	return ts, plain, err
+}
+
+// synthRows makes this rank's rows of the synthetic series.
+func synthRows(c collective.Comm, cfg SynthConfig) *rawRows {
+	s := Synth{Series: cfg.Series, Hours: cfg.Hours, Seed: uint64(cfg.Seed)}
+	lo, hi := s.Hours*c.Rank()/c.Size(), s.Hours*(c.Rank()+1)/c.Size()
+	r := &rawRows{channels: s.Names(), values: make([][]float64, s.Series)}
+	for t := lo; t < hi; t++ {
+		r.ts = append(r.ts, s.Time(t).UnixMicro())
+	}
+	for ch := range r.values {
+		v := make([]float64, hi-lo)
+		for t := range v {
+			v[t] = s.Value(ch, lo+t)
+		}
+		r.values[ch] = v
+	}
+	r.bytes = int64(hi-lo) * int64(s.Series) * 8
+	return r
+}

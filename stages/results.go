@@ -1,0 +1,248 @@
+package stages
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+
+	"deeprc/model"
+)
+
+// metricsFile is metrics.json.
+type metricsFile struct {
+	Windows struct {
+		Train int `json:"train"`
+		Val   int `json:"val"`
+		Test  int `json:"test"`
+	} `json:"windows"`
+	Test    map[string]map[string]*float64 `json:"test"` // null where not finite
+	Scale   string                         `json:"scale"`
+	Seconds map[string]float64             `json:"seconds"` // of each stage, on its slowest rank, and total
+	Ranks   int                            `json:"ranks"`
+	Errors  map[string]string              `json:"errors,omitempty"` // of models that failed
+}
+
+func (j *job) metrics(all []*fitted, res []scores, seconds map[string]float64) *metricsFile {
+	m := &metricsFile{Test: map[string]map[string]*float64{}, Scale: j.cfg.Evaluate.Scale, Seconds: seconds, Ranks: j.c.Size()}
+	m.Windows.Train, m.Windows.Val, m.Windows.Test = j.sets[0].Len(), j.sets[1].Len(), j.sets[2].Len()
+	for i, f := range all {
+		if f.err != nil {
+			if m.Errors == nil {
+				m.Errors = map[string]string{}
+			}
+			m.Errors[f.name] = f.err.Error()
+		}
+		if res != nil && res[i] != nil {
+			m.Test[f.name] = map[string]*float64{}
+			for k, v := range res[i] {
+				m.Test[f.name][k] = jsonNumber(v)
+			}
+		}
+	}
+	return m
+}
+
+func jsonNumber(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}
+
+func writeJSON(path string, v any) error {
+	return writeAtomic(path, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	})
+}
+
+// modelFile is model.json: what a forecast with model.safetensors needs beside the weights.
+type modelFile struct {
+	Models   []modelEntry  `json:"models"`
+	Lookback int           `json:"lookback"`
+	Horizon  int           `json:"horizon"`
+	Step     string        `json:"step"`
+	Channels []channelInfo `json:"channels"`
+}
+
+type modelEntry struct {
+	Name       string         `json:"name"`
+	Net        string         `json:"net"`
+	Solver     string         `json:"solver"`
+	Options    map[string]any `json:"options"`
+	Parameters []string       `json:"parameters"` // names in model.safetensors
+	Steps      int            `json:"steps,omitempty"`
+	BestStep   int            `json:"best_step,omitempty"`
+	BestVal    *float64       `json:"best_val,omitempty"`
+}
+
+// channelInfo undoes the standardisation: value = standardised · std + mean.
+type channelInfo struct {
+	Name string  `json:"name"`
+	Mean float64 `json:"mean"`
+	Std  float64 `json:"std"`
+}
+
+// writeModels writes model.safetensors and model.json with every model that has
+// parameters; each parameter is named <model>.<parameter>.
+func (j *job) writeModels(dir string, all []*fitted) error {
+	var arrays []model.Named
+	out := modelFile{Models: []modelEntry{}, Lookback: j.cfg.Windows.Lookback, Horizon: j.cfg.Windows.Horizon, Step: j.series.Step.String()}
+	for r, name := range j.series.Channels {
+		out.Channels = append(out.Channels, channelInfo{name, j.series.Mean[r], j.series.Std[r]})
+	}
+	for _, f := range all {
+		if f.params == nil {
+			continue
+		}
+		e := modelEntry{Name: f.name, Net: f.cfg.Net, Solver: f.cfg.Solver, Options: netOptions(f.cfg.Options)}
+		for _, a := range f.fit.Params.Arrays(f.name+".", f.params) {
+			arrays = append(arrays, a)
+			e.Parameters = append(e.Parameters, a.Name)
+		}
+		if h := f.history; h != nil {
+			e.Steps, e.BestStep, e.BestVal = h.Steps, h.BestStep, jsonNumber(h.Best)
+		}
+		out.Models = append(out.Models, e)
+	}
+	if err := writeAtomic(filepath.Join(dir, "model.safetensors"), func(w io.Writer) error {
+		return model.WriteSafetensors(w, arrays, map[string]string{"format": "deeprc", "config": "config.toml"})
+	}); err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(dir, "model.json"), out)
+}
+
+func netOptions(n model.Net) map[string]any {
+	out, v := map[string]any{}, reflect.ValueOf(n).Elem()
+	for i := range v.NumField() {
+		if key := v.Type().Field(i).Tag.Get("toml"); key != "" {
+			out[key] = v.Field(i).Interface()
+		}
+	}
+	return out
+}
+
+// writeHistory writes history.csv: a row an update (train_loss) and a row a validation (val_loss).
+func writeHistory(dir string, all []*fitted) error {
+	return writeAtomic(filepath.Join(dir, "history.csv"), func(w io.Writer) error {
+		if _, err := io.WriteString(w, "model,epoch,step,lr,train_loss,val_loss,seconds\n"); err != nil {
+			return err
+		}
+		for _, f := range all {
+			if f.history == nil {
+				continue
+			}
+			for _, r := range f.history.Records {
+				if _, err := fmt.Fprintf(w, "%s,%d,%d,%g,%s,%s,%.6f\n", csvCell(f.name), r.Epoch, r.Step, r.LR, csvNumber(r.Loss), csvNumber(r.Val), r.Seconds); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func csvNumber(v float64) string {
+	if v != v {
+		return ""
+	}
+	return fmt.Sprintf("%.9g", v)
+}
+
+func csvCell(s string) string {
+	if strings.ContainsAny(s, ",\"\n\r") {
+		return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+	}
+	return s
+}
+
+// page fills the report.
+func (j *job) page(version string, all []*fitted, res []scores, times []StageTime, now time.Time) (*Report, error) {
+	s, cfg := j.series, j.cfg
+	r := &Report{Title: cfg.Run.Name, Version: version, Created: now, Scale: cfg.Evaluate.Scale, Metrics: cfg.Evaluate.Metrics}
+	r.Facts = [][2]string{
+		{"data", cfg.Data.Path}, {"rows", fmt.Sprint(s.Rows)}, {"channels", fmt.Sprint(len(s.Channels))},
+		{"time step", s.Step.String()}, {"missing values", fmt.Sprint(s.Missing)},
+		{"lookback", fmt.Sprint(cfg.Windows.Lookback)}, {"horizon", fmt.Sprint(cfg.Windows.Horizon)},
+		{"windows", fmt.Sprintf("%d train, %d validation, %d test", j.sets[0].Len(), j.sets[1].Len(), j.sets[2].Len())},
+		{"ranks", fmt.Sprint(j.c.Size())}, {"device", j.dev.Name()}, {"seed", fmt.Sprint(cfg.Run.Seed)},
+	}
+	for i, f := range all {
+		if f.err != nil {
+			r.Errors = append(r.Errors, f.name+": "+f.err.Error())
+		}
+		if res[i] != nil {
+			row := ReportRow{Model: f.name, Note: f.note}
+			for _, m := range cfg.Evaluate.Metrics {
+				row.Values = append(row.Values, res[i][m])
+			}
+			r.Rows = append(r.Rows, row)
+		}
+		if h := f.history; h != nil {
+			c := ReportCurve{Model: f.name, BestStep: float64(h.BestStep)}
+			for _, rec := range h.Records {
+				if rec.Loss == rec.Loss {
+					c.TrainStep, c.TrainLoss = append(c.TrainStep, float64(rec.Step)), append(c.TrainLoss, rec.Loss)
+				} else {
+					c.ValStep, c.ValLoss = append(c.ValStep, float64(rec.Step)), append(c.ValLoss, rec.Val)
+				}
+			}
+			r.Curves = append(r.Curves, c)
+		}
+	}
+	for _, t := range times {
+		if n := len(r.Stages); n > 0 && r.Stages[n-1].Name == t.Stage {
+			last := &r.Stages[n-1]
+			last.Seconds, last.Rows, last.Bytes = max(last.Seconds, t.Seconds), max(last.Rows, t.Rows), last.Bytes+t.Bytes
+			continue
+		}
+		r.Stages = append(r.Stages, ReportStage{Name: t.Stage, Seconds: t.Seconds, Rows: t.Rows, Bytes: t.Bytes})
+	}
+	return r, j.examples(r, all)
+}
+
+// examples draws test windows spread evenly over time, each of another channel.
+func (j *job) examples(r *Report, all []*fitted) error {
+	s, ws, n := j.series, j.sets[2], min(j.cfg.Evaluate.Plots, j.sets[2].Len())
+	l, h, ch := j.cfg.Windows.Lookback, j.cfg.Windows.Horizon, s.channels()
+	at, pred := make([]int64, ch), make([]float32, ch*h)
+	for k := range n {
+		i := (2*k + 1) * ws.Len() / (2 * n)
+		g, start := ws.at(i)
+		c := (ch - 1 + k) % ch
+		row := s.row(g) + c
+		ws.Offsets(at, i)
+		orig := func(v float32) float64 { return float64(v)*s.Std[row] + s.Mean[row] }
+		e := ReportExample{Series: s.Channels[row], Cutoff: s.Time(g, start+l-1)}
+		for t := range l + h {
+			v := orig(s.Data.Target[at[c]+int64(t)])
+			if t < l {
+				e.PastTimes, e.Past = append(e.PastTimes, s.Time(g, start+t)), append(e.Past, v)
+			} else {
+				e.Times, e.Actual = append(e.Times, s.Time(g, start+t)), append(e.Actual, v)
+			}
+		}
+		for _, f := range all {
+			if f.forecaster == nil {
+				continue
+			}
+			if err := f.forecaster.Predict(pred, ws, i, 1); err != nil {
+				return err
+			}
+			fc := ReportForecast{Model: f.name}
+			for _, v := range pred[c*h : (c+1)*h] {
+				fc.Values = append(fc.Values, orig(v))
+			}
+			e.Forecasts = append(e.Forecasts, fc)
+		}
+		r.Examples = append(r.Examples, e)
+	}
+	return nil
+}

@@ -1,0 +1,306 @@
+package stages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"deeprc/collective"
+	"deeprc/model"
+)
+
+// Options are what a run needs beside its config.
+type Options struct {
+	Version string
+	Quiet   bool // nothing on the screen
+}
+
+// Result is what a run gives its caller, on rank 0.
+type Result struct {
+	Dir     string
+	Metrics map[string]map[string]float64 // of each model
+	Seconds map[string]float64            // of each stage, on its slowest rank, and total
+}
+
+// Run runs one experiment on the ranks of c: read, prepare, train, evaluate,
+// report; collective. A model that fails does not stop the others; its error is
+// returned at the end, when everything else is written. Cancelling ctx ends the
+// run with what has been computed so far on disk.
+func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Result, error) {
+	begin := time.Now()
+	j := &job{ctx: ctx, c: c, cfg: cfg, screen: newScreen(c.Rank() == 0 && !o.Quiet), times: &timings{rank: c.Rank()}}
+	if err := j.prepare(); err != nil {
+		return nil, err
+	}
+	dir, err := makeRunDir(c, cfg.Run.Dir, cfg.Run.Name, begin)
+	if err != nil {
+		return nil, err
+	}
+	res, err := j.inDir(dir, o, begin)
+	if err != nil && c.Rank() == 0 {
+		j.screen.printf("what was finished lies in %s", dir)
+	}
+	return res, err
+}
+
+// prepare opens the device, reads the data and cuts the windows; collective.
+func (j *job) prepare() error {
+	place, err := collective.Hosts(j.c)
+	if err != nil {
+		return err
+	}
+	if j.dev, err = model.CPU(max(1, runtime.GOMAXPROCS(0)/place.LocalSize)); err != nil {
+		return err
+	}
+	done := j.times.start("read")
+	bar := j.screen.bar("read", "rows", 0)
+	raw, err := readData(j.c, &j.cfg.Data)
+	if err != nil {
+		return err
+	}
+	done(int64(len(raw.ts)), raw.bytes)
+	done = j.times.start("prepare")
+	if j.series, err = buildSeries(j.c, &j.cfg.Data, raw); err != nil {
+		return err
+	}
+	s := j.series
+	bar.set(int(s.Rows), "")
+	bar.end(fmt.Sprintf("%d channels, a step is %s, %d values missing", len(s.Channels), s.Step, s.Missing))
+	if j.sets, err = splitWindows(s, j.cfg.Windows); err != nil {
+		return err
+	}
+	done(s.Rows, int64(len(s.Data.Past))*4)
+	return nil
+}
+
+// warnings are what a person should know of the data before trusting the result.
+func (j *job) warnings() (w []string) {
+	s := j.series
+	if s.Gaps > 0 {
+		w = append(w, fmt.Sprintf("%d time steps of %s have no row; they are treated as missing", s.Gaps, j.cfg.Data.Path))
+	}
+	if s.Missing > 0 {
+		w = append(w, fmt.Sprintf("%d of %d values are missing: filled forward where a forecast sees them, not counted where it is measured",
+			s.Missing, len(s.Data.Past)))
+	}
+	if len(s.Constant) > 0 {
+		w = append(w, fmt.Sprintf("constant in the train part, so not scaled: %s", list(s.Constant)))
+	}
+	short := 0
+	for g := range s.Groups {
+		if s.Groups[g].N < j.cfg.Windows.Lookback+j.cfg.Windows.Horizon {
+			short++
+		}
+	}
+	if short > 0 {
+		w = append(w, fmt.Sprintf("%d series are shorter than one window and are left out", short))
+	}
+	return w
+}
+
+// inDir is the run after its folder exists.
+func (j *job) inDir(dir string, o Options, begin time.Time) (*Result, error) {
+	root := j.c.Rank() == 0
+	logTo, closeLog, err := openLog(dir, root)
+	if err := collective.Agree(j.c, err); err != nil {
+		return nil, err
+	}
+	defer closeLog()
+	res, err := j.fitAndTest(dir, o, begin, logTo)
+	if err != nil {
+		logTo.Error("the run failed", "error", err)
+	}
+	return res, err
+}
+
+func openLog(dir string, root bool) (*slog.Logger, func(), error) {
+	if !root {
+		return slog.New(slog.DiscardHandler), func() {}, nil
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "log.txt"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if err != nil {
+		return nil, nil, err
+	}
+	return slog.New(slog.NewTextHandler(f, nil)), func() { f.Close() }, nil
+}
+
+func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logger) (*Result, error) {
+	root := j.c.Rank() == 0
+	s := j.series
+	log.Info("begin", "version", o.Version, "ranks", j.c.Size(), "device", j.dev.Name(), "data", j.cfg.Data.Path,
+		"rows", s.Rows, "channels", len(s.Channels), "step", s.Step.String(),
+		"train", j.sets[0].Len(), "val", j.sets[1].Len(), "test", j.sets[2].Len())
+	for _, w := range j.warnings() {
+		log.Warn(w)
+		j.screen.printf("note: %s", w)
+	}
+	var err error
+	if root {
+		err = writeAtomic(filepath.Join(dir, "config.toml"), j.cfg.Write)
+	}
+	if err := collective.Agree(j.c, err); err != nil {
+		return nil, err
+	}
+	all, err := j.fitAll(dir, log)
+	if err != nil {
+		if root && len(all) > 0 { // keep the curves up to here
+			err = errors.Join(err, writeHistory(dir, all))
+		}
+		return nil, err
+	}
+	var sink *forecastSink
+	if j.cfg.Evaluate.Forecasts && root {
+		if sink, err = newForecastSink(filepath.Join(dir, "forecasts.parquet"), s, all); err == nil {
+			defer sink.w.Abort()
+		}
+	} else if j.cfg.Evaluate.Forecasts {
+		sink = &forecastSink{} // the other ranks take part in the gather
+	}
+	if err := collective.Agree(j.c, err); err != nil {
+		return nil, err
+	}
+	res, err := j.evaluate(all, sink)
+	if err != nil {
+		return nil, err
+	}
+	times, err := j.times.gather(j.c)
+	if err != nil {
+		return nil, err
+	}
+	var out *Result
+	if root {
+		out, err = j.finish(dir, o, begin, all, res, times, sink, log)
+	}
+	if err := collective.Agree(j.c, err); err != nil {
+		return nil, err
+	}
+	return out, failures(all)
+}
+
+// fitAll fits baselines and models, and keeps the best parameters on disk as they come.
+func (j *job) fitAll(dir string, log *slog.Logger) (all []*fitted, err error) {
+	root := j.c.Rank() == 0
+	save := func(f *fitted) error {
+		if !root {
+			return nil
+		}
+		return j.writeModels(dir, append(all[:len(all):len(all)], f))
+	}
+	for _, m := range j.cfg.Models {
+		f, err := j.train(m, save)
+		all = append(all, f)
+		if err != nil {
+			return all, err
+		}
+		if f.err != nil {
+			log.Error("model failed", "model", f.name, "error", f.err)
+			j.screen.printf("%s failed: %v; the run goes on with the others", f.name, f.err)
+		} else {
+			log.Info("fitted", "model", f.name, "how", f.note)
+		}
+	}
+	for _, name := range j.cfg.Evaluate.Baselines {
+		f, err := j.baseline(name)
+		all = append(all, f)
+		if err != nil {
+			return all, err
+		}
+		if f.err != nil {
+			log.Warn("baseline left out", "baseline", f.name, "reason", f.err)
+			j.screen.printf("note: baseline %s is left out: %v", f.name, f.err)
+		}
+	}
+	if root {
+		return all, j.writeModels(dir, all)
+	}
+	return all, nil
+}
+
+// failures joins the errors of models; a baseline that does not apply is no failure.
+func failures(all []*fitted) error {
+	var errs []error
+	for _, f := range all {
+		if f.err != nil && !f.baseline {
+			errs = append(errs, fmt.Errorf("model %s: %w", f.name, f.err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// finish writes the results, the small and precious files first.
+func (j *job) finish(dir string, o Options, begin time.Time, all []*fitted, res []scores, times []StageTime, sink *forecastSink, log *slog.Logger) (*Result, error) {
+	seconds := map[string]float64{}
+	for _, t := range times {
+		seconds[t.Stage] = max(seconds[t.Stage], t.Seconds)
+	}
+	seconds["total"] = time.Since(begin).Seconds()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	if err := writeJSON(in("metrics.json"), j.metrics(all, res, seconds)); err != nil {
+		return nil, err
+	}
+	if err := writeJSON(in("timings.json"), times); err != nil {
+		return nil, err
+	}
+	if err := writeHistory(dir, all); err != nil {
+		return nil, err
+	}
+	page, err := j.page(o.Version, all, res, times, begin)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeAtomic(in("report.html"), page.WriteHTML); err != nil {
+		return nil, err
+	}
+	if sink != nil {
+		if err := sink.w.Close(); err != nil {
+			return nil, fmt.Errorf("forecasts: %w", err)
+		}
+	}
+	out := &Result{Dir: dir, Metrics: map[string]map[string]float64{}, Seconds: seconds}
+	for i, f := range all {
+		if res[i] != nil {
+			out.Metrics[f.name] = res[i]
+			log.Info("test", "model", f.name, "metrics", fmt.Sprint(res[i]))
+		}
+	}
+	log.Info("end", "seconds", time.Since(begin).Seconds())
+	if j.screen.out != nil {
+		printTable(j.screen.out, j.cfg.Evaluate, all, res)
+		j.screen.printf("\nreport: %s", in("report.html"))
+	}
+	return out, nil
+}
+
+// printTable is what a person reads last: a row a model, a column a metric.
+func printTable(w io.Writer, cfg EvaluateConfig, all []*fitted, res []scores) {
+	width := len("model")
+	for _, f := range all {
+		width = max(width, len(f.name))
+	}
+	fmt.Fprintf(w, "\n%-*s", width, "model")
+	for _, m := range cfg.Metrics {
+		fmt.Fprintf(w, "  %10s", m)
+	}
+	fmt.Fprintf(w, "  (%s)\n%s\n", cfg.Scale, strings.Repeat("─", width+12*len(cfg.Metrics)))
+	for i, f := range all {
+		fmt.Fprintf(w, "%-*s", width, f.name)
+		for _, m := range cfg.Metrics {
+			if res[i] == nil {
+				fmt.Fprintf(w, "  %10s", "–")
+				continue
+			}
+			fmt.Fprintf(w, "  %10.4f", res[i][m])
+		}
+		if f.err != nil {
+			fmt.Fprint(w, "  failed")
+		}
+		fmt.Fprintln(w)
+	}
+}
