@@ -26,6 +26,8 @@ type Fit struct {
 	castAt, castOut              *Tensor
 	at                           []int64
 	weight, out                  []float32
+	sum                          [2]float32
+	rate                         [3]float32
 	opt                          TrainOptions
 	steps                        int // updates made
 }
@@ -133,21 +135,20 @@ func (f *Fit) Step(c collective.Comm, ws Windows, n int, pick func(i int) int, l
 			return 0, err
 		}
 	}
-	var sum [2]float32
-	if err := f.grads.Read(sum[:], f.tail); err != nil {
+	if err := f.grads.Read(f.sum[:], f.tail); err != nil {
 		return 0, err
 	}
-	if sum[1] == 0 {
+	if f.sum[1] == 0 {
 		return math.NaN(), fmt.Errorf("model: step %d: every target of the batch is missing", f.steps+1)
 	}
-	loss := float64(sum[0]) / float64(sum[1])
+	loss := float64(f.sum[0]) / float64(f.sum[1])
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return loss, nil
 	}
 	f.steps++
 	t := float64(f.steps)
-	hyper := [3]float32{float32(lr), float32(1 - math.Pow(f.opt.Beta1, t)), float32(1 - math.Pow(f.opt.Beta2, t))}
-	if err := f.update.Write(f.hyper, hyper[:]); err != nil {
+	f.rate = [3]float32{float32(lr), float32(1 - math.Pow(f.opt.Beta1, t)), float32(1 - math.Pow(f.opt.Beta2, t))}
+	if err := f.update.Write(f.hyper, f.rate[:]); err != nil {
 		return 0, err
 	}
 	return loss, f.update.Run()
@@ -164,7 +165,6 @@ func (f *Fit) GradientNorm() (float64, error) {
 // rank measures its share and all get the same number.
 func (f *Fit) MeanLoss(c collective.Comm, ws Windows) (float64, error) {
 	var sum, count float64
-	var out [2]float32
 	lo, hi := share(ws.Len(), c.Rank(), c.Size())
 	for i := lo; i < hi; i += f.Batch {
 		batchOffsets(f.at, f.weight, ws, f.Channels, min(f.Batch, hi-i), func(k int) int { return i + k })
@@ -177,10 +177,10 @@ func (f *Fit) MeanLoss(c collective.Comm, ws Windows) (float64, error) {
 		if err := f.loss.Run(); err != nil {
 			return 0, err
 		}
-		if err := f.loss.Read(out[:], f.lossOut); err != nil {
+		if err := f.loss.Read(f.sum[:], f.lossOut); err != nil {
 			return 0, err
 		}
-		sum, count = sum+float64(out[0]), count+float64(out[1])
+		sum, count = sum+float64(f.sum[0]), count+float64(f.sum[1])
 	}
 	// Summed in rank order on every rank: all decide alike on it.
 	parts, _, err := collective.AllGatherV(c, []float64{sum, count})

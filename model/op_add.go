@@ -29,7 +29,7 @@ func spread(a, b []int) C.int {
 		return C.K_SAME
 	case len(b) == 1 && b[0] == a[len(a)-1]:
 		return C.K_ROW
-	case slices.Equal(b, columnOf(a)):
+	case len(b) == len(a) && b[len(b)-1] == 1 && slices.Equal(a[:len(a)-1], b[:len(b)-1]):
 		return C.K_COL
 	}
 	return -1

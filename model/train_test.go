@@ -1,0 +1,356 @@
+package model
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"deeprc/collective"
+)
+
+// plainWindows are n windows that start one step apart in each of c rows of length len.
+type plainWindows struct{ first, n, c, len int }
+
+func (w plainWindows) Len() int { return w.n }
+func (w plainWindows) Offsets(dst []int64, i int) {
+	for c := range w.c {
+		dst[c] = int64(c*w.len + w.first + i)
+	}
+}
+
+const toyL, toyH, toyC, toyN = 24, 8, 3, 400
+
+// toy is a few noisy sines, with missing targets if holes is set.
+func toy(holes bool) Data {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	s := make([]float32, toyC*toyN)
+	for i := range s {
+		s[i] = float32(math.Sin(float64(i%toyN)*2*math.Pi/12+float64(i/toyN)) + .1*rnd.NormFloat64())
+	}
+	if !holes {
+		return Data{s, s}
+	}
+	y := slices.Clone(s)
+	for i := range y {
+		if i%37 == 0 {
+			y[i] = float32(math.NaN())
+		}
+	}
+	return Data{s, y}
+}
+
+var toyTrain, toyVal = plainWindows{0, 251, toyC, toyN}, plainWindows{280, 60, toyC, toyN}
+
+func toyOptions() TrainOptions {
+	return TrainOptions{Optimizer: "adam", LR: 3e-3, Batch: 32, Steps: 50, Loss: "mse", HuberDelta: 1, Schedule: "constant",
+		StepSize: 10, Gamma: .5, Beta1: .9, Beta2: .999, Eps: 1e-8, LogEvery: 1}
+}
+
+func nets() map[string]Net {
+	return map[string]Net{"nlinear": &NLinear{}, "dlinear": &DLinear{Kernel: 5}}
+}
+
+// trainToy trains on n ranks; it returns rank 0's history, parameters and fit.
+func trainToy(t testing.TB, n int, net Net, o TrainOptions, d Data) (h *History, params []float32, fit *Fit) {
+	t.Helper()
+	err := collective.RunLocal(n, func(c collective.Comm) error {
+		dev, err := CPU(1)
+		if err != nil {
+			return err
+		}
+		f, err := NewFit(dev, net, Shape{toyL, toyH, toyC, (o.Batch + n - 1) / n}, d, o, 1)
+		if err != nil {
+			return err
+		}
+		hist, err := Train(context.Background(), c, f, toyTrain, toyVal, 1, Hooks{})
+		if c.Rank() == 0 {
+			h, fit, params = hist, f, make([]float32, f.Params.Region.N)
+			if e := f.GetParams(params); err == nil {
+				err = e
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, params, fit
+}
+
+func near(a, b, tol float64) bool { return math.Abs(a-b) <= tol*(1e-3+math.Abs(a)) }
+
+func TestRanksTrainAsOne(t *testing.T) {
+	for name, net := range nets() {
+		for _, loss := range LossNames() {
+			o := toyOptions()
+			o.Loss = loss
+			want, params, _ := trainToy(t, 1, net, o, toy(true))
+			if first, last := want.Records[0].Loss, want.Records[49].Loss; !(last < first/2) {
+				t.Errorf("%s, %s: the loss fell only from %g to %g", name, loss, first, last)
+			}
+			for _, n := range []int{2, 3, 5} {
+				got, p, _ := trainToy(t, n, net, o, toy(true))
+				for i, r := range got.Records {
+					if w := want.Records[i]; r.Val == r.Val && !near(w.Val, r.Val, 1e-4) || r.Loss == r.Loss && !near(w.Loss, r.Loss, 1e-5) {
+						t.Fatalf("%s, %s, %d ranks: record %d is %+v, with one rank %+v", name, loss, n, i, r, w)
+					}
+				}
+				for i := range p {
+					if math.Abs(float64(p[i]-params[i])) > 1e-3 {
+						t.Fatalf("%s, %s, %d ranks: parameter %d is %g, with one rank %g", name, loss, n, i, p[i], params[i])
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestSameSeedSameRun(t *testing.T) {
+	_, a, _ := trainToy(t, 2, &DLinear{Kernel: 5}, toyOptions(), toy(false))
+	_, b, _ := trainToy(t, 2, &DLinear{Kernel: 5}, toyOptions(), toy(false))
+	if !slices.Equal(a, b) {
+		t.Fatal("two runs from one seed differ")
+	}
+}
+
+// A net's gradients are those of its loss, by finite differences of the whole Fit.
+func TestNetGradients(t *testing.T) {
+	for name, net := range nets() {
+		_, _, f := trainToy(t, 1, net, toyOptions(), toy(true))
+		slab := make([]float32, f.Params.Region.N)
+		if err := f.GetParams(slab); err != nil {
+			t.Fatal(err)
+		}
+		lossSum := func() float64 {
+			if err := f.SetParams(slab); err != nil {
+				t.Fatal(err)
+			}
+			batchOffsets(f.at, f.weight, toyTrain, toyC, 20, func(i int) int { return 3 * i })
+			must(t, f.step.WriteInts(f.stepAt, f.at))
+			must(t, f.step.Write(f.stepW, f.weight))
+			must(t, f.step.Run())
+			var out [1]float32
+			must(t, f.grads.Read(out[:], f.tail))
+			return float64(out[0])
+		}
+		lossSum()
+		grads := make([]float32, f.tail)
+		must(t, f.grads.Read(grads, 0))
+		for _, p := range f.Params.List {
+			for _, i := range []int{p.Off, p.Off + p.Len()/2, p.Off + p.Len() - 1} {
+				const h = 1e-2
+				v := slab[i]
+				slab[i] = v + h
+				up := lossSum()
+				slab[i] = v - h
+				down := lossSum()
+				slab[i] = v
+				if want := (up - down) / (2 * h); math.Abs(want-float64(grads[i])) > 2e-2*(1+math.Abs(want)) {
+					t.Errorf("%s: gradient of %s at %d is %g, finite differences say %g", name, p.Name, i-p.Off, grads[i], want)
+				}
+			}
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStepDoesNotAllocate(t *testing.T) {
+	for name, net := range nets() {
+		_, _, f := trainToy(t, 1, net, toyOptions(), toy(false))
+		c := collective.Local(1)[0]
+		pick := func(i int) int { return i }
+		ws := Windows(toyTrain)
+		if n := testing.AllocsPerRun(20, func() {
+			if _, err := f.Step(c, ws, 32, pick, 1e-3); err != nil {
+				t.Fatal(err)
+			}
+		}); n > 0 {
+			t.Errorf("%s: a step allocates %g times", name, n)
+		}
+	}
+}
+
+func TestDivergenceNamesStepAndParameter(t *testing.T) {
+	o := toyOptions()
+	o.LR = 1e30
+	dev, err := CPU(1)
+	must(t, err)
+	f, err := NewFit(dev, &NLinear{}, Shape{toyL, toyH, toyC, 32}, toy(false), o, 1)
+	must(t, err)
+	_, err = Train(context.Background(), collective.Local(1)[0], f, toyTrain, toyVal, 1, Hooks{})
+	var d *DivergedError
+	if !errors.As(err, &d) || d.Step != 2 || !strings.HasPrefix(d.Param, "linear.") || !(d.After > d.Before) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestEarlyStoppingRestoresTheBest(t *testing.T) {
+	o := toyOptions()
+	o.LR, o.Steps, o.ValEvery, o.Patience = .5, 400, 5, 4 // too high a rate: validation soon wanders
+	h, params, f := trainToy(t, 1, &NLinear{}, o, toy(false))
+	if !h.Stopped || h.Steps == o.Steps {
+		t.Fatalf("did not stop early: %d steps", h.Steps)
+	}
+	must(t, f.SetParams(params))
+	v, err := f.MeanLoss(collective.Local(1)[0], toyVal)
+	must(t, err)
+	if v != h.Best {
+		t.Fatalf("the parameters left give a validation loss of %g, the best was %g", v, h.Best)
+	}
+}
+
+func TestCancelledTrainingKeepsTheBest(t *testing.T) {
+	o := toyOptions()
+	o.ValEvery = 10
+	dev, err := CPU(1)
+	must(t, err)
+	f, err := NewFit(dev, &NLinear{}, Shape{toyL, toyH, toyC, 32}, toy(false), o, 1)
+	must(t, err)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	h, err := Train(ctx, collective.Local(1)[0], f, toyTrain, toyVal, 1, Hooks{Progress: func(step, _ int, _ float64) {
+		if step == 25 {
+			cancel(errors.New("interrupt received"))
+		}
+	}})
+	if err == nil || !strings.Contains(err.Error(), "step 25 of 50") || !strings.Contains(err.Error(), "interrupt received") {
+		t.Fatalf("got %v", err)
+	}
+	if h.Steps != 25 || h.BestStep != 20 {
+		t.Fatalf("history %+v", h)
+	}
+}
+
+func TestLastBatchIsNotDropped(t *testing.T) {
+	o := toyOptions()
+	o.Steps, o.Epochs, o.Batch = 0, 2, 100 // 251 windows: 100, 100, 51
+	h, _, _ := trainToy(t, 3, &NLinear{}, o, toy(false))
+	if h.Steps != 6 {
+		t.Fatalf("%d steps for two epochs of 251 windows in batches of 100, want 6", h.Steps)
+	}
+}
+
+func TestSchedules(t *testing.T) {
+	o := TrainOptions{LR: 1, Schedule: "step", StepSize: 10, Gamma: .5, LRMin: .1}
+	for _, c := range []struct {
+		schedule        string
+		i, total, epoch int
+		want            float64
+	}{
+		{"constant", 77, 100, 3, 1}, {"step", 9, 100, 0, 1}, {"step", 10, 100, 0, .5}, {"step", 29, 100, 0, .25},
+		{"halve", 0, 100, 0, 1}, {"halve", 50, 100, 2, .25}, {"cosine", 0, 100, 0, 1}, {"cosine", 50, 100, 0, .55}, {"cosine", 100, 100, 0, .1},
+	} {
+		o.Schedule = c.schedule
+		if got := o.rate(c.i, c.total, c.epoch); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%s: rate of update %d of %d in epoch %d is %g, want %g", c.schedule, c.i, c.total, c.epoch, got, c.want)
+		}
+	}
+}
+
+func TestShuffleIsAPermutation(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 5, 64, 1000, 8209} {
+		seen := make([]bool, n)
+		s := newShuffle(n, 1, 2)
+		for i := range n {
+			seen[s.at(i)] = true
+		}
+		if slices.Contains(seen, false) {
+			t.Fatalf("n = %d: not every index comes up", n)
+		}
+	}
+	// Neighbours should not stay neighbours, nor epochs repeat.
+	a, b := newShuffle(8209, 1, 0), newShuffle(8209, 1, 1)
+	var close, same int
+	for i := range 8208 {
+		if d := a.at(i) - a.at(i+1); d*d <= 4 {
+			close++
+		}
+		if a.at(i) == b.at(i) {
+			same++
+		}
+	}
+	if close > 20 || same > 20 {
+		t.Fatalf("%d of 8208 neighbours stay close (4 expected), %d places are the same in the next epoch (1 expected)", close, same)
+	}
+}
+
+func TestBaselines(t *testing.T) {
+	d := Data{Past: []float32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}}
+	w := plainWindows{0, 2, 1, 12}
+	got := make([]float32, 6)
+	must(t, RepeatLast(d, 5, 3, 1).Predict(got, w, 0, 2))
+	if !slices.Equal(got, []float32{4, 4, 4, 5, 5, 5}) {
+		t.Fatal("repeat last:", got)
+	}
+	f, err := SeasonalNaive(d, 5, 3, 1, 2)
+	must(t, err)
+	must(t, f.Predict(got, w, 0, 2))
+	if !slices.Equal(got, []float32{3, 4, 3, 4, 5, 4}) {
+		t.Fatal("seasonal naive:", got)
+	}
+	if _, err := SeasonalNaive(d, 5, 3, 1, 6); err == nil {
+		t.Fatal("a season longer than the lookback was accepted")
+	}
+}
+
+func TestSafetensors(t *testing.T) {
+	_, params, f := trainToy(t, 1, &DLinear{Kernel: 5}, toyOptions(), toy(false))
+	var b bytes.Buffer
+	must(t, WriteSafetensors(&b, f.Params.Arrays("m.", params), map[string]string{"k": "v"}))
+	n := binary.LittleEndian.Uint64(b.Bytes())
+	var head map[string]json.RawMessage
+	must(t, json.Unmarshal(b.Bytes()[8:8+n], &head))
+	if n%8 != 0 || len(head) != len(f.Params.List)+1 {
+		t.Fatalf("header of %d bytes with %d entries", n, len(head))
+	}
+	data := b.Bytes()[8+n:]
+	for _, p := range f.Params.List {
+		var e struct {
+			Dtype   string
+			Shape   []int
+			Offsets [2]int `json:"data_offsets"`
+		}
+		must(t, json.Unmarshal(head["m."+p.Name], &e))
+		if e.Dtype != "F32" || !slices.Equal(e.Shape, p.Shape) || e.Offsets[1]-e.Offsets[0] != 4*p.Len() {
+			t.Fatalf("%s: %+v", p.Name, e)
+		}
+		for i, want := range p.Of(params) {
+			if got := math.Float32frombits(binary.LittleEndian.Uint32(data[e.Offsets[0]+4*i:])); got != want {
+				t.Fatalf("%s[%d] is %g, want %g", p.Name, i, got, want)
+			}
+		}
+	}
+}
+
+func TestOptionsCheck(t *testing.T) {
+	must(t, toyOptions().Check())
+	for key, change := range map[string]func(*TrainOptions){
+		"optimizer": func(o *TrainOptions) { o.Optimizer = "sgd" }, "loss": func(o *TrainOptions) { o.Loss = "l2" },
+		"schedule": func(o *TrainOptions) { o.Schedule = "x" }, "lr": func(o *TrainOptions) { o.LR = 0 },
+		"batch": func(o *TrainOptions) { o.Batch = 0 }, "epochs": func(o *TrainOptions) { o.Steps = 0 },
+		"huber_delta": func(o *TrainOptions) { o.HuberDelta = 0 }, "step_size": func(o *TrainOptions) { o.StepSize = 0 },
+		"gamma": func(o *TrainOptions) { o.Gamma = 2 }, "lr_min": func(o *TrainOptions) { o.LRMin = 1 },
+		"weight_decay": func(o *TrainOptions) { o.WeightDecay = -1 }, "beta1": func(o *TrainOptions) { o.Beta1 = 1 },
+		"beta2": func(o *TrainOptions) { o.Beta2 = -1 }, "eps": func(o *TrainOptions) { o.Eps = 0 },
+		"val_every": func(o *TrainOptions) { o.ValEvery = -1 }, "patience": func(o *TrainOptions) { o.Patience = -1 },
+		"log_every": func(o *TrainOptions) { o.LogEvery = 0 },
+	} {
+		o := toyOptions()
+		change(&o)
+		if err := o.Check(); err == nil || !strings.HasPrefix(err.Error(), key) {
+			t.Errorf("%s: got %v", key, err)
+		}
+	}
+}
