@@ -18,6 +18,8 @@ import (
 	"deeprc/stages"
 )
 
+//go:generate sh -c "go run -ldflags=-extldflags=-Wl,-z,lazy . reference > inputs/REFERENCE.md"
+
 var version = "dev" // set by make
 
 // Exit codes.
@@ -38,7 +40,7 @@ func main() {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return stages.ConfigError{Err: fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand())
+	root.AddCommand(runCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), referenceCommand())
 	err := root.Execute()
 	if err == nil {
 		return
@@ -156,6 +158,16 @@ func infoCommand() *cobra.Command {
 				return stages.Info(c, version, os.Stdout)
 			})
 		},
+	}
+}
+
+func referenceCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "reference",
+		Short:   "Print the reference of every key of a config, as Markdown",
+		Example: "  deeprc reference",
+		Args:    args(cobra.NoArgs),
+		RunE:    func(*cobra.Command, []string) error { return stages.WriteReference(os.Stdout) },
 	}
 }
 

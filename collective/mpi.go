@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -75,7 +76,8 @@ func openMPI(path string) (*mpiComm, error) {
 func (w *mpiWorld) start() (*mpiComm, error) {
 	text := make([]byte, 8192)
 	C.mpi_library((*C.char)(unsafe.Pointer(&text[0])), C.int(len(text)))
-	w.library = C.GoString((*C.char)(unsafe.Pointer(&text[0])))
+	line, _, _ := strings.Cut(C.GoString((*C.char)(unsafe.Pointer(&text[0]))), "\n")
+	w.library = strings.Join(strings.Fields(line), " ")
 	c := &mpiComm{w: w, closed: true} // the library's own, never freed
 	if rc := C.mpi_world(&c.h); rc != 0 {
 		return nil, mpiError("MPI_COMM_WORLD", rc)

@@ -11,9 +11,10 @@ import (
 const (
 	// tellTimeout is how long a failing rank waits until its notices are out and rank 0 has answered.
 	tellTimeout = 2 * time.Second
-	// answerTime is how long rank 0 goes on answering notices once a failure is known.
-	answerTime = 100 * time.Millisecond
-	// finalizeTimeout ends MPI_Finalize, which can hang after a failure and, in MPICH over TCP, without one.
+	// answerTime is how long rank 0 goes on answering notices once a failure is known,
+	// and gives the others to leave their calls before it prints and exits.
+	answerTime = 200 * time.Millisecond
+	// finalizeTimeout ends MPI_Finalize, which hangs in some MPICH over TCP.
 	finalizeTimeout = 3 * time.Second
 	// linger keeps a process that prints nothing alive while another prints: a
 	// launcher ends all ranks when the first one exits with an error.
@@ -108,31 +109,29 @@ func (w *mpiWorld) tell(e *RankError) {
 	}
 }
 
-// end closes the world after f has returned err on this rank and returns what Run returns.
+// end closes the world after f has returned err on this rank and returns what Run
+// returns. After a failure MPI is not finalized: calls that were cut short are
+// still under way, so that MPI_Finalize may hang or write to memory since freed.
 func (w *mpiWorld) end(err error) error {
 	if err == nil {
 		err = w.ctl.Barrier() // until here another rank's failure is this rank's too
 	}
-	if err != nil && w.ctl.size > 1 {
+	if err == nil {
+		w.finalize()
+		return nil
+	}
+	if w.ctl.size > 1 {
 		err = w.fail(err)
 	}
-	w.finalize()
-	if err != nil && !Primary(err) {
+	if !Primary(err) {
 		time.Sleep(linger)
 	}
 	return err
 }
 
-// fail spreads err, unless it came from a failure that all ranks know of.
+// fail spreads err, unless a failure is known already, and returns the world's first.
 func (w *mpiWorld) fail(err error) error {
-	e := rankError(w.ctl.rank, err)
-	w.tell(e)
-	w.mu.Lock()
-	first := w.failure
-	w.mu.Unlock()
-	if first == e {
-		return e
-	}
+	w.tell(rankError(w.ctl.rank, err))
 	if w.ctl.rank == 0 {
 		for end := time.Now().Add(answerTime); time.Now().Before(end); time.Sleep(time.Millisecond) {
 			w.mu.Lock()
@@ -142,7 +141,9 @@ func (w *mpiWorld) fail(err error) error {
 			w.mu.Unlock()
 		}
 	}
-	return first
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failure
 }
 
 // finalize ends MPI, or leaves it to the end of the process when it hangs.

@@ -43,7 +43,8 @@ func (c *mpiComm) meet(ranks []int, me int) error {
 		if err := c.exchangeOne(Of(got), ranks[0], false); err != nil {
 			return err
 		}
-		return sameList(ranks, got[0] == mine)
+		mustAgree(ranks, got[0] == mine)
+		return nil
 	}
 	same := true
 	for _, r := range ranks[1:] {
@@ -61,14 +62,14 @@ func (c *mpiComm) meet(ranks []int, me int) error {
 			return err
 		}
 	}
-	return sameList(ranks, same)
+	mustAgree(ranks, same)
+	return nil
 }
 
-func sameList(ranks []int, same bool) error {
+func mustAgree(ranks []int, same bool) {
 	if !same {
 		panic(fmt.Sprintf("collective: Sub(%v): its ranks call Sub with different lists", ranks))
 	}
-	return nil
 }
 
 func (c *mpiComm) exchangeOne(b Buf, peer int, send bool) error {

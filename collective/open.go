@@ -18,6 +18,14 @@ type Options struct {
 // LauncherName says who started this process, as far as its environment tells; "" for nobody.
 func LauncherName() string { return findLauncher(os.Getenv).name }
 
+// Backend names what moves the data of c: in-process ranks, or the MPI library and its version.
+func Backend(c Comm) string {
+	if m, ok := c.(*mpiComm); ok {
+		return m.w.library
+	}
+	return "in-process ranks"
+}
+
 // Run opens the world, calls f once for each rank that lives in this process,
 // closes the world and returns the root-cause error.
 //

@@ -38,7 +38,7 @@ const (
 	num          // numbers, infinities included
 	frac         // of them, not int64
 	code         // of them, whole numbers with leading zeros and ≥ codeDigits digits
-	time         // times
+	when         // times
 	kinds        // number of counters
 )
 
@@ -69,7 +69,7 @@ func decide(v []int64) Type {
 		return String
 	case 2*v[num] > v[seen]:
 		return Int64
-	case 2*v[time] > v[seen]:
+	case 2*v[when] > v[seen]:
 		return Timestamp
 	}
 	return String
@@ -134,7 +134,7 @@ func (p *parser) kindOf(cell []byte) uint8 {
 		return 1<<seen | 1<<num | 1<<frac
 	}
 	if _, end, ok := scanTime(t, 0); ok && end == len(t) {
-		return 1<<seen | 1<<time
+		return 1<<seen | 1<<when
 	}
 	return 1 << seen
 }

@@ -26,14 +26,16 @@ func (s Step) String() string {
 	switch {
 	case s.Plain:
 		return fmt.Sprint(s.Micros)
-	case s.Months == 12:
-		return "1 year"
 	case s.Months > 0:
-		return fmt.Sprintf("%d months", s.Months)
+		return fmt.Sprintf("%d month(s)", s.Months)
 	case s.Micros%(24*3600e6) == 0:
-		return fmt.Sprintf("%d days", s.Micros/(24*3600e6))
+		return fmt.Sprintf("%d day(s)", s.Micros/(24*3600e6))
+	case s.Micros%3600e6 == 0:
+		return fmt.Sprintf("%d h", s.Micros/3600e6)
+	case s.Micros%60e6 == 0:
+		return fmt.Sprintf("%d min", s.Micros/60e6)
 	}
-	return (time.Duration(s.Micros) * time.Microsecond).String()
+	return fmt.Sprintf("%g s", float64(s.Micros)/1e6)
 }
 
 // season is the number of steps in a day (a week of days, a year of months), at
