@@ -3,14 +3,11 @@ package frame
 import "deeprc/collective"
 
 // CSVColumns returns the names in a CSV file's header, in order; collective.
-// Only rank 0 reads, and of o only Comma counts.
+// Of o only Comma counts.
 func CSVColumns(c collective.Comm, path string, o CSVOptions) ([]string, error) {
-	var f *csvFile
-	var err error
-	if c.Rank() == 0 {
-		if f, err = openCSV(path); err == nil {
-			defer f.close()
-		}
+	f, err := openCSV(path)
+	if f != nil {
+		defer f.close()
 	}
 	if err := collective.Agree(c, err); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -139,7 +140,7 @@ func (f *Fit) Step(c collective.Comm, ws Windows, n int, pick func(i int) int, l
 		return 0, err
 	}
 	if f.sum[1] == 0 {
-		return math.NaN(), fmt.Errorf("model: step %d: every target of the batch is missing", f.steps+1)
+		return 0, errNoTarget
 	}
 	loss := float64(f.sum[0]) / float64(f.sum[1])
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
@@ -153,6 +154,9 @@ func (f *Fit) Step(c collective.Comm, ws Windows, n int, pick func(i int) int, l
 	}
 	return loss, f.update.Run()
 }
+
+// errNoTarget is Step's error where every target of the batch is missing: there is nothing to learn from it.
+var errNoTarget = errors.New("every target of the batch is missing")
 
 // GradientNorm is the Euclidean norm of the last step's mean gradient.
 func (f *Fit) GradientNorm() (float64, error) {
@@ -190,6 +194,9 @@ func (f *Fit) MeanLoss(c collective.Comm, ws Windows) (float64, error) {
 	sum, count = 0, 0
 	for i := 0; i < len(parts); i += 2 {
 		sum, count = sum+parts[i], count+parts[i+1]
+	}
+	if count == 0 {
+		return 0, fmt.Errorf("model: every target of the validation part is missing: give it a part with values in data.split")
 	}
 	return sum / count, nil
 }

@@ -88,6 +88,16 @@ var opCases = []opCase{
 			}
 			return y
 		}},
+	{name: "moving average in blocks", shapes: [][]int{{2, 200}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(25) },
+		want: func(in [][]float32) []float64 {
+			y := make([]float64, 400)
+			for i := range y {
+				for d := -12; d <= 12; d++ {
+					y[i] += float64(in[0][i/200*200+min(max(i%200+d, 0), 199)]) / 25
+				}
+			}
+			return y
+		}},
 	{name: "moving average wider than the axis", shapes: [][]int{{2, 3}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(9) }},
 	{name: "mse", shapes: [][]int{{2, 2, 21}, {2, 2, 21}, {2}}, data: []int{1, 2},
 		build: func(in []*Tensor) *Tensor { return Loss{"mse", 1}.Of(in[0], in[1], in[2]) },

@@ -13,17 +13,18 @@ import (
 
 // Record is one row of a training's history.
 type Record struct {
-	Step, Epoch int     // updates made; epochs begun, from 1
+	Step, Epoch int     // batches seen; epochs begun, from 1
 	LR          float64 // of this update
 	Loss        float64 // mean over the global batch, before the update; NaN in a row of a validation
 	Val         float64 // mean over the validation windows; NaN in a row of an update
+	Norm        float64 // Euclidean norm of the mean gradient; NaN in a row of a validation
 	Seconds     float64 // since training began
 }
 
 // History is what a training leaves besides the parameters.
 type History struct {
 	Records  []Record
-	Steps    int     // updates made
+	Steps    int     // batches seen
 	Best     float64 // lowest validation loss; NaN without a validation
 	BestStep int
 	Stopped  bool // early, by patience
@@ -96,16 +97,20 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 		from, to := share(hi-lo, c.Rank(), c.Size())
 		lr := o.rate(i, total, epoch)
 		loss, err := f.Step(c, train, to-from, func(k int) int { return perm.at(lo + from + k) }, lr)
-		if err != nil {
+		h.Steps = i + 1
+		skipped := err == errNoTarget
+		if err != nil && !skipped {
 			return restore(err)
 		}
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			err := f.diverged(i+1, loss, first)
-			return restore(err)
+			return restore(f.diverged(i+1, loss, first))
 		}
-		h.Steps = i + 1
-		if (i+1)%o.LogEvery == 0 || i+1 == total {
-			h.Records = append(h.Records, Record{i + 1, epoch + 1, lr, loss, math.NaN(), time.Since(start).Seconds()})
+		if !skipped && ((i+1)%o.LogEvery == 0 || i+1 == total) {
+			norm, err := f.GradientNorm()
+			if err != nil {
+				return restore(err)
+			}
+			h.Records = append(h.Records, Record{i + 1, epoch + 1, lr, loss, math.NaN(), norm, time.Since(start).Seconds()})
 		}
 		if hooks.Progress != nil {
 			hooks.Progress(i+1, total, loss)
@@ -117,7 +122,7 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 		if err != nil {
 			return restore(err)
 		}
-		h.Records = append(h.Records, Record{i + 1, epoch + 1, lr, math.NaN(), v, time.Since(start).Seconds()})
+		h.Records = append(h.Records, Record{i + 1, epoch + 1, lr, math.NaN(), v, math.NaN(), time.Since(start).Seconds()})
 		if err := f.sameEverywhere(c, i+1); err != nil {
 			return restore(err)
 		}

@@ -242,6 +242,33 @@ func TestLastBatchIsNotDropped(t *testing.T) {
 	}
 }
 
+func TestBatchWithoutTargetsIsSkipped(t *testing.T) {
+	d := toy(false)
+	d.Target = slices.Clone(d.Past)
+	for i := range d.Target {
+		if i%toyN < 250 { // the train windows' targets
+			d.Target[i] = float32(math.NaN())
+		}
+	}
+	o := toyOptions()
+	o.Batch = 1
+	h, params, f := trainToy(t, 2, &NLinear{}, o, d)
+	if n := len(h.Records); n >= o.Steps || h.Steps != o.Steps {
+		t.Fatalf("%d records of %d steps", n, h.Steps)
+	}
+	for _, p := range f.Params.List {
+		if math.IsNaN(p.RMS(params)) {
+			t.Fatal("parameters became NaN")
+		}
+	}
+	for i := range d.Target {
+		d.Target[i] = float32(math.NaN())
+	}
+	if _, err := f.MeanLoss(collective.Local(1)[0], toyVal); err == nil {
+		t.Fatal("a validation without targets gave a number")
+	}
+}
+
 func TestSchedules(t *testing.T) {
 	o := TrainOptions{LR: 1, Schedule: "step", StepSize: 10, Gamma: .5, LRMin: .1}
 	for _, c := range []struct {

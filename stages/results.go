@@ -132,7 +132,7 @@ func netOptions(n model.Net) map[string]any {
 // writeHistory writes history.csv: a row an update (train_loss) and a row a validation (val_loss).
 func writeHistory(dir string, all []*fitted) error {
 	return writeAtomic(filepath.Join(dir, "history.csv"), func(w io.Writer) error {
-		if _, err := io.WriteString(w, "model,epoch,step,lr,train_loss,val_loss,seconds\n"); err != nil {
+		if _, err := io.WriteString(w, "model,epoch,step,lr,train_loss,val_loss,grad_norm,seconds\n"); err != nil {
 			return err
 		}
 		for _, f := range all {
@@ -140,7 +140,8 @@ func writeHistory(dir string, all []*fitted) error {
 				continue
 			}
 			for _, r := range f.history.Records {
-				if _, err := fmt.Fprintf(w, "%s,%d,%d,%g,%s,%s,%.6f\n", csvCell(f.name), r.Epoch, r.Step, r.LR, csvNumber(r.Loss), csvNumber(r.Val), r.Seconds); err != nil {
+				if _, err := fmt.Fprintf(w, "%s,%d,%d,%g,%s,%s,%s,%.6f\n", csvCell(f.name), r.Epoch, r.Step, r.LR, csvNumber(r.Loss),
+					csvNumber(r.Val), csvNumber(r.Norm), r.Seconds); err != nil {
 					return err
 				}
 			}
