@@ -64,7 +64,7 @@ func choose(o Options, env func(string) string) (choice, error) {
 		c.plugin = c.from.mpi
 	case c.from.mpi == "":
 		if n, _ := strconv.Atoi(env("SLURM_NTASKS")); n > 1 && env("SLURM_PROCID") != "" {
-			return c, fmt.Errorf("Slurm gives this job %d tasks, but no MPI variables (PMIX_RANK, PMI_RANK) reach this process, so each task would run alone.\n"+
+			return c, fmt.Errorf("this job has %d Slurm tasks, but no MPI variables (PMIX_RANK, PMI_RANK) reach this process, so each task would run alone.\n"+
 				"Start it by `srun --mpi=pmix` (Open MPI) or `srun --mpi=pmi2` (MPICH), or set DEEPRC_MPI=none for one run in each process", n)
 		}
 	}

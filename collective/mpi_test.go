@@ -347,8 +347,8 @@ func fails(c collective.Comm, mode string, failing int) error {
 		time.Sleep(100 * time.Millisecond)
 		switch mode {
 		case "panic":
-			var m map[string]int
-			m["x"] = 1
+			none := []int{}[:c.Rank()*0]
+			return errors.New(string(rune(none[failing])))
 		case "agree":
 			return collective.Agree(c, errors.New("csv: no such column"))
 		}

@@ -137,7 +137,7 @@ func (p *ParquetWriter) finish() error {
 		return err
 	}
 	if string(p.out.tail[:]) != "PAR1" {
-		return errors.New("Arrow's writer left out the footer")
+		return errors.New("the footer was left out by Arrow's writer")
 	}
 	if err := p.out.f.Sync(); err != nil {
 		return err

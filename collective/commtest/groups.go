@@ -222,7 +222,7 @@ func agree(c collective.Comm) error {
 			}
 			continue
 		case !errors.As(err, &e) || e.Rank != low || e.Text != fmt.Sprintf("rank's own %d: %v", low, errMine):
-			return fmt.Errorf("Agree returned %w, want the error of rank %d", err, low)
+			return fmt.Errorf("after Agree: %w, want the error of rank %d", err, low)
 		case errors.Is(err, errMine) != (me == low):
 			return fmt.Errorf("errors.Is is %v on rank %d, rank %d failed", errors.Is(err, errMine), me, low)
 		}
