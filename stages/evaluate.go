@@ -136,8 +136,8 @@ func (j *job) gather(sink *forecastSink, all []*fitted, preds [][]float32, lo, h
 		}
 		full = append(full, part)
 	}
-	if j.c.Rank() != 0 {
-		return nil
+	if j.c.Rank() == 0 {
+		sink.write(j, full, first, round)
 	}
-	return sink.write(j, full, first, round)
+	return nil
 }

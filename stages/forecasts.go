@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -16,7 +17,8 @@ import (
 type forecastSink struct {
 	w      *frame.ParquetWriter
 	schema *arrow.Schema
-	plain  bool
+	path   string
+	err    error // the first; the run goes on without the file, and fails at its end
 }
 
 func newForecastSink(path string, s *Series, all []*fitted) (*forecastSink, error) {
@@ -37,11 +39,31 @@ func newForecastSink(path string, s *Series, all []*fitted) (*forecastSink, erro
 	if err != nil {
 		return nil, fmt.Errorf("forecasts: %w", err)
 	}
-	return &forecastSink{w, schema, s.Step.Plain}, nil
+	return &forecastSink{w: w, schema: schema, path: path}, nil
 }
 
 // write appends the forecasts (n, C, H) of windows first … first+n−1.
-func (k *forecastSink) write(j *job, preds [][]float32, first, n int) error {
+func (k *forecastSink) write(j *job, preds [][]float32, first, n int) {
+	if k.err != nil {
+		return
+	}
+	if err := k.append(j, preds, first, n); err != nil {
+		k.err = errors.Join(writeError(k.path, err), k.w.Abort()) // frees what it took of a full disk
+	}
+}
+
+// close gives the file its name; the error is that of the first write that failed.
+func (k *forecastSink) close() error {
+	if k.err != nil {
+		return k.err
+	}
+	if err := k.w.Close(); err != nil {
+		return writeError(k.path, err)
+	}
+	return nil
+}
+
+func (k *forecastSink) append(j *job, preds [][]float32, first, n int) error {
 	s, ws := j.series, j.sets[2]
 	l, h, ch := j.cfg.Windows.Lookback, j.cfg.Windows.Horizon, s.channels()
 	total := n * ch * h
@@ -107,8 +129,5 @@ func (k *forecastSink) flush(s *Series, ids *array.Int32Builder, y *array.Float3
 		a.Release()
 	}
 	defer rec.Release()
-	if err := k.w.Write(rec); err != nil {
-		return fmt.Errorf("forecasts: %w", err)
-	}
-	return nil
+	return k.w.Write(rec)
 }

@@ -50,12 +50,20 @@ func readData(c collective.Comm, cfg *DataConfig) (*rawRows, error) {
 	}
 	opts.Columns = []string{timeCol}
 	if layout == "long" {
+		for _, k := range [][2]string{{"id", cfg.ID}, {"target", cfg.Target}} {
+			if key, col := k[0], k[1]; !slices.Contains(names, col) {
+				return nil, configErrorf("data.%s: %s has no column %q%s", key, cfg.Path, col, didYouMean(col, names))
+			}
+		}
 		opts.Columns = append(opts.Columns, cfg.ID, cfg.Target)
 		opts.Types[cfg.ID], opts.Types[cfg.Target] = frame.String, frame.Float64
 	} else if len(cfg.Channels) > 0 {
 		for _, ch := range cfg.Channels {
 			if ch == timeCol {
 				return nil, configErrorf("data.channels names the time column %q", ch)
+			}
+			if !slices.Contains(names, ch) {
+				return nil, configErrorf("data.channels: %s has no column %q%s", cfg.Path, ch, didYouMean(ch, names))
 			}
 			opts.Types[ch] = frame.Float64
 		}
@@ -68,6 +76,13 @@ func readData(c collective.Comm, cfg *DataConfig) (*rawRows, error) {
 		return nil, err
 	}
 	defer t.Release()
+	rows, err := collective.AllReduceOne(c, int64(t.NumRows()), collective.Sum)
+	if err != nil {
+		return nil, err
+	}
+	if rows == 0 {
+		return nil, fmt.Errorf("%s has a header but no data rows", cfg.Path)
+	}
 	r := &rawRows{bytes: stats.Bytes}
 	if layout == "long" {
 		if r.ids, err = t.Strings(cfg.ID); err != nil {

@@ -258,11 +258,6 @@ func (j *job) finish(dir string, o Options, begin time.Time, all []*fitted, res 
 	if err := writeAtomic(in("report.html"), page.WriteHTML); err != nil {
 		return nil, err
 	}
-	if sink != nil {
-		if err := sink.w.Close(); err != nil {
-			return nil, fmt.Errorf("forecasts: %w", err)
-		}
-	}
 	out := &Result{Dir: dir, Metrics: map[string]map[string]float64{}, Seconds: seconds}
 	for i, f := range all {
 		if res[i] != nil {
@@ -274,6 +269,9 @@ func (j *job) finish(dir string, o Options, begin time.Time, all []*fitted, res 
 	if j.screen.out != nil {
 		printTable(j.screen.out, j.cfg.Evaluate, all, res)
 		j.screen.printf("\nreport: %s", in("report.html"))
+	}
+	if sink != nil {
+		return out, sink.close()
 	}
 	return out, nil
 }

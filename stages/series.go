@@ -73,9 +73,6 @@ func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, err
 	if err != nil {
 		return nil, err
 	}
-	if len(ts) == 0 {
-		return nil, fmt.Errorf("%s has no data rows", cfg.Path)
-	}
 	names, code, err := seriesCodes(c, raw)
 	if err != nil {
 		return nil, err
