@@ -159,6 +159,9 @@ func (cfg *Config) check() error {
 	}
 	seen := map[string]bool{}
 	for _, b := range e.Baselines {
+		if seen[b] {
+			return fmt.Errorf("evaluate.baselines names %q twice", b)
+		}
 		seen[b] = true
 	}
 	for i, m := range cfg.Models {

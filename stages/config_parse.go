@@ -65,9 +65,11 @@ func (d decoder) config(cfg *Config, tree map[string]any) error {
 	for i, t := range models {
 		path := fmt.Sprintf("model.%d", i)
 		m := ModelConfig{Train: cfg.Train}
-		name, _ := t["net"].(string)
+		name, ok := t["net"].(string)
 		if t["net"] == nil {
 			name = "nlinear"
+		} else if !ok {
+			return d.at(path+".net", fmt.Errorf("is %v: want a string in quotes", t["net"]))
 		}
 		if m.Options, err = model.NewNet(name); err != nil {
 			var names []string
@@ -215,6 +217,9 @@ func setValue(v reflect.Value, val any) error {
 		case float64:
 			if math.IsNaN(x) {
 				return errors.New("is nan: want a number")
+			}
+			if math.IsInf(x, 0) {
+				return fmt.Errorf("is %g: want a finite number", x)
 			}
 			v.SetFloat(x)
 		case int64:

@@ -112,7 +112,7 @@ func (s Split) bounds(n int, at func(t int) time.Time) (b [3]int) {
 	case s.Rows != nil:
 		end := 0
 		for i, r := range s.Rows {
-			end = min(end+r, n)
+			end += min(r, n-end)
 			b[i] = end
 		}
 	case s.Fractions != nil:
@@ -146,7 +146,7 @@ func (s Split) String() string {
 	}
 	var p []string
 	for _, d := range s.Dates {
-		p = append(p, d.Format(`"2006-01-02 15:04:05"`))
+		p = append(p, d.Format(`"2006-01-02 15:04:05.999999999"`))
 	}
 	return "[" + strings.Join(p, ", ") + "]"
 }
