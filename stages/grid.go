@@ -11,13 +11,19 @@ import (
 type Step struct {
 	Micros int64 // microseconds, or units where the time column holds whole numbers
 	Months int
+	Ends   bool // with Months: every time is on the last day of its month
 	Plain  bool // the time column holds whole numbers
 }
 
 // at is the time of step t of a grid that starts at t0.
 func (s Step) at(t0 int64, t int) int64 {
 	if s.Months > 0 {
-		return time.UnixMicro(t0).UTC().AddDate(0, s.Months*t, 0).UnixMicro()
+		x := time.UnixMicro(t0).UTC()
+		if s.Ends { // the day before the first of the month after
+			x = x.AddDate(0, 0, 1)
+			return x.AddDate(0, s.Months*t, -1).UnixMicro()
+		}
+		return x.AddDate(0, s.Months*t, 0).UnixMicro()
 	}
 	return t0 + s.Micros*int64(t)
 }
