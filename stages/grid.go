@@ -64,34 +64,44 @@ func (s Step) season() int {
 // findStep is the spacing that all times of all series are multiples of.
 func findStep(series [][]int64, plain bool) (Step, error) {
 	var d int64 // greatest common divisor of all differences
-	months, rows := 0, 0
+	months, ends, rows := 0, 0, 0
 	small := int64(math.MaxInt64)
 	for _, ts := range series {
 		rows += len(ts)
 		for i := 1; i < len(ts); i++ {
-			d = gcd(d, ts[i]-ts[i-1])
-			small = min(small, ts[i]-ts[i-1])
+			gap := ts[i] - ts[i-1]
+			if gap < 0 { // more than an int64 holds: no grid spans it
+				gap = 1
+			}
+			d = gcd(d, gap)
+			small = min(small, gap)
 			if months >= 0 && !plain {
 				months = gcdMonths(months, ts[i-1], ts[i])
+			}
+			if ends >= 0 && !plain {
+				ends = gcdMonths(ends, firstAfter(ts[i-1]), firstAfter(ts[i]))
 			}
 		}
 	}
 	if d == 0 {
 		return Step{Micros: 1, Plain: plain}, nil
 	}
+	if !plain && ends > 0 && small >= 28*24*3600e6 {
+		return Step{Months: ends, Ends: true}, nil
+	}
 	if !plain && months > 0 && small >= 28*24*3600e6 {
 		return Step{Months: months}, nil
 	}
 	s := Step{Micros: d, Plain: plain}
-	var steps int64
+	var steps float64
 	for _, ts := range series {
 		if len(ts) > 0 {
-			steps += (ts[len(ts)-1]-ts[0])/d + 1
+			steps += (float64(ts[len(ts)-1])-float64(ts[0]))/float64(d) + 1
 		}
 	}
-	if steps > 10*int64(rows)+1000 {
-		return s, fmt.Errorf("the timestamps are not evenly spaced: the only spacing that fits them all is %s, and then %d of %d steps would be missing; "+
-			"clean the time column, or set data.step = \"rows\" to take each row as a step", s, steps-int64(rows), steps)
+	if steps > 10*float64(rows)+1000 {
+		return s, fmt.Errorf("the timestamps are not evenly spaced: the only spacing that fits them all is %s, and then %.0f of %.0f steps would be missing; "+
+			"clean the time column, or set data.step = \"rows\" to take each row as a step", s, steps-float64(rows), steps)
 	}
 	return s, nil
 }
@@ -111,6 +121,15 @@ func gcdMonths(m int, a, b int64) int {
 		return -1
 	}
 	return int(gcd(int64(m), int64(n)))
+}
+
+// firstAfter is the day after t, the first of a month; where t is not on the last
+// day of one, −2⁶³, which is no whole month from anything.
+func firstAfter(t int64) int64 {
+	if x := time.UnixMicro(t).UTC().AddDate(0, 0, 1); x.Day() == 1 {
+		return x.UnixMicro()
+	}
+	return math.MinInt64
 }
 
 // place is the step of the grid at which each time of ts stands.
