@@ -372,6 +372,9 @@ func TestETTh1Anchors(t *testing.T) {
 	if data == "" {
 		t.Skip("DEEPRC_DATA is not set: no ETTh1")
 	}
+	if testing.Short() {
+		t.Skip("short: the anchors add nothing to a run under a sanitizer")
+	}
 	for _, c := range []struct {
 		h, train, test      int
 		repeat, season, ols [2]float64

@@ -73,6 +73,9 @@ func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, err
 	if err != nil {
 		return nil, err
 	}
+	if raw.plain && cfg.Split.Dates != nil {
+		return nil, configErrorf("%s: data.split gives dates, but the time column holds whole numbers: give fractions or row counts", cfg.Path)
+	}
 	names, code, err := seriesCodes(c, raw)
 	if err != nil {
 		return nil, err
@@ -268,7 +271,8 @@ func (s *Series) fitScaler(c collective.Comm, raw *rawRows, code, place []int32,
 		return err
 	}
 	for r := range n {
-		if s.Std[r] = math.Sqrt(squares[r].Float64() / float64(counts[r])); s.Std[r] == 0 {
+		// The mean of equal values may miss them by an ulp; such a deviation is none.
+		if s.Std[r] = math.Sqrt(squares[r].Float64() / float64(counts[r])); s.Std[r] <= 0x1p-51*math.Abs(s.Mean[r]) {
 			s.Std[r] = 1
 			s.Constant = append(s.Constant, s.Channels[r])
 		}

@@ -1,0 +1,489 @@
+package stages
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"deeprc/collective"
+)
+
+// part is rows lo ≤ i < hi of r.
+func (r *rawRows) part(lo, hi int) *rawRows {
+	p := &rawRows{channels: r.channels, ts: r.ts[lo:hi], plain: r.plain}
+	if r.long() {
+		p.ids = append([]string{}, r.ids[lo:hi]...)
+	}
+	for _, v := range r.values {
+		p.values = append(p.values, v[lo:hi])
+	}
+	return p
+}
+
+// build builds the series on n ranks that hold the rows up to the given cuts, and checks that all ranks have the same.
+func build(cfg *DataConfig, r *rawRows, cuts ...int) (*Series, error) {
+	cuts = append(append([]int{0}, cuts...), len(r.ts))
+	n := len(cuts) - 1
+	out := make([]*Series, n)
+	err := collective.RunLocal(n, func(c collective.Comm) (err error) {
+		out[c.Rank()], err = buildSeries(c, cfg, r.part(cuts[c.Rank()], cuts[c.Rank()+1]))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for rank, s := range out {
+		if err := sameSeries(out[0], s); err != nil {
+			return nil, fmt.Errorf("rank %d: %w", rank, err)
+		}
+	}
+	return out[0], nil
+}
+
+func bits64(v []float64) (b []uint64) {
+	for _, x := range v {
+		b = append(b, math.Float64bits(x))
+	}
+	return b
+}
+
+func bits32(v []float32) (b []uint32) {
+	for _, x := range v {
+		if x != x {
+			x = float32(math.NaN()) // any NaN is missing
+		}
+		b = append(b, math.Float32bits(x))
+	}
+	return b
+}
+
+// sameSeries compares bit by bit.
+func sameSeries(a, b *Series) error {
+	for _, c := range []struct {
+		what string
+		same bool
+	}{
+		{"channels", slices.Equal(a.Channels, b.Channels)},
+		{"mean", slices.Equal(bits64(a.Mean), bits64(b.Mean))},
+		{"std", slices.Equal(bits64(a.Std), bits64(b.Std))},
+		{"past", slices.Equal(bits32(a.Data.Past), bits32(b.Data.Past))},
+		{"target", slices.Equal(bits32(a.Data.Target), bits32(b.Data.Target))},
+		{"counts", a.Rows == b.Rows && a.Gaps == b.Gaps && a.Missing == b.Missing && a.Step == b.Step && a.Long == b.Long},
+		{"constant", slices.Equal(a.Constant, b.Constant)},
+		{"groups", slices.EqualFunc(a.Groups, b.Groups, func(x, y Group) bool {
+			return slices.Equal(x.Start, y.Start) && x.N == y.N && x.T0 == y.T0 && x.Bounds == y.Bounds && slices.Equal(x.Times, y.Times)
+		})},
+	} {
+		if !c.same {
+			return fmt.Errorf("other %s: %+v against %+v", c.what, a, b)
+		}
+	}
+	return nil
+}
+
+var nan = math.NaN()
+
+// wideRows are hourly random walks with missing values, and missing rows if gaps is set.
+func wideRows(seed uint64, channels, n int, gaps bool) *rawRows {
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	r := &rawRows{values: make([][]float64, channels)}
+	for c := range channels {
+		r.channels = append(r.channels, fmt.Sprint("c", c))
+	}
+	level := make([]float64, channels)
+	for h := range n {
+		skip := gaps && h > 0 && h < n-1 && rnd.IntN(10) == 0
+		if !skip {
+			r.ts = append(r.ts, int64(h)*3600e6)
+		}
+		for c := range channels {
+			level[c] += rnd.NormFloat64() * math.Pow(10, float64(c))
+			v := level[c]
+			if rnd.IntN(20) == 0 {
+				v = nan
+			}
+			if !skip {
+				r.values[c] = append(r.values[c], v)
+			}
+		}
+	}
+	return r
+}
+
+// longRows are ragged series, series after series, or interleaved: sorted by time.
+func longRows(seed uint64, lengths []int, interleaved bool) *rawRows {
+	type row struct {
+		id string
+		t  int64
+		v  float64
+	}
+	var rows []row
+	for k, n := range lengths {
+		w := wideRows(seed+uint64(k), 1, n, true)
+		for i, t := range w.ts {
+			rows = append(rows, row{fmt.Sprintf("id:%d ü", k), t + int64(k%3)*3600e6, w.values[0][i]})
+		}
+	}
+	if interleaved {
+		slices.SortStableFunc(rows, func(a, b row) int { return int(a.t/3600e6 - b.t/3600e6) })
+	}
+	r := &rawRows{ids: []string{}, values: make([][]float64, 1)}
+	for _, x := range rows {
+		r.ids, r.ts, r.values[0] = append(r.ids, x.id), append(r.ts, x.t), append(r.values[0], x.v)
+	}
+	return r
+}
+
+func dataConfig() *DataConfig {
+	return &DataConfig{Path: "t.csv", ID: "unique_id", Target: "y", Step: "auto", Split: Split{Fractions: []float64{.6, .2, .2}}}
+}
+
+func TestSeriesRanksAgreeBitForBit(t *testing.T) {
+	rowsStep := dataConfig()
+	rowsStep.Step = "rows"
+	for name, c := range map[string]struct {
+		cfg *DataConfig
+		raw *rawRows
+	}{
+		"wide":              {dataConfig(), wideRows(1, 5, 200, false)},
+		"wide with gaps":    {dataConfig(), wideRows(2, 3, 300, true)},
+		"wide, rows":        {rowsStep, wideRows(2, 3, 300, true)},
+		"wide, three rows":  {dataConfig(), wideRows(9, 1, 3, false)},
+		"long":              {dataConfig(), longRows(3, []int{80, 33, 120, 60}, false)},
+		"long, interleaved": {dataConfig(), longRows(4, []int{80, 33, 120, 60}, true)},
+		"long, rows":        {rowsStep, longRows(4, []int{80, 33, 120, 60}, true)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one, err := build(c.cfg, c.raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := len(c.raw.ts)
+			for _, cuts := range [][]int{{n / 2}, {1}, {0}, {n}, {n / 3, n / 2}, {0, 0, n / 5, n - 1}, {1, 2, 3, 3, 3, 3}} {
+				got, err := build(c.cfg, c.raw, cuts...)
+				if err == nil {
+					err = sameSeries(one, got)
+				}
+				if err != nil {
+					t.Errorf("cut at %v: %v", cuts, err)
+				}
+			}
+		})
+	}
+}
+
+// TestSeriesInterleavedIsSorted: the order of the rows of different series in the file changes the order of the series only.
+func TestSeriesInterleavedIsSorted(t *testing.T) {
+	a, err := build(dataConfig(), longRows(4, []int{80, 33, 120}, false), 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := build(dataConfig(), longRows(4, []int{80, 33, 120}, true), 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for g, id := range a.Channels {
+		k := slices.Index(b.Channels, id)
+		x, y := a.Groups[g], b.Groups[k]
+		if x.N != y.N || x.T0 != y.T0 || x.Bounds != y.Bounds || a.Mean[g] != b.Mean[k] || a.Std[g] != b.Std[k] ||
+			!slices.Equal(bits32(a.Data.Target[x.Start[0]:][:x.N]), bits32(b.Data.Target[y.Start[0]:][:y.N])) {
+			t.Errorf("series %s differs", id)
+		}
+	}
+}
+
+// TestSeriesStandardises compares with the plain two-pass mean and deviation in float64, and the slab with its definition.
+func TestSeriesStandardises(t *testing.T) {
+	raw := wideRows(5, 4, 500, true)
+	s, err := build(dataConfig(), raw, 100, 320)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := int(raw.ts[len(raw.ts)-1]/3600e6) + 1
+	if s.Groups[0].N != n || s.Gaps != int64(n-len(raw.ts)) || s.Rows != int64(len(raw.ts)) || s.Gaps == 0 {
+		t.Fatalf("%d steps, %d gaps, %d rows", s.Groups[0].N, s.Gaps, s.Rows)
+	}
+	if want := [3]int{int(.6 * float64(n)), n - int(.2*float64(n)), n}; s.Groups[0].Bounds != want {
+		t.Errorf("bounds %v, want %v", s.Groups[0].Bounds, want)
+	}
+	missing := int64(0)
+	for c, col := range raw.values {
+		grid := slices.Repeat([]float64{nan}, n)
+		for i, v := range col {
+			grid[raw.ts[i]/3600e6] = v
+		}
+		var sum, count, squares float64
+		for _, v := range grid[:s.Groups[0].Bounds[0]] {
+			if v == v {
+				sum, count = sum+v, count+1
+			}
+		}
+		mean := sum / count
+		for _, v := range grid[:s.Groups[0].Bounds[0]] {
+			if v == v {
+				squares += (v - mean) * (v - mean)
+			}
+		}
+		std := math.Sqrt(squares / count)
+		if math.Abs(s.Mean[c]-mean) > 1e-12*(math.Abs(mean)+std) || math.Abs(s.Std[c]-std) > 1e-12*std {
+			t.Errorf("channel %d: %.17g ± %.17g, want %.17g ± %.17g", c, s.Mean[c], s.Std[c], mean, std)
+		}
+		for i, v := range grid {
+			got := s.Data.Target[s.Groups[0].Start[c]+int64(i)]
+			if v != v {
+				missing++
+			}
+			if (v == v) != (got == got) || v == v && got != float32((v-s.Mean[c])/s.Std[c]) {
+				t.Fatalf("channel %d, step %d: %g became %g", c, i, v, got)
+			}
+		}
+	}
+	if s.Missing != missing {
+		t.Errorf("%d missing values, want %d", s.Missing, missing)
+	}
+}
+
+// TestSeriesFillIsForward: what a forecast sees at a step is that step's value, else the last one before, else the train mean.
+func TestSeriesFillIsForward(t *testing.T) {
+	raw := &rawRows{channels: []string{"a"}, values: [][]float64{{nan, nan, 1, nan, 3, nan, nan, 5, 7, nan}}}
+	for i := range 10 {
+		raw.ts = append(raw.ts, int64(i)*3600e6)
+	}
+	raw.ts[9] += 2 * 3600e6 // two rows are not there
+	s, err := build(dataConfig(), raw, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Mean[0] != 2 { // of 1 and 3, in the first seven of twelve steps
+		t.Fatalf("mean %g", s.Mean[0])
+	}
+	for i, want := range []float64{2, 2, 1, 1, 3, 3, 3, 5, 7, 7, 7, 7} {
+		if got := float64(s.Data.Past[i])*s.Std[0] + s.Mean[0]; math.Abs(got-want) > 1e-6 {
+			t.Errorf("step %d: %g, want %g", i, got, want)
+		}
+	}
+	if s.Missing != 8 || s.Gaps != 2 {
+		t.Errorf("%d missing, %d gaps", s.Missing, s.Gaps)
+	}
+	complete, err := build(dataConfig(), wideRowsWithoutHoles())
+	if err != nil || complete.Missing != 0 || &complete.Data.Past[0] != &complete.Data.Target[0] {
+		t.Errorf("series without holes are held twice, or %v", err)
+	}
+}
+
+func wideRowsWithoutHoles() *rawRows {
+	r := wideRows(1, 2, 50, false)
+	for _, col := range r.values {
+		for i := range col {
+			col[i] = float64(i * i % 7)
+		}
+	}
+	return r
+}
+
+// TestSeriesNoLeakFromTheFuture changes every value after a step, also to missing, and finds all before it as it was.
+func TestSeriesNoLeakFromTheFuture(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 7))
+	for trial := range 40 {
+		a, b := wideRows(uint64(trial), 2, 60, true), wideRows(uint64(trial), 2, 60, true)
+		cfg := dataConfig()
+		cfg.Split = Split{Rows: []int{30, 15, 15}}
+		from := slices.IndexFunc(a.ts, func(t int64) bool { return t >= 30*3600e6 }) + rnd.IntN(20)
+		for c := range b.values {
+			for i := from; i < len(b.ts); i++ {
+				b.values[c][i] = []float64{nan, 1e9, -5}[rnd.IntN(3)]
+			}
+		}
+		x, err := build(cfg, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := build(cfg, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := int(a.ts[from] / 3600e6)
+		for c, at := range x.Groups[0].Start {
+			if !slices.Equal(bits32(x.Data.Past[at:][:step]), bits32(y.Data.Past[at:][:step])) || x.Mean[c] != y.Mean[c] || x.Std[c] != y.Std[c] {
+				t.Fatalf("trial %d, channel %d: values from step %d on change what was before", trial, c, step)
+			}
+		}
+	}
+}
+
+func TestSeriesConstantChannel(t *testing.T) {
+	for _, v := range []float64{0, 1, .1, -1e-300, 1e300, 1. / 3, 123456.789} {
+		for _, n := range []int{5, 10, 49, 101, 997} {
+			raw := &rawRows{channels: []string{"flat", "other"}, values: make([][]float64, 2)}
+			for i := range n {
+				raw.ts = append(raw.ts, int64(i))
+				raw.values[0] = append(raw.values[0], v)
+				raw.values[1] = append(raw.values[1], float64(i))
+			}
+			raw.plain = true
+			raw.values[0][n-1] = v + 1 // in the test part
+			s, err := build(dataConfig(), raw, n/3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Std[0] != 1 || !slices.Equal(s.Constant, []string{"flat"}) {
+				t.Errorf("%d times %g: mean %.17g, deviation %g, constant %v", n, v, s.Mean[0], s.Std[0], s.Constant)
+			}
+		}
+	}
+	small := &rawRows{channels: []string{"a"}, plain: true, values: [][]float64{nil}}
+	for i := range 100 {
+		small.ts, small.values[0] = append(small.ts, int64(i)), append(small.values[0], 1e6+float64(i%2)*1e-8)
+	}
+	if s, err := build(dataConfig(), small); err != nil || len(s.Constant) > 0 || math.Abs(s.Std[0]-5e-9) > 1e-9 {
+		t.Errorf("a small deviation is taken for none: %+v, %v", s, err)
+	}
+}
+
+func TestSeriesErrors(t *testing.T) {
+	rows := func(ids []string, ts ...int64) *rawRows {
+		r := &rawRows{channels: []string{"a"}, ids: ids, ts: ts, values: [][]float64{make([]float64, len(ts))}}
+		for i := range ts {
+			r.values[0][i] = float64(i)
+		}
+		return r
+	}
+	const h = 3600e6
+	const hint = `; if the file holds several series, one below the other, set data.id to the column that names them (now "unique_id")`
+	dates := dataConfig()
+	dates.Split = mustParse(t, synthText, "data.split=[2020-01-01, 2021-01-01]").Data.Split
+	plain := rows(nil, 1, 2, 3)
+	plain.plain = true
+	plainTwice := rows(nil, 1, 2, 2)
+	plainTwice.plain = true
+	hollow := rows(nil, 0, h, 2*h, 3*h, 4*h)
+	hollow.values[0] = []float64{nan, nan, nan, 1, 2}
+	for _, c := range []struct {
+		name string
+		cfg  *DataConfig
+		raw  *rawRows
+		want string
+	}{
+		{"twice", dataConfig(), rows(nil, 0, h, h, 2*h), "t.csv: data row 3 repeats the timestamp 1970-01-01 01:00: remove the duplicate rows" + hint},
+		{"twice, whole numbers", dataConfig(), plainTwice, "t.csv: data row 3 repeats the timestamp 2: remove the duplicate rows" + hint},
+		{"unsorted", dataConfig(), rows(nil, 0, 2*h, h, 3*h),
+			"t.csv: data row 3 has the timestamp 1970-01-01 01:00, which is before that of the row above it, 1970-01-01 02:00: sort the rows by time" + hint},
+		{"twice in a series", dataConfig(), rows([]string{"a", "b", "a", "b", "a"}, 0, 0, h, h, h),
+			`t.csv: data row 5 repeats the timestamp 1970-01-01 01:00 of series "a": remove the duplicate rows`},
+		{"unsorted in a series", dataConfig(), rows([]string{"a", "a", "b", "a"}, 0, 2*h, 0, h),
+			`t.csv: data row 4 has the timestamp 1970-01-01 01:00 of series "a", which is before that of the row above it, 1970-01-01 02:00: sort the rows by time`},
+		{"no value to learn from", dataConfig(), hollow, "no value in the train part of a: nothing can be learnt of it; leave it out, or move data.split"},
+		{"dates of whole numbers", dates, plain, "t.csv: data.split gives dates, but the time column holds whole numbers: give fractions or row counts"},
+		{"irregular", dataConfig(), rows(nil, 0, 1, 2, 1e12), "t.csv: the timestamps are not evenly spaced"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, cuts := range [][]int{nil, {1}, {2}, {1, 2}, {0, 3, 3}} {
+				_, err := build(c.cfg, c.raw, cuts...)
+				if err == nil {
+					t.Fatalf("cut at %v: no error", cuts)
+				}
+				text := err.Error()
+				if from := new(collective.RankError); errors.As(err, &from) {
+					text = from.Text
+				}
+				if !strings.HasPrefix(text, c.want) || c.want[len(c.want)-1] != 'd' && text != c.want {
+					t.Errorf("cut at %v: got  %s\nwant %s", cuts, text, c.want)
+				}
+			}
+		})
+	}
+}
+
+// TestReadData goes through files: layouts, columns, and mistakes in them.
+func TestReadData(t *testing.T) {
+	for _, c := range []struct{ name, text, set, want string }{
+		{"no time column", "when,a\n2020-01-01,1\n", "", "has no column named date, ds, time, timestamp or datetime: set data.time to one of when, a"},
+		{"wrong time column", "date,a\n2020-01-01,1\n", "data.time=dat", `data.time: t.csv has no column "dat"; did you mean "date"?`},
+		{"time is text", "date,a\nyesterday,1\ntoday,2\n", "", `column "date" holds neither timestamps nor whole numbers`},
+		{"wrong channel", "date,HUFL\n2020-01-01,1\n", `data.channels=["HUFI"]`, `t.csv has no column "HUFI"; did you mean "HUFL"?`},
+		{"time as channel", "date,a\n2020-01-01,1\n", `data.channels=["date"]`, `data.channels names the time column "date"`},
+		{"channel twice", "date,a\n2020-01-01,1\n", `data.channels=["a", "a"]`, "twice"},
+		{"text channel", "date,a\n2020-01-01,b\n", `data.channels=["a"]`, "t.csv:2:"},
+		{"no number", "date,a\n2020-01-01,b\n", "", `t.csv has no numeric column beside "date"; its columns are date, a`},
+		{"no rows", "date,a\n", "", "t.csv has a header but no data rows"},
+		{"empty", "", "", "t.csv"},
+		{"no file", "\x00", "", "t.csv"},
+		{"no target", "unique_id,ds,z\na,2020-01-01,1\n", "", `data.target: t.csv has no column "y"`},
+		{"no id", "id,ds,y\na,2020-01-01,1\n", "data.layout=long", `data.id: t.csv has no column "unique_id"`},
+		{"non-numeric cell", "date,a\n2020-01-01,1\n2020-01-02,2\n2020-01-03,3x\n", "", "t.csv:4:"},
+		{"ragged line", "date,a\n2020-01-01,1\n2020-01-02,2,5\n", "", "t.csv:3:"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			if c.text != "\x00" {
+				writeFile(t, "t.csv", c.text)
+			}
+			var sets []string
+			if c.set != "" {
+				sets = append(sets, c.set)
+			}
+			cfg := mustParse(t, "[data]\npath = \"t.csv\"\n", sets...)
+			for _, n := range []int{1, 3} {
+				err := collective.RunLocal(n, func(c collective.Comm) error { _, err := readData(c, &cfg.Data); return err })
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%d ranks: got %v, want %s", n, err, c.want)
+				}
+			}
+		})
+	}
+}
+
+func writeFile(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReadDataSynth: the generator's own rows are those of the files that it writes, wide and long.
+func TestReadDataSynth(t *testing.T) {
+	dir := t.TempDir()
+	s := Synth{Series: 3, Hours: 900, Seed: 5}
+	series := func(n int, sets ...string) *Series {
+		var out *Series
+		cfg := mustParse(t, synthText, append(sets, "data.synth.series=3", "data.synth.hours=900", "data.synth.seed=5")...)
+		err := collective.RunLocal(n, func(c collective.Comm) error {
+			raw, err := readData(c, &cfg.Data)
+			if err != nil {
+				return err
+			}
+			got, err := buildSeries(c, &cfg.Data, raw)
+			if c.Rank() == 0 {
+				out = got
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	want := series(1)
+	for _, layout := range []string{"wide", "long"} {
+		path := filepath.Join(dir, layout+".csv")
+		if err := WriteSynth(path, s, layout); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{1, 2, 5} {
+			got := series(n, "data.path="+path)
+			if got.Long != (layout == "long") || !slices.Equal(got.Channels, want.Channels) || !slices.Equal(got.Mean, want.Mean) ||
+				!slices.Equal(got.Std, want.Std) || !slices.Equal(bits32(got.Data.Target), bits32(want.Data.Target)) || !slices.Equal(bits32(got.Data.Past), bits32(want.Data.Past)) {
+				t.Errorf("%s on %d ranks differs from the generator", layout, n)
+			}
+		}
+		if got := series(2); sameSeries(got, want) != nil {
+			t.Error("the generator on two ranks differs")
+		}
+	}
+}
