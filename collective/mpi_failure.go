@@ -17,8 +17,9 @@ const (
 	// finalizeTimeout ends MPI_Finalize, which hangs in some MPICH over TCP.
 	finalizeTimeout = 3 * time.Second
 	// linger keeps a process that prints nothing alive while another prints: a
-	// launcher ends all ranks when the first one exits with an error.
-	linger = 500 * time.Millisecond
+	// launcher ends all ranks when the first one, which should be the printer,
+	// exits with an error. So no job lasts longer for it, on a busy node either.
+	linger = 3 * time.Second
 )
 
 // notice looks for a message that another rank has failed and returns the world's

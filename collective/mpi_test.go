@@ -64,6 +64,9 @@ func eachMPI(t *testing.T, f func(t *testing.T, mpi, plugins string)) {
 	if os.Getenv(modeVar) != "" {
 		t.Skip("already a rank")
 	}
+	if testing.Short() {
+		t.Skip("short: no mpirun; the same tests run without a sanitizer")
+	}
 	for _, mpi := range []string{"openmpi", "mpich"} {
 		t.Run(mpi, func(t *testing.T) { f(t, mpi, plugin(t, mpi)) })
 	}

@@ -17,21 +17,21 @@ func Check(c collective.Comm, cfg *Config, w io.Writer) error {
 		return err
 	}
 	s := j.series
-	fmt.Fprintf(w, "data      %s: %d rows, a step is %s, %d channels: %s\n", cfg.Data.Path, s.Rows, s.Step, len(s.Channels), list(s.Channels))
+	fmt.Fprintf(w, "data       %s: %d rows, a step is %s, %d channels: %s\n", cfg.Data.Path, s.Rows, s.Step, len(s.Channels), list(s.Channels))
 	for p, ws := range j.sets {
 		g := s.Groups[0]
-		from := 0
+		from := min(cfg.Windows.Lookback, g.Bounds[p])
 		if p > 0 {
-			from = g.Bounds[p-1]
+			from = max(from, g.Bounds[p-1])
 		}
-		fmt.Fprintf(w, "%-9s %d windows", partNames[p][:min(9, len(partNames[p]))], ws.Len())
+		fmt.Fprintf(w, "%-10s %d windows", partNames[p], ws.Len())
 		if len(s.Groups) == 1 && !s.Step.Plain && g.Bounds[p] > from {
 			fmt.Fprintf(w, ", targets from %s to %s", showTime(s.Time(0, from)), showTime(s.Time(0, g.Bounds[p]-1)))
 		}
 		fmt.Fprintln(w)
 	}
 	for _, text := range j.warnings() {
-		fmt.Fprintln(w, "note:    ", text)
+		fmt.Fprintln(w, "note:     ", text)
 	}
 	for _, m := range cfg.Models {
 		fit, err := model.NewFit(j.dev, m.Options, j.shape(m.Train.Batch), s.Data, m.Train, uint64(cfg.Run.Seed))
@@ -50,14 +50,14 @@ func Check(c collective.Comm, cfg *Config, w io.Writer) error {
 			}
 			how = fmt.Sprintf("up to %d steps of %d windows, %s, loss %s", steps, m.Train.Batch, m.Train.Optimizer, m.Train.Loss)
 		}
-		fmt.Fprintf(w, "model     %s: %s, %d parameters, %s\n", m.Name, m.Net, n, how)
+		fmt.Fprintf(w, "model      %s: %s, %d parameters, %s\n", m.Name, m.Net, n, how)
 	}
 	for _, name := range cfg.Evaluate.Baselines {
 		if name == "seasonal_naive" {
 			name = fmt.Sprintf("%s (%d steps)", name, j.season())
 		}
-		fmt.Fprintf(w, "baseline  %s\n", name)
+		fmt.Fprintf(w, "baseline   %s\n", name)
 	}
-	fmt.Fprintf(w, "metrics   %s, %s\n", strings.Join(cfg.Evaluate.Metrics, ", "), cfg.Evaluate.Scale)
+	fmt.Fprintf(w, "metrics    %s, %s\n", strings.Join(cfg.Evaluate.Metrics, ", "), cfg.Evaluate.Scale)
 	return nil
 }
