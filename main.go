@@ -74,11 +74,18 @@ func experiment(cmd *cobra.Command) (ranks *int, load func(a []string) (*stages.
 		return []string{"toml"}, cobra.ShellCompDirectiveFilterFileExt
 	}
 	return ranks, func(a []string) (*stages.Config, error) {
-		if *ranks < 0 {
-			return nil, stages.ConfigError{Err: fmt.Errorf("--ranks %d: want at least 1", *ranks)}
+		if err := checkRanks(*ranks); err != nil {
+			return nil, err
 		}
 		return stages.LoadConfig(strings.Join(a, ""), *sets)
 	}
+}
+
+func checkRanks(n int) error {
+	if n < 0 || n > stages.MaxRanks {
+		return stages.ConfigError{Err: fmt.Errorf("--ranks %d: want 1 to %d", n, stages.MaxRanks)}
+	}
+	return nil
 }
 
 func runCommand() *cobra.Command {
@@ -239,6 +246,9 @@ func benchCommand() *cobra.Command {
 	train.Flags().IntVar(&o.Batch, "batch", 32, "windows of a global batch")
 	ranks := train.Flags().Int("ranks", 1, "in-process ranks")
 	train.RunE = func(*cobra.Command, []string) error {
+		if err := checkRanks(*ranks); err != nil {
+			return err
+		}
 		return collective.Run(collective.Options{Ranks: *ranks}, func(c collective.Comm) error {
 			res, err := stages.BenchTrain(c, o, version)
 			if err != nil || c.Rank() != 0 {

@@ -2,6 +2,7 @@ package frame
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -22,6 +23,8 @@ type CSVOptions struct {
 	// NULL, None and -. An empty cell is always missing. Where a mark is a number,
 	// as -999 is, every cell of that value is missing in a numeric column.
 	NA []string
+	// Verbatim are columns in which only an empty cell is missing: a series may be named NA.
+	Verbatim []string
 	// Comma separates the fields; 0 means the one of comma, semicolon and tab that
 	// is the most frequent in the header.
 	Comma byte
@@ -113,7 +116,7 @@ func (p *parser) choose(o CSVOptions) error {
 		if p.at[i] != nil {
 			return fmt.Errorf("%s: column %s is asked for twice", p.path, quote(n))
 		}
-		p.at[i] = &column{name: n, alloc: alloc}
+		p.at[i] = &column{name: n, alloc: alloc, verbatim: slices.Contains(o.Verbatim, n)}
 		p.cols = append(p.cols, p.at[i])
 	}
 	for _, n := range sortedKeys(o.Types) {

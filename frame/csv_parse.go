@@ -31,6 +31,7 @@ type column struct {
 	typ      Type
 	declared bool // by the caller: never widened
 	blank    bool // no cell of the sample had a value
+	verbatim bool // only an empty cell is missing
 	alloc    memory.Allocator
 	b        array.Builder // one of the following
 	i64      *array.Int64Builder
@@ -202,7 +203,7 @@ func (p *parser) putInt(col *column, v int64) {
 // put appends a cell of any form, and says what is wrong with it.
 func (p *parser) put(col *column, cell []byte, room int) (fault string) {
 	t := bytes.TrimSpace(cell)
-	if p.na.text(t) {
+	if p.na.text(t) && !(col.verbatim && len(t) > 0) {
 		col.b.AppendNull()
 		return ""
 	}

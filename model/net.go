@@ -18,6 +18,16 @@ type Net interface {
 	Forward(s *Scope, b Batch) *Tensor
 }
 
+// CheckNet checks the net's options against the windows, by key.
+func CheckNet(n Net, lookback, horizon int) error {
+	if c, ok := n.(interface {
+		check(lookback, horizon int) error
+	}); ok {
+		return c.check(lookback, horizon)
+	}
+	return nil
+}
+
 // A Kind is a registered net.
 type Kind struct {
 	Name, Paper string

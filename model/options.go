@@ -43,6 +43,8 @@ func (o TrainOptions) Check() error {
 		return fmt.Errorf("batch = %d: must be at least 1", o.Batch)
 	case o.Steps < 0 || o.Steps == 0 && o.Epochs < 1:
 		return fmt.Errorf("epochs = %d, steps = %d: one of them must be at least 1", o.Epochs, o.Steps)
+	case max(o.Batch, o.Epochs, o.Steps, o.StepSize, o.ValEvery, o.Patience, o.LogEvery) > math.MaxInt32:
+		return fmt.Errorf("batch, epochs, steps, step_size, val_every, patience and log_every must be below 2³¹")
 	case !(o.HuberDelta > 0):
 		return fmt.Errorf("huber_delta = %g: must be above 0", o.HuberDelta)
 	case o.StepSize < 1:

@@ -38,7 +38,7 @@ type Hooks struct {
 	Better func(params []float32, step int, val float64) error
 }
 
-// A DivergedError tells that the loss is no longer finite.
+// A DivergedError tells that the training or validation loss is no longer finite.
 type DivergedError struct {
 	Step          int
 	Loss          float64
@@ -121,6 +121,9 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 		v, err := f.MeanLoss(c, val)
 		if err != nil {
 			return restore(err)
+		}
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return restore(f.diverged(i+1, v, first))
 		}
 		h.Records = append(h.Records, Record{i + 1, epoch + 1, lr, math.NaN(), v, math.NaN(), time.Since(start).Seconds()})
 		if err := f.sameEverywhere(c, i+1); err != nil {

@@ -93,6 +93,7 @@ func (j *job) benchNet(name string, o BenchOptions) (t BenchTrial, err error) {
 		return t, err
 	}
 	m := cfg.Models[0]
+	o.Batch = min(o.Batch, j.sets[0].Len())
 	fit, err := model.NewFit(j.dev, m.Options, j.shape(o.Batch), j.series.Data, m.Train, 1)
 	if err != nil {
 		return t, err

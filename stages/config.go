@@ -92,6 +92,12 @@ func (e ConfigError) Unwrap() error { return e.Err }
 
 func configErrorf(format string, args ...any) error { return ConfigError{fmt.Errorf(format, args...)} }
 
+// maxPlots bounds the report.
+const maxPlots = 200
+
+// MaxRanks bounds the in-process ranks: more goroutines than any node has cores only cost.
+const MaxRanks = 1024
+
 // QuickstartFile is the embedded default that LoadConfig reads where no file is named.
 const QuickstartFile = "quickstart.toml"
 
@@ -132,8 +138,6 @@ func (cfg *Config) check() error {
 		return fmt.Errorf("data.layout = %q: want auto, wide or long", cfg.Data.Layout)
 	case !slices.Contains([]string{"auto", "rows"}, cfg.Data.Step):
 		return fmt.Errorf("data.step = %q: want auto or rows", cfg.Data.Step)
-	case cfg.Data.Synth.Series < 1 || cfg.Data.Synth.Hours < 1:
-		return errors.New("data.synth: series and hours must be at least 1")
 	case w.Lookback < 1 || w.Horizon < 1 || w.Stride < 1:
 		return fmt.Errorf("windows: lookback %d, horizon %d, stride %d: all must be at least 1", w.Lookback, w.Horizon, w.Stride)
 	case w.Lookback > math.MaxInt32 || w.Horizon > math.MaxInt32 || w.Stride > math.MaxInt32:
@@ -144,8 +148,13 @@ func (cfg *Config) check() error {
 		return errors.New("evaluate.metrics is empty: name at least one metric")
 	case e.Season < 0 || e.Plots < 0:
 		return errors.New("evaluate.season and evaluate.plots must not be negative")
+	case e.Plots > maxPlots:
+		return fmt.Errorf("evaluate.plots = %d: at most %d", e.Plots, maxPlots)
 	case cfg.Run.Name == "" || strings.ContainsAny(cfg.Run.Name, "/\\\x00") || cfg.Run.Name[0] == '.':
 		return fmt.Errorf("run.name = %q: it begins a folder's name, so it must be without slashes and not begin with a dot", cfg.Run.Name)
+	}
+	if err := cfg.Data.Synth.synth().check(); err != nil {
+		return fmt.Errorf("data.synth: %w", err)
 	}
 	for _, m := range e.Metrics {
 		if _, ok := model.FindMetric(m); !ok {
@@ -165,6 +174,9 @@ func (cfg *Config) check() error {
 		seen[b] = true
 	}
 	for i, m := range cfg.Models {
+		if slices.Contains(e.Baselines, m.Name) {
+			return fmt.Errorf("model %d: the name %q is that of a baseline: set the model's name, or take it out of evaluate.baselines", i, m.Name)
+		}
 		if seen[m.Name] {
 			return fmt.Errorf("model %d: the name %q is taken already; give each [[model]] a name of its own", i, m.Name)
 		}
@@ -177,6 +189,9 @@ func (cfg *Config) check() error {
 		}
 		if m.Solver == "ols" && !model.HasClosedForm(m.Options) {
 			return fmt.Errorf("model %q: solver = \"ols\": %s has no closed form", m.Name, m.Net)
+		}
+		if err := model.CheckNet(m.Options, w.Lookback, w.Horizon); err != nil {
+			return fmt.Errorf("model %q: %w", m.Name, err)
 		}
 		if err := m.Train.Check(); err != nil {
 			return fmt.Errorf("train, for model %q: %w", m.Name, err)

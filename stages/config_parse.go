@@ -96,6 +96,9 @@ func (d decoder) config(cfg *Config, tree map[string]any) error {
 				m.Name += "_" + m.Solver
 			}
 		}
+		if m.Net == "nlinear" && m.Solver == "ols" { // it is what the baseline of that name would be
+			cfg.Evaluate.Baselines = slices.DeleteFunc(cfg.Evaluate.Baselines, func(b string) bool { return b == m.Name })
+		}
 		cfg.Models = append(cfg.Models, m)
 	}
 	return nil
@@ -266,6 +269,9 @@ func (d decoder) assign(tree map[string]any, s string) error {
 		value = t["v"]
 	}
 	parts := strings.Split(key, ".")
+	if _, ok := tree["model"]; parts[0] == "model" && !ok {
+		return fmt.Errorf("--set %s: the config has no [[model]]", s)
+	}
 	d.set[key] = true
 	for i := 0; i < len(parts)-1; i++ {
 		switch next := tree[parts[i]].(type) {

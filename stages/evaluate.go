@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"context"
 	"fmt"
 
 	"deeprc/collective"
@@ -10,7 +11,7 @@ import (
 // scores are the metrics of one model over all test windows.
 type scores map[string]float64
 
-// roundValues bounds the forecasts that one round of evaluation holds, per model and rank.
+// roundValues bounds the forecasts that one round of evaluation holds, per model, over all ranks.
 const roundValues = 1 << 21
 
 // evaluate forecasts every test window with every model, once: metrics by exact
@@ -28,15 +29,15 @@ func (j *job) evaluate(all []*fitted, sink *forecastSink) ([]scores, error) {
 	sums := make([]collective.ExactSum, len(all)*len(metrics))
 	var count int64
 	n, rank := j.c.Size(), j.c.Rank()
-	per := max(1, min(roundValues/size, (ws.Len()+n-1)/n)) // windows of one rank in one round
+	per := max(1, min(roundValues/size/n, (ws.Len()+n-1)/n)) // windows of one rank in one round: rank 0 gathers them all
 	preds := make([][]float32, len(all))
 	for k := range preds {
 		preds[k] = make([]float32, per*size)
 	}
 	bar := j.screen.bar("evaluate", "windows", ws.Len())
 	for first := 0; first < ws.Len(); first += per * n {
-		if err := j.ctx.Err(); err != nil {
-			return nil, fmt.Errorf("evaluate: %w", err)
+		if j.ctx.Err() != nil {
+			return nil, fmt.Errorf("evaluate: %w", context.Cause(j.ctx))
 		}
 		round := min(per*n, ws.Len()-first)
 		lo, hi := first+round*rank/n, first+round*(rank+1)/n

@@ -79,7 +79,7 @@ func FetchDataset(name, from, to string, progress func(done, total int64)) (path
 	if near, ok := frame.Nearest(name, names); ok {
 		hint = fmt.Sprintf("; did you mean %q?", near)
 	}
-	return "", fmt.Errorf("fetch: unknown dataset %q%s (known: %s)", name, hint, strings.Join(names, ", "))
+	return "", configErrorf("fetch: unknown dataset %q%s (known: %s)", name, hint, strings.Join(names, ", "))
 }
 
 // fetchClient follows redirects to https only.

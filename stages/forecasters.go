@@ -44,8 +44,10 @@ func (j *job) season() int {
 	return j.series.Step.season()
 }
 
+// shape is what a rank's Fit is compiled for; a batch is never larger than the train part.
 func (j *job) shape(batch int) model.Shape {
 	n := j.c.Size()
+	batch = min(batch, j.sets[0].Len())
 	return model.Shape{Lookback: j.cfg.Windows.Lookback, Horizon: j.cfg.Windows.Horizon,
 		Channels: j.series.channels(), Batch: (batch + n - 1) / n}
 }

@@ -68,11 +68,11 @@ func findStep(series [][]int64, plain bool) (Step, error) {
 	small := int64(math.MaxInt64)
 	for _, ts := range series {
 		rows += len(ts)
+		if len(ts) > 0 && ts[len(ts)-1]-ts[0] < 0 { // more than an int64 holds
+			return Step{}, fmt.Errorf("the time column runs from %d to %d: too wide for a time grid; set data.step = \"rows\" to take each row as a step", ts[0], ts[len(ts)-1])
+		}
 		for i := 1; i < len(ts); i++ {
 			gap := ts[i] - ts[i-1]
-			if gap < 0 { // more than an int64 holds: no grid spans it
-				gap = 1
-			}
 			d = gcd(d, gap)
 			small = min(small, gap)
 			if months >= 0 && !plain {

@@ -57,6 +57,7 @@ func readData(c collective.Comm, cfg *DataConfig) (*rawRows, error) {
 		}
 		opts.Columns = append(opts.Columns, cfg.ID, cfg.Target)
 		opts.Types[cfg.ID], opts.Types[cfg.Target] = frame.String, frame.Float64
+		opts.Verbatim = []string{cfg.ID}
 	} else if len(cfg.Channels) > 0 {
 		for _, ch := range cfg.Channels {
 			if ch == timeCol {
@@ -90,6 +91,9 @@ func readData(c collective.Comm, cfg *DataConfig) (*rawRows, error) {
 		}
 		if r.ids == nil {
 			r.ids = []string{}
+		}
+		if i := slices.Index(r.ids, ""); i >= 0 {
+			return nil, fmt.Errorf("%s: column %q is empty in data row %d of rank %d's part: every row needs the name of its series", cfg.Path, cfg.ID, i+1, c.Rank())
 		}
 		opts.Columns = []string{cfg.Target}
 	} else {
@@ -160,9 +164,13 @@ func times(t *frame.Table, name string) (ts []int64, plain bool, err error) {
 	return ts, plain, err
 }
 
+func (cfg SynthConfig) synth() Synth {
+	return Synth{Series: cfg.Series, Hours: cfg.Hours, Seed: uint64(cfg.Seed)}
+}
+
 // synthRows makes this rank's rows of the synthetic series.
 func synthRows(c collective.Comm, cfg SynthConfig) *rawRows {
-	s := Synth{Series: cfg.Series, Hours: cfg.Hours, Seed: uint64(cfg.Seed)}
+	s := cfg.synth()
 	lo, hi := s.Hours*c.Rank()/c.Size(), s.Hours*(c.Rank()+1)/c.Size()
 	r := &rawRows{channels: s.Names(), values: make([][]float64, s.Series)}
 	for t := lo; t < hi; t++ {

@@ -201,7 +201,10 @@ func (j *job) page(version string, all []*fitted, res []scores, times []StageTim
 	for _, t := range times {
 		if n := len(r.Stages); n > 0 && r.Stages[n-1].Name == t.Stage {
 			last := &r.Stages[n-1]
-			last.Seconds, last.Rows, last.Bytes = max(last.Seconds, t.Seconds), max(last.Rows, t.Rows), last.Bytes+t.Bytes
+			last.Seconds, last.Bytes = max(last.Seconds, t.Seconds), last.Bytes+t.Bytes
+			if t.Stage == "read" { // each rank its own rows; the other stages are collective
+				last.Rows += t.Rows
+			}
 			continue
 		}
 		r.Stages = append(r.Stages, ReportStage{Name: t.Stage, Seconds: t.Seconds, Rows: t.Rows, Bytes: t.Bytes})

@@ -218,7 +218,7 @@ func (j *job) fitAll(dir string, log *slog.Logger) (all []*fitted, err error) {
 		}
 	}
 	if root {
-		return all, j.writeModels(dir, all)
+		return all, errors.Join(j.writeModels(dir, all), writeHistory(dir, all))
 	}
 	return all, nil
 }
@@ -246,9 +246,6 @@ func (j *job) finish(dir string, o Options, begin time.Time, all []*fitted, res 
 		return nil, err
 	}
 	if err := writeJSON(in("timings.json"), times); err != nil {
-		return nil, err
-	}
-	if err := writeHistory(dir, all); err != nil {
 		return nil, err
 	}
 	page, err := j.page(o.Version, all, res, times, begin)

@@ -330,6 +330,67 @@ func TestDivergedModelDoesNotEndTheRun(t *testing.T) {
 	}
 }
 
+// A divergence that only the validation sees, after the last update, is one too.
+func TestDivergenceAtTheEnd(t *testing.T) {
+	cfg := small(t, "train.steps=1", "train.val_every=0")
+	cfg.Models[0].Train.LR = 1e39
+	res, err := runOn(t, 2, cfg)
+	var d *model.DivergedError
+	if !errors.As(err, &d) || res == nil || res.Metrics["nlinear"] != nil || res.Metrics["dlinear"] == nil {
+		t.Fatalf("%v, %+v", err, res)
+	}
+}
+
+// One plain way to ask for least squares alone.
+func TestOLSAsTheOnlyModel(t *testing.T) {
+	cfg, err := parseConfig("test", "[data]\npath = \"synth\"\nsynth = { hours = 1500 }\n[windows]\nlookback = 48\nhorizon = 24\n[[model]]\nnet = \"nlinear\"\nsolver = \"ols\"\n",
+		[]string{"run.dir=" + t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res := mustRun(t, 1, cfg); !(res.Metrics["nlinear_ols"]["mse"] > 0) || len(res.Metrics) != 3 {
+		t.Fatalf("%v", res.Metrics)
+	}
+}
+
+// Long tables: ids that look like missing values, a series too short for a window, an extreme cell.
+func TestLongTables(t *testing.T) {
+	write := func(extra string, value func(i int) float64) *Config {
+		var b strings.Builder
+		b.WriteString("unique_id,ds,y\n" + extra)
+		for _, id := range []string{"NA", "None"} {
+			for i := range 400 {
+				fmt.Fprintf(&b, "%s,%d,%g\n", id, i, value(i))
+			}
+		}
+		path := filepath.Join(t.TempDir(), "long.csv")
+		if err := os.WriteFile(path, []byte(b.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		cfg := small(t, "data.path="+path, "evaluate.season=12", "train.val_every=0")
+		return cfg
+	}
+	wave := func(i int) float64 { return math.Sin(float64(i) / 4) }
+	cfg := write("short,1,5\n", wave)
+	for _, n := range []int{1, 3} {
+		if res := mustRun(t, n, cfg); !(res.Metrics["nlinear"]["mse"] > 0) {
+			t.Fatalf("%v", res.Metrics)
+		}
+	}
+	cfg = write("", func(i int) float64 {
+		if i == 5 {
+			return 1e200
+		}
+		return wave(i)
+	})
+	if _, err := runOn(t, 2, cfg); err == nil || !strings.Contains(err.Error(), "too large to standardise") {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := runOn(t, 2, write(",1,5\n", wave)); err == nil || !strings.Contains(err.Error(), "needs the name of its series") {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestCancelledRunKeepsWhatItHas(t *testing.T) {
 	cfg := small(t, "train.steps=1000000")
 	ctx, cancel := context.WithCancelCause(context.Background())

@@ -25,6 +25,8 @@ type Series struct {
 	Gaps     int64 // steps without a row
 	Missing  int64 // values missing, those of gaps included
 	Constant []string
+	// Untrained are the rows of a long table without a value in the train part: too short for a window, or an error.
+	Untrained []int
 }
 
 // A Group is the slab rows that share a time grid: all channels of a wide
@@ -205,8 +207,15 @@ func orderError(cfg *DataConfig, raw *rawRows, s *Series, names []string, g, row
 	if t == prev {
 		return fmt.Errorf("%s: data row %d repeats the timestamp %s%s: remove the duplicate rows%s", cfg.Path, row+1, show(t), of, longHint(s, cfg))
 	}
-	return fmt.Errorf("%s: data row %d has the timestamp %s%s, which is before that of the row above it, %s: sort the rows by time%s",
-		cfg.Path, row+1, show(t), of, show(prev), longHint(s, cfg))
+	return fmt.Errorf("%s: data row %d has the timestamp %s%s, which is before that of the row above it%s, %s: sort the rows by time%s",
+		cfg.Path, row+1, show(t), of, inSeries(s), show(prev), longHint(s, cfg))
+}
+
+func inSeries(s *Series) string {
+	if s.Long {
+		return " in its series"
+	}
+	return ""
 }
 
 func longHint(s *Series, cfg *DataConfig) string {
@@ -258,11 +267,12 @@ func (s *Series) fitScaler(c collective.Comm, raw *rawRows, code, place []int32,
 	for r := range n {
 		if counts[r] == 0 {
 			empty = append(empty, s.Channels[r])
+			s.Untrained = append(s.Untrained, r)
 			continue
 		}
 		s.Mean[r] = sums[r].Float64() / float64(counts[r])
 	}
-	if len(empty) > 0 {
+	if len(empty) > 0 && (!s.Long || len(empty) == n) {
 		return fmt.Errorf("no value in the train part of %s: nothing can be learnt of it; leave it out, or move data.split", list(empty))
 	}
 	squares := make([]collective.ExactSum, n)
@@ -271,10 +281,17 @@ func (s *Series) fitScaler(c collective.Comm, raw *rawRows, code, place []int32,
 		return err
 	}
 	for r := range n {
+		if counts[r] == 0 {
+			s.Std[r] = 1
+			continue
+		}
 		// The mean of equal values may miss them by an ulp; such a deviation is none.
 		if s.Std[r] = math.Sqrt(squares[r].Float64() / float64(counts[r])); s.Std[r] <= 0x1p-51*math.Abs(s.Mean[r]) {
 			s.Std[r] = 1
 			s.Constant = append(s.Constant, s.Channels[r])
+		}
+		if math.IsInf(s.Std[r], 0) || math.IsInf(s.Mean[r], 0) {
+			return fmt.Errorf("the values of %s are too large to standardise: look for extreme cells", s.Channels[r])
 		}
 	}
 	return nil

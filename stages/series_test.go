@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"deeprc/collective"
 )
@@ -198,6 +199,37 @@ func TestSeriesInterleavedIsSorted(t *testing.T) {
 	}
 }
 
+// TestSeriesRowsAsSteps: with step = "rows" uneven times are no error, no gap is filled, and each step keeps its time.
+func TestSeriesRowsAsSteps(t *testing.T) {
+	raw := &rawRows{channels: []string{"a"}, values: [][]float64{nil}}
+	at := int64(0)
+	for i := range 100 {
+		at += int64(1+i*i%7) * 1e6
+		raw.ts, raw.values[0] = append(raw.ts, at), append(raw.values[0], float64(i))
+	}
+	cfg := dataConfig()
+	cfg.Step = "rows"
+	cfg.Split.Fractions = nil
+	cfg.Split.Dates = []time.Time{time.UnixMicro(raw.ts[50]).UTC(), time.UnixMicro(raw.ts[80]).UTC()}
+	s, err := build(cfg, raw, 30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Gaps != 0 || s.Missing != 0 || s.Groups[0].N != 100 || s.Groups[0].Bounds != [3]int{50, 80, 100} || s.Mean[0] != 24.5 {
+		t.Errorf("%+v", s)
+	}
+	for i, want := range raw.ts {
+		if s.rawTime(0, i) != want || s.Time(0, i).UnixMicro() != want {
+			t.Fatalf("step %d is at %d, want %d", i, s.rawTime(0, i), want)
+		}
+	}
+	raw.plain = true
+	cfg.Split = Split{Rows: []int{50, 30, 20}}
+	if s, err = build(cfg, raw, 30); err != nil || s.Step != (Step{Micros: 1, Plain: true}) || s.rawTime(0, 7) != raw.ts[7] {
+		t.Errorf("whole numbers: %+v, %v", s, err)
+	}
+}
+
 // TestSeriesStandardises compares with the plain two-pass mean and deviation in float64, and the slab with its definition.
 func TestSeriesStandardises(t *testing.T) {
 	raw := wideRows(5, 4, 500, true)
@@ -377,7 +409,7 @@ func TestSeriesErrors(t *testing.T) {
 		{"twice in a series", dataConfig(), rows([]string{"a", "b", "a", "b", "a"}, 0, 0, h, h, h),
 			`t.csv: data row 5 repeats the timestamp 1970-01-01 01:00 of series "a": remove the duplicate rows`},
 		{"unsorted in a series", dataConfig(), rows([]string{"a", "a", "b", "a"}, 0, 2*h, 0, h),
-			`t.csv: data row 4 has the timestamp 1970-01-01 01:00 of series "a", which is before that of the row above it, 1970-01-01 02:00: sort the rows by time`},
+			`t.csv: data row 4 has the timestamp 1970-01-01 01:00 of series "a", which is before that of the row above it in its series, 1970-01-01 02:00: sort the rows by time`},
 		{"no value to learn from", dataConfig(), hollow, "no value in the train part of a: nothing can be learnt of it; leave it out, or move data.split"},
 		{"dates of whole numbers", dates, plain, "t.csv: data.split gives dates, but the time column holds whole numbers: give fractions or row counts"},
 		{"irregular", dataConfig(), rows(nil, 0, 1, 2, 1e12), "t.csv: the timestamps are not evenly spaced"},

@@ -215,10 +215,20 @@ func (s Synth) WriteCSV(w io.Writer, layout string) error {
 	return nil
 }
 
+func (s Synth) check() error {
+	if s.Series < 1 || s.Hours < 1 || s.Series > 1e6 || s.Hours > 1e8 || s.Series*s.Hours > 1e9 {
+		return fmt.Errorf("series = %d, hours = %d: want at least 1 of each, and 10⁹ values at most", s.Series, s.Hours)
+	}
+	return nil
+}
+
 // WriteSynth writes the series as a CSV file, which must not exist.
 func WriteSynth(path string, s Synth, layout string) error {
-	if s.Series < 1 || s.Hours < 1 {
-		return configErrorf("synth: series and hours must be at least 1")
+	if err := s.check(); err != nil {
+		return configErrorf("synth: %w", err)
+	}
+	if layout != "wide" && layout != "long" {
+		return configErrorf("synth: layout %q is neither wide nor long", layout)
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return configErrorf("%s exists already; name another file or remove it", path)

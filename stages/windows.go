@@ -20,6 +20,11 @@ var partNames = [3]string{"train", "validation", "test"}
 // long table that is too short there is no window; a part without any is an error.
 func splitWindows(s *Series, cfg WindowsConfig) (sets [3]*windowSet, err error) {
 	l, h := cfg.Lookback, cfg.Horizon
+	for _, g := range s.Untrained {
+		if s.Groups[g].N >= l+h {
+			return sets, fmt.Errorf("no value in the train part of series %q: nothing can be learnt of it; leave it out, or move data.split", s.Channels[g])
+		}
+	}
 	for p := range sets {
 		ws := &windowSet{s: s, stride: cfg.Stride}
 		total, longest := 0, 0

@@ -1,0 +1,527 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var buildOnce = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "deeprc-test-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "deeprc")
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-X main.version=v1.2.3 -extldflags=-Wl,-z,lazy", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, err
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := buildOnce(); err == nil { // built by now, unless no test asked for it
+		os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// binary is the program, built once.
+func binary(t testing.TB) string {
+	t.Helper()
+	path, err := buildOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// command is the program in dir, in an environment of no launcher.
+func command(t testing.TB, dir string, args ...string) *exec.Cmd {
+	cmd := exec.Command(binary(t), args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "DEEPRC_MPI=none")
+	return cmd
+}
+
+// deeprc runs the program to its end.
+func deeprc(t testing.TB, dir string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := command(t, dir, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// folder has a config of a small table and the table, t.csv, changed by edit.
+func folder(t testing.TB, edit func(lines []string) []string) string {
+	t.Helper()
+	dir := t.TempDir()
+	rnd := rand.New(rand.NewPCG(1, 1))
+	lines := []string{"date,a,b"}
+	for i := range 500 {
+		at := time.Date(2020, 1, 1, i, 0, 0, 0, time.UTC)
+		lines = append(lines, fmt.Sprintf("%s,%.4f,%.4f", at.Format(time.DateTime),
+			math.Sin(float64(i)*math.Pi/12)+.3*rnd.NormFloat64(), math.Cos(float64(i)*math.Pi/12)+.3*rnd.NormFloat64()))
+	}
+	if edit != nil {
+		lines = edit(lines)
+	}
+	for name, text := range map[string]string{"t.csv": strings.Join(lines, "\n") + "\n", "t.toml": `[data]
+path = "t.csv"
+[windows]
+lookback = 24
+horizon = 6
+[[model]]
+[train]
+steps = 50
+patience = 0
+[evaluate]
+plots = 1
+`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// results are the metrics and train losses of the one run under dir/runs.
+func results(t testing.TB, runs string) (metrics map[string]map[string]float64, losses []float64) {
+	t.Helper()
+	dirs, err := filepath.Glob(filepath.Join(runs, "run-*"))
+	if err != nil || len(dirs) != 1 {
+		t.Fatalf("run folders %v, %v", dirs, err)
+	}
+	text, err := os.ReadFile(filepath.Join(dirs[0], "metrics.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m struct {
+		Test map[string]map[string]float64
+	}
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(filepath.Join(dirs[0], "history.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	col := slices.Index(rows[0], "train_loss")
+	for _, r := range rows[1:] {
+		if r[col] != "" {
+			v, err := strconv.ParseFloat(r[col], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			losses = append(losses, v)
+		}
+	}
+	return m.Test, losses
+}
+
+// sameResults compares a run on several ranks with one on one: 50 losses to 1e-5, metrics to 1e-4.
+func sameResults(t testing.TB, one, other string) {
+	t.Helper()
+	m, l := results(t, one)
+	n, k := results(t, other)
+	if len(l) != 50 || len(k) != 50 || len(m) != 4 || len(n) != 4 {
+		t.Fatalf("%d and %d losses, metrics %v and %v", len(l), len(k), m, n)
+	}
+	for i := range l {
+		if !(math.Abs(l[i]-k[i]) <= 1e-5*l[i]) {
+			t.Fatalf("step %d: loss %g, with one rank %g", i+1, k[i], l[i])
+		}
+	}
+	for model, ms := range m {
+		for metric, want := range ms {
+			if got := n[model][metric]; !(math.Abs(got-want) <= 1e-4*want) {
+				t.Errorf("%s of %s is %g, with one rank %g", metric, model, got, want)
+			}
+		}
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	set := func(i int, line string) func([]string) []string {
+		return func(l []string) []string { l[i-1] = line; return l }
+	}
+	for _, c := range []struct {
+		name   string
+		edit   func([]string) []string
+		args   string
+		code   int
+		stderr string // a pattern
+	}{
+		{"good", nil, "run t.toml", 0, `report: runs/run-.*/report\.html`},
+		{"no TOML", nil, "run tt.toml", 2, `^deeprc: open tt\.toml: no such file or directory; did you mean t\.toml\?\n$`},
+		{"no TOML, check", nil, "check tt.toml", 2, `did you mean t\.toml\?`},
+		{"two TOMLs", nil, "run t.toml t.toml", 2, `accepts at most 1 arg\(s\), received 2; see deeprc run --help`},
+		{"unknown command", nil, "rum t.toml", 2, `unknown command "rum" for "deeprc"`},
+		{"unknown command of data", nil, "data fetsh", 2, `unknown command "fetsh" for "deeprc data"`},
+		{"unknown flag", nil, "run --rank 3 t.toml", 2, `unknown flag: --rank; see deeprc run --help`},
+		{"bad flag", nil, "run --ranks three t.toml", 2, `invalid argument "three" for "--ranks" flag`},
+		{"negative ranks", nil, "run --ranks -1 t.toml", 2, `--ranks -1: want 1 to `},
+		{"unknown key", nil, "run t.toml --set windows.horizn=3", 2, `--set windows\.horizn: unknown key in \[windows\]; did you mean "horizon"\?`},
+		{"bad value", nil, "run t.toml --set train.lr=0", 2, `lr = 0: must be above 0`},
+		{"no data file", nil, "run t.toml --set data.path=tt.csv", 1, `tt\.csv: no such file(?s:.*)t\.csv`},
+		{"no time column", nil, "run t.toml --set data.time=dat", 2, `t\.csv has no column "dat"; did you mean "date"\?`},
+		{"no channel", nil, `run t.toml --set data.channels=["c"]`, 2, `t\.csv has no column "c"`},
+		{"non-numeric cell", set(300, "2020-01-13 10:00:00,1.5,oops"), "run t.toml", 1, `t\.csv:300:.*"?b"?.*oops`},
+		{"non-numeric cell, 3 ranks", set(300, "2020-01-13 10:00:00,1.5,oops"), "run t.toml --ranks 3", 1, `t\.csv:300:.*oops`},
+		{"ragged line", set(401, "2020-01-17 15:00:00,1.5"), "run t.toml", 1, `t\.csv:401: .*2`},
+		{"ragged line, 3 ranks", set(401, "2020-01-17 15:00:00,1,2,3"), "run t.toml --ranks 3", 1, `t\.csv:401: .*4`},
+		{"time twice", set(4, "2020-01-01 01:00:00,1,1"), "run t.toml", 1, `t\.csv: data row 3 repeats the timestamp 2020-01-01 01:00: remove the duplicate rows`},
+		{"unsorted, 2 ranks", set(4, "2019-01-01 01:00:00,1,1"), "run t.toml --ranks 2", 1, `data row 3 has the timestamp 2019-01-01 01:00, which is before`},
+		{"long window", nil, "run t.toml --set windows.lookback=600", 2, `longer than the data: the longest series has 500 steps`},
+		{"empty part", nil, "run t.toml --set windows.horizon=90", 2, `the validation part has no window`},
+		{"check of an empty part", nil, "check t.toml --set windows.horizon=90", 2, `the validation part has no window`},
+		{"diverges", nil, "run t.toml --set train.lr=1e30", 1, `model nlinear: the loss became .* at step \d+; linear\.\w+ grew most`},
+		{"unwritable", nil, "run t.toml --dir t.csv/x", 1, `make the folder of runs: mkdir t\.csv: not a directory`},
+		{"unknown data set", nil, "data fetch eth1", 2, `eth1.*etth1`},
+		{"no data set", nil, "data fetch", 2, `accepts 1 arg\(s\), received 0; see deeprc data fetch --help`},
+		{"data set that is not there", nil, "data fetch etth1 --from .", 1, `ETTh1\.csv`},
+		{"synth over a file", nil, "data synth t.csv", 2, `t\.csv exists already`},
+		{"synth of nothing", nil, "data synth x.csv --hours 0", 2, `want at least 1 of each`},
+		{"synth of no layout", nil, "data synth x.csv --layout tall", 2, `layout "tall"`},
+		{"bench of nothing", nil, "bench train --steps 0", 2, `every number must be at least 1`},
+		{"bench of no net", nil, "bench train --net prophet", 2, `no net "prophet"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := folder(t, c.edit)
+			code, stdout, stderr := deeprc(t, dir, strings.Fields(c.args)...)
+			if code != c.code || !regexp.MustCompile(c.stderr).MatchString(stderr) {
+				t.Errorf("deeprc %s: exit code %d, want %d with %s\n%s%s", c.args, code, c.code, c.stderr, stdout, stderr)
+			}
+			if n := strings.Count(stderr, "deeprc: "); code != 0 && n != 1 {
+				t.Errorf("the error is told %d times:\n%s", n, stderr)
+			}
+			if strings.Contains(stderr, "goroutine ") {
+				t.Errorf("a stack:\n%s", stderr)
+			}
+			if code == 2 {
+				if found, _ := filepath.Glob(filepath.Join(dir, "*")); len(found) != 2 {
+					t.Errorf("it left %v", found)
+				}
+			}
+		})
+	}
+}
+
+func TestRanks(t *testing.T) {
+	dir := folder(t, nil)
+	for _, n := range []string{"1", "2", "3"} {
+		if code, _, stderr := deeprc(t, dir, "run", "t.toml", "--ranks", n, "--dir", "r"+n); code != 0 {
+			t.Fatal(stderr)
+		}
+	}
+	sameResults(t, filepath.Join(dir, "r1"), filepath.Join(dir, "r2"))
+	sameResults(t, filepath.Join(dir, "r1"), filepath.Join(dir, "r3"))
+}
+
+func TestCheckPrintsThePlan(t *testing.T) {
+	dir := folder(t, nil)
+	for _, n := range []string{"1", "3"} {
+		code, stdout, stderr := deeprc(t, dir, "check", "t.toml", "--ranks", n)
+		for _, want := range []string{"t.csv: 500 rows, a step is 1 h, 2 channels: a, b", "train", "321 windows", "validation", "45 windows", "test", "95 windows", "nlinear", "150 parameters", "up to 50 steps", "seasonal_naive (24 steps)"} {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("no %q in the plan:\n%s", want, stdout)
+			}
+		}
+		if code != 0 || stderr != "" {
+			t.Errorf("exit code %d\n%s", code, stderr)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 {
+		t.Errorf("it left %v, %v", entries, err)
+	}
+}
+
+func TestInfo(t *testing.T) {
+	code, stdout, stderr := deeprc(t, t.TempDir(), "info")
+	for _, want := range []string{"version   v1.2.3, go", "ranks     1 on 1 host", "matrices  ", "gpu", "nets      dlinear, nlinear"} {
+		if code != 0 || stderr != "" || !strings.Contains(stdout, want) {
+			t.Errorf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	if code, stdout, _ := deeprc(t, t.TempDir(), "--version"); code != 0 || stdout != "deeprc version v1.2.3\n" {
+		t.Errorf("%d, %q", code, stdout)
+	}
+}
+
+func TestDataSynth(t *testing.T) {
+	dir := t.TempDir()
+	var texts []string
+	for i, args := range [][]string{{"--seed", "3"}, {"--seed", "3"}, {"--seed", "4"}, {"--seed", "3", "--layout", "long"}} {
+		name := fmt.Sprint(i, ".csv")
+		if code, _, stderr := deeprc(t, dir, append([]string{"data", "synth", name, "--hours", "50", "--series", "2"}, args...)...); code != 0 {
+			t.Fatal(stderr)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	if texts[0] != texts[1] || texts[0] == texts[2] || !strings.HasPrefix(texts[0], "ds,s001,s002\n2020-01-01 00:00:00,") || strings.Count(texts[0], "\n") != 51 {
+		t.Errorf("%.60s", texts)
+	}
+	if !strings.HasPrefix(texts[3], "unique_id,ds,y\ns001,2020-01-01 00:00:00,") || strings.Count(texts[3], "\n") != 101 {
+		t.Errorf("%.60s", texts[3])
+	}
+}
+
+func TestBenchPrintsOneDocument(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it runs the quickstart")
+	}
+	code, stdout, stderr := deeprc(t, t.TempDir(), "bench", "train", "--json", "--steps", "5", "--repeats", "1", "--lookback", "48", "--horizon", "12")
+	if code != 0 {
+		t.Fatal(stderr)
+	}
+	d := json.NewDecoder(strings.NewReader(stdout))
+	d.DisallowUnknownFields()
+	var r struct {
+		Version, Date, Device, CPU string
+		Ranks                      int
+		Options                    map[string]any
+		Train                      []trial
+		Run                        trial
+	}
+	if err := d.Decode(&r); err != nil {
+		t.Fatalf("%v in\n%s", err, stdout)
+	}
+	if d.More() || stderr != "" {
+		t.Errorf("more than one document:\n%s\n%s", stdout, stderr)
+	}
+	if r.Version != "v1.2.3" || r.Ranks != 1 || len(r.Train) != 2 || r.Train[0].Name != "nlinear" || r.Train[1].Name != "dlinear" || r.Run.Name != "quickstart" {
+		t.Errorf("%+v", r)
+	}
+	for _, x := range append(r.Train, r.Run) {
+		if len(x.All) != 1 || !(x.Median > 0) || x.Median != x.Min || x.Median != x.Max {
+			t.Errorf("%+v", x)
+		}
+	}
+}
+
+type trial struct {
+	Name, Unit               string
+	Median, Min, Max, GFlops float64
+	All                      []float64
+}
+
+func TestInterrupt(t *testing.T) {
+	for _, ranks := range []string{"1", "3"} {
+		t.Run(ranks, func(t *testing.T) {
+			t.Parallel()
+			dir := folder(t, nil)
+			cmd := command(t, dir, "run", "t.toml", "--ranks", ranks, "--set", "train.steps=100000000", "--set", "train.val_every=20", "--set", "train.log_every=10000")
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for range 1000 { // until there is a best model to keep
+				if found, _ := filepath.Glob(filepath.Join(dir, "runs", "*", "model.json")); len(found) > 0 {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			begin := time.Now()
+			kill := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+			defer kill.Stop()
+			err := cmd.Wait()
+			if d := time.Since(begin); d > 5*time.Second {
+				t.Errorf("it ended after %v", d)
+			}
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+				t.Errorf("%v, want exit code 1", err)
+			}
+			m := regexp.MustCompile(`what was finished lies in (runs/run-\S+)`).FindStringSubmatch(stderr.String())
+			if m == nil || !regexp.MustCompile(`deeprc: .*train nlinear: stopped at step \d+ of 100000000: interrupt received`).Match(stderr.Bytes()) {
+				t.Fatalf("stderr:\n%s", &stderr)
+			}
+			for _, name := range []string{"config.toml", "history.csv", "model.safetensors", "model.json", "log.txt"} {
+				if _, err := os.Stat(filepath.Join(dir, m[1], name)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// TestHelp walks all commands: each has a summary, and each that does something an example.
+func TestHelp(t *testing.T) {
+	dir, seen := t.TempDir(), 0
+	var walk func(path []string)
+	walk = func(path []string) {
+		code, help, stderr := deeprc(t, dir, append(slices.Clone(path), "--help")...)
+		if code != 0 || stderr != "" {
+			t.Errorf("%v --help: exit code %d\n%s", path, code, stderr)
+		}
+		seen++
+		subs := regexp.MustCompile(`(?s)Available Commands:\n(.*?)\n\n`).FindStringSubmatch(help)
+		if subs == nil {
+			if !strings.Contains(help, "Examples:\n") && path[0] != "completion" && path[0] != "help" {
+				t.Errorf("%v --help has no example:\n%s", path, help)
+			}
+			return
+		}
+		for _, line := range strings.Split(subs[1], "\n") {
+			f := strings.Fields(line)
+			if len(f) < 2 {
+				t.Errorf("%v --help: %q says nothing", path, line)
+				continue
+			}
+			walk(append(slices.Clone(path), f[0]))
+		}
+	}
+	walk(nil)
+	if seen < 10 {
+		t.Errorf("only %d commands were found", seen)
+	}
+	if _, help, _ := deeprc(t, dir, "--help"); !strings.Contains(help, "Exit codes: 0 all went well, 1 the run failed, 2 the command line or the config is wrong.") {
+		t.Errorf("the exit codes are not told:\n%s", help)
+	}
+	for _, args := range []string{"data", "bench", ""} { // without a sub-command: the help
+		if code, stdout, _ := deeprc(t, dir, strings.Fields(args)...); code != 0 || !strings.Contains(stdout, "Available Commands:") {
+			t.Errorf("deeprc %s: exit code %d\n%s", args, code, stdout)
+		}
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	dir := folder(t, nil)
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		if code, stdout, stderr := deeprc(t, dir, "completion", shell); code != 0 || !strings.Contains(stdout, "__complete") {
+			t.Errorf("%s: exit code %d\n%s", shell, code, stderr)
+		}
+	}
+	if bash, err := exec.LookPath("bash"); err == nil {
+		_, script, _ := deeprc(t, dir, "completion", "bash")
+		cmd := exec.Command(bash, "-n")
+		cmd.Stdin = strings.NewReader(script)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	for _, c := range []struct{ args, want string }{
+		{"run |", "toml\n:8"}, // files that end so
+		{"data fetch |e", "etth1\n"},
+		{"run --ra|", "--ranks"},
+		{"che|", "check\t"},
+	} {
+		before, last, _ := strings.Cut(c.args, "|")
+		args := append([]string{"__complete"}, strings.Fields(before)...)
+		if strings.HasSuffix(before, " ") {
+			args = append(args, last)
+		}
+		if _, stdout, _ := deeprc(t, dir, args...); !strings.Contains(stdout, c.want) {
+			t.Errorf("%s completes to %q, want %q", c.args, stdout, c.want)
+		}
+	}
+}
+
+// mpirun runs the program on two ranks of an MPI; it skips where the MPI or its plugin is not there.
+func mpirun(t *testing.T, mpi, dir string, args ...string) (out string, err error) {
+	t.Helper()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	launcher, err := exec.LookPath("mpirun." + mpi)
+	if err != nil {
+		t.Skipf("no %s here: %v", mpi, err)
+	}
+	if _, err := os.Stat(filepath.Join(here, "libdeeprc-mpi-"+mpi+".so")); err != nil {
+		t.Skipf("make build has not made the plugin: %v", err)
+	}
+	launch := []string{"-n", "2"}
+	if mpi == "openmpi" {
+		launch = append(launch, "--oversubscribe", "--bind-to", "none")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, launcher, append(append(launch, binary(t)), args...)...)
+	cmd.Dir, cmd.WaitDelay = dir, time.Second
+	cmd.Env = append(os.Environ(), "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "DEEPRC_PLUGINS="+here)
+	b, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		t.Fatalf("mpirun.%s did not end:\n%s", mpi, b)
+	}
+	return string(b), err
+}
+
+func TestMPI(t *testing.T) {
+	for _, mpi := range []string{"openmpi", "mpich"} {
+		t.Run(mpi, func(t *testing.T) {
+			dir := folder(t, nil)
+			out, err := mpirun(t, mpi, dir, "run", "t.toml", "--dir", "r2")
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if code, _, stderr := deeprc(t, dir, "run", "t.toml", "--dir", "r1"); code != 0 {
+				t.Fatal(stderr)
+			}
+			sameResults(t, filepath.Join(dir, "r1"), filepath.Join(dir, "r2"))
+			if n := strings.Count(out, "report: r2/run-"); n != 1 {
+				t.Errorf("the report is told %d times:\n%s", n, out)
+			}
+			out, err = mpirun(t, mpi, dir, "info")
+			if err != nil || strings.Count(out, "version ") != 1 || !strings.Contains(out, "ranks     2 on 1 host") {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+		t.Run(mpi+" with a bad cell", func(t *testing.T) {
+			dir := folder(t, func(l []string) []string { l[450] = "2020-01-19 17:00:00,1.5,oops"; return l })
+			begin := time.Now()
+			out, err := mpirun(t, mpi, dir, "run", "t.toml")
+			if d := time.Since(begin); d > 20*time.Second {
+				t.Errorf("it took %v", d)
+			}
+			if err == nil || strings.Count(out, "deeprc: ") != 1 || strings.Count(out, "t.csv:451:") != 1 || !strings.Contains(out, "rank 1 ") {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+		t.Run(mpi+" with a bad key", func(t *testing.T) {
+			out, err := mpirun(t, mpi, folder(t, nil), "run", "t.toml", "--set", "train.lrr=3")
+			if err == nil || !strings.Contains(out, `--set train.lrr: unknown key in [train]; did you mean "lr"?`) {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
