@@ -22,11 +22,14 @@ import (
 	"time"
 )
 
+var built string // folder of the binary, once there is one
+
 var buildOnce = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "deeprc-test-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	path := filepath.Join(dir, "deeprc")
 	out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-X main.version=v1.2.3 -extldflags=-Wl,-z,lazy", "-o", path, ".").CombinedOutput()
 	if err != nil {
@@ -37,8 +40,8 @@ var buildOnce = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := buildOnce(); err == nil { // built by now, unless no test asked for it
-		os.RemoveAll(filepath.Dir(path))
+	if built != "" {
+		os.RemoveAll(built)
 	}
 	os.Exit(code)
 }

@@ -168,6 +168,9 @@ func must(t testing.TB, err error) {
 }
 
 func TestStepDoesNotAllocate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: a sanitizer allocates on its own account")
+	}
 	for name, net := range nets() {
 		_, _, f := trainToy(t, 1, net, toyOptions(), toy(false))
 		c := collective.Local(1)[0]
