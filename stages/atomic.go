@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -54,6 +55,10 @@ func writeAtomic(path string, write func(io.Writer) error) (err error) {
 
 // writeError names the file, and for a full disk or quota what to do.
 func writeError(path string, err error) error {
+	var named *fs.PathError // of the temporary file
+	if errors.As(err, &named) {
+		err = named.Err
+	}
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("write %s: %w; the file system is full (see `df -h %s`): free space, or choose another folder",

@@ -3,6 +3,7 @@ package stages
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -48,7 +49,7 @@ func (k *forecastSink) write(j *job, preds [][]float32, first, n int) {
 		return
 	}
 	if err := k.append(j, preds, first, n); err != nil {
-		k.err = errors.Join(writeError(k.path, err), k.w.Abort()) // frees what it took of a full disk
+		k.err = errors.Join(k.explain(err), k.w.Abort()) // frees what it took of a full disk
 	}
 }
 
@@ -57,10 +58,15 @@ func (k *forecastSink) close() error {
 	if k.err != nil {
 		return k.err
 	}
-	if err := k.w.Close(); err != nil {
-		return writeError(k.path, err)
+	return k.explain(k.w.Close())
+}
+
+// explain adds what to do about a full disk; the writer's errors name the file themselves.
+func (k *forecastSink) explain(err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return writeError(k.path, syscall.ENOSPC)
 	}
-	return nil
+	return err
 }
 
 func (k *forecastSink) append(j *job, preds [][]float32, first, n int) error {

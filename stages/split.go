@@ -40,6 +40,9 @@ func (s *Split) fromTOML(v any) error {
 		case float64:
 			s.Fractions = append(s.Fractions, e)
 		case time.Time:
+			if e.Location().String() == "time-local" {
+				return fmt.Errorf("holds the time of day %s: want dates, as 2017-06-26 00:00:00", e.Format(time.TimeOnly))
+			}
 			s.Dates = append(s.Dates, wallClock(e))
 		case string:
 			t, err := parseDate(e)
