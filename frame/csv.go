@@ -28,6 +28,8 @@ type CSVOptions struct {
 	// Comma separates the fields; 0 means the one of comma, semicolon and tab that
 	// is the most frequent in the header.
 	Comma byte
+	// Progress is called now and then while this rank parses: bytes done, and of its part. May be nil.
+	Progress func(done, total int64)
 	// Alloc gives the columns' memory; nil means Go's heap.
 	Alloc memory.Allocator
 }
@@ -71,7 +73,7 @@ func ReadCSV(c collective.Comm, path string, o CSVOptions) (*Table, ReadStats, e
 	if err != nil {
 		return nil, ReadStats{}, err
 	}
-	p := &parser{path: path, names: h.names, na: newMissing(o.NA)}
+	p := &parser{path: path, names: h.names, na: newMissing(o.NA), progress: o.Progress}
 	err = p.choose(o)
 	if err := collective.Agree(c, err); err != nil {
 		return nil, ReadStats{}, err

@@ -23,7 +23,12 @@ type parser struct {
 	na    missing
 	scan  scanner
 	rows  int64
+
+	progress func(done, total int64)
 }
+
+// progressRows are the rows between two calls of progress.
+const progressRows = 1 << 14
 
 // column is the cells of one column so far. The builder of its type is set.
 type column struct {
@@ -105,7 +110,9 @@ func (p *parser) parse() error {
 			}
 			return err
 		}
-		p.rows++
+		if p.rows++; p.rows%progressRows == 0 && p.progress != nil {
+			p.progress(int64(s.pos), int64(len(s.b)))
+		}
 		if s.cut && s.pos == len(s.b) {
 			return fmt.Errorf("%s:%d: %w", p.path, line, errLongRecord)
 		}

@@ -76,28 +76,31 @@ func (g *gram) row(i int) []float64 { return g.sums[i*(g.l+g.h):][:g.l+g.h] }
 func (g *gram) count() float64      { return g.sums[len(g.sums)-1] }
 
 // addWindows adds windows lo ≤ i < hi of every channel, joined into runs of
-// windows that start one step apart and miss no target.
+// windows that start evenly spaced and miss no target.
 func (g *gram) addWindows(ws Windows, lo, hi, channels int) {
 	at := make([]int64, channels)
 	for ch := range channels {
-		start, n, hole := 0, 0, -1 // the run, and the last missing target seen
+		start, n, step, hole := 0, 0, 0, -1 // the run, and the last missing target seen
 		for i := lo; i < hi; i++ {
 			ws.Offsets(at, i)
 			s := int(at[ch])
-			if n == 0 || s != start+n {
-				g.addRun(start, n)
+			if n == 1 {
+				step = s - start
+			}
+			if n == 0 || step <= 0 || s != start+n*step {
+				g.addRun(start, n, step)
 				start, n, hole = s, 0, g.lastHole(s+g.l, s+g.l+g.h)
-			} else if h := g.lastHole(s+g.l+g.h-1, s+g.l+g.h); h >= 0 {
+			} else if h := g.lastHole(s+g.l+max(g.h-step, 0), s+g.l+g.h); h >= 0 {
 				hole = h
 			}
 			if hole >= s+g.l {
-				g.addRun(start, n)
-				start, n = s+1, 0
+				g.addRun(start, n, step)
+				n = 0
 				continue
 			}
 			n++
 		}
-		g.addRun(start, n)
+		g.addRun(start, n, step)
 	}
 }
 
@@ -111,50 +114,58 @@ func (g *gram) lastHole(lo, hi int) int {
 	return -1
 }
 
-// addRun adds the m windows that start at a, a+1, …, a+m−1. The first row costs
-// m products an entry; every further one follows from its upper left neighbour:
-// G_{i+1,j+1} = G_{ij} − z_{a+i}z_{a+j} + z_{a+m+i}z_{a+m+j}.
-func (g *gram) addRun(a, m int) {
+// addRun adds the m windows that start at a, a+s, …, a+(m−1)s. The first s rows
+// cost m products an entry; every further one follows from an earlier one:
+// G_{i+s,j+s} = G_{ij} − z_{a+i}z_{a+j} + z_{a+ms+i}z_{a+ms+j}.
+func (g *gram) addRun(a, m, s int) {
 	if m == 0 {
 		return
 	}
-	d := g.l + g.h
-	z := make([]float64, m+d-1)
+	if m == 1 {
+		s = g.l
+	}
+	d, direct := g.l+g.h, min(s, g.l)
+	z := make([]float64, (m-1)*s+d)
 	for i := range z {
 		z[i] = float64(g.past[a+i])
 	}
-	prev, cur := make([]float64, d), make([]float64, d)
-	for j := range d {
-		var s float64
-		for k := range m {
-			s += z[k] * z[k+j]
-		}
-		prev[j] = s
-	}
+	rows := make([]float64, direct*d) // row i of this run's G stands at i mod direct
 	for i := range g.l {
-		row := g.row(i)
+		row := rows[i%direct*d:][:d]
+		if i < direct {
+			for j := i; j < d; j++ {
+				row[j] = dot(z, m, s, i, j)
+			}
+		} else { // from row i−s, which it replaces, from right to left
+			for j := d - 1; j >= i; j-- {
+				row[j] = row[j-s] - z[i-s]*z[j-s] + z[m*s+i-s]*z[m*s+j-s]
+			}
+		}
+		sum := g.row(i)
 		for j := i; j < d; j++ {
-			row[j] += prev[j]
+			sum[j] += row[j]
 		}
-		if i+1 == g.l {
-			break
-		}
-		for j := i; j < d-1; j++ {
-			cur[j+1] = prev[j] - z[i]*z[j] + z[m+i]*z[m+j]
-		}
-		prev, cur = cur, prev
 	}
-	sum := g.sums[g.l*d:][:d]
-	var s float64
-	for k := range m {
-		s += z[k]
-	}
-	sum[0] += s
-	for j := 1; j < d; j++ {
-		s += z[m+j-1] - z[j-1]
-		sum[j] += s
+	one, total := make([]float64, d), g.sums[g.l*d:][:d]
+	for j := range d {
+		if j >= s {
+			one[j] = one[j-s] - z[j-s] + z[(m-1)*s+j]
+		} else {
+			for k := range m {
+				one[j] += z[k*s+j]
+			}
+		}
+		total[j] += one[j]
 	}
 	g.sums[len(g.sums)-1] += float64(m)
+}
+
+// dot is Σ_k z_{ks+i} z_{ks+j} over 0 ≤ k < m.
+func dot(z []float64, m, s, i, j int) (sum float64) {
+	for k := 0; k < m*s; k += s {
+		sum += z[k+i] * z[k+j]
+	}
+	return sum
 }
 
 // solve returns W (H, L) and b (H) of the ridge regression.

@@ -74,8 +74,8 @@ func TestOLSEqualsTheDenseSolution(t *testing.T) {
 	for _, net := range nets() {
 		form := net.(affine).closedForm()
 		for _, holes := range []bool{false, true} {
-			for _, stride := range []int{1, 2, 3} {
-				d, ws := toy(holes), stridedWindows{plainWindows{3, 250, toyC, toyN}, stride}
+			for _, stride := range []int{1, 2, 3, 23, 24, 25, 40} {
+				d, ws := toy(holes), stridedWindows{plainWindows{3, 360, toyC, toyN}, stride}
 				w, b, rows := denseOLS(d, ws, form.fromLast)
 				for _, ranks := range []int{1, 2, 3} {
 					err := collective.RunLocal(ranks, func(c collective.Comm) error {

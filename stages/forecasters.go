@@ -93,8 +93,7 @@ func (j *job) solve(f *fitted) error {
 	if err := fit.GetParams(f.params); err != nil {
 		return err
 	}
-	bar.set(j.sets[0].Len(), "")
-	bar.end("closed form")
+	bar.end(fmt.Sprintf("closed form, %d windows", j.sets[0].Len()))
 	done(rows, 0)
 	return nil
 }

@@ -43,20 +43,30 @@ type stageBar struct {
 	note        string
 }
 
-// bar begins a stage of total units; where 0, its length is not known.
+// bar begins a stage of total units; where 0, its length is not known yet.
 func (s *screen) bar(name, unit string, total int) *stageBar {
 	b := &stageBar{s: s, name: name, unit: unit, total: total, start: time.Now()}
 	b.said = b.start
-	if s.out != nil && s.terminal {
-		if total == 0 {
-			total = -1
-		}
-		b.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(s.out), progressbar.OptionSetDescription(pad(name)),
-			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit),
+	b.draw()
+	return b
+}
+
+// draw begins the bar on a terminal, once the length is known.
+func (b *stageBar) draw() {
+	if s := b.s; s.out != nil && s.terminal && b.total > 0 {
+		b.bar = progressbar.NewOptions(b.total, progressbar.OptionSetWriter(s.out), progressbar.OptionSetDescription(pad(b.name)),
+			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(b.unit),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(24), progressbar.OptionClearOnFinish(),
 			progressbar.OptionSetPredictTime(true))
 	}
-	return b
+}
+
+// resize sets the length of a stage that began without one.
+func (b *stageBar) resize(total int) {
+	if b.total == 0 && total > 0 {
+		b.total = total
+		b.draw()
+	}
 }
 
 func pad(name string) string { return fmt.Sprintf("%-24s", name) }

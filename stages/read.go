@@ -23,8 +23,8 @@ type rawRows struct {
 
 func (r *rawRows) long() bool { return r.ids != nil }
 
-// readData reads this rank's part of the input; collective.
-func readData(c collective.Comm, cfg *DataConfig) (*rawRows, error) {
+// readData reads this rank's part of the input; collective. Progress is called with bytes done, and of this rank's part.
+func readData(c collective.Comm, cfg *DataConfig, progress func(done, total int64)) (*rawRows, error) {
 	if cfg.Path == "synth" {
 		return synthRows(c, cfg.Synth), nil
 	}
@@ -32,7 +32,7 @@ func readData(c collective.Comm, cfg *DataConfig) (*rawRows, error) {
 	if len(na) == 0 {
 		na = nil
 	}
-	opts := frame.CSVOptions{NA: na, Types: map[string]frame.Type{}}
+	opts := frame.CSVOptions{NA: na, Types: map[string]frame.Type{}, Progress: progress}
 	names, err := frame.CSVColumns(c, cfg.Path, opts)
 	if err != nil {
 		return nil, err

@@ -60,8 +60,11 @@ func (j *job) prepare() error {
 		return err
 	}
 	done := j.times.start("read")
-	bar := j.screen.bar("read", "rows", 0)
-	raw, err := readData(j.c, &j.cfg.Data)
+	bar := j.screen.bar("read", "MiB", 0)
+	raw, err := readData(j.c, &j.cfg.Data, func(n, total int64) {
+		bar.resize(int(total >> 20))
+		bar.set(int(n>>20), "")
+	})
 	if err != nil {
 		return err
 	}
@@ -71,8 +74,7 @@ func (j *job) prepare() error {
 		return err
 	}
 	s := j.series
-	bar.set(int(s.Rows), "")
-	bar.end(fmt.Sprintf("%d channels, a step is %s, %d values missing", len(s.Channels), s.Step, s.Missing))
+	bar.end(fmt.Sprintf("%d rows, %d channels, a step is %s, %d values missing", s.Rows, len(s.Channels), s.Step, s.Missing))
 	if j.sets, err = splitWindows(s, j.cfg.Windows); err != nil {
 		return err
 	}
