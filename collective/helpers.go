@@ -1,5 +1,8 @@
 package collective
 
+// Share is rank's part lo ≤ i < hi of n things split over ranks, as even as can be.
+func Share(n, rank, ranks int) (lo, hi int) { return n * rank / ranks, n * (rank + 1) / ranks }
+
 // AllReduce replaces s on every rank by its elementwise combination over the ranks.
 // Len(s) and op are the same on every rank.
 func AllReduce[T Elem](c Comm, s []T, op Op) error { return c.AllReduce(Of(s), op) }

@@ -245,8 +245,8 @@ func (c *localComm) AllReduce(b Buf, op Op) error {
 	if b.N <= smallReduce {
 		return nil
 	}
-	n := c.Size()
-	reduceRange(c.g.slots, b.N*c.rank/n, b.N*(c.rank+1)/n)
+	lo, hi := Share(b.N, c.rank, c.Size())
+	reduceRange(c.g.slots, lo, hi)
 	c.g.leave()
 	return nil
 }

@@ -169,7 +169,7 @@ func (f *Fit) GradientNorm() (float64, error) {
 // rank measures its share and all get the same number.
 func (f *Fit) MeanLoss(c collective.Comm, ws Windows) (float64, error) {
 	var sum, count float64
-	lo, hi := share(ws.Len(), c.Rank(), c.Size())
+	lo, hi := collective.Share(ws.Len(), c.Rank(), c.Size())
 	for i := lo; i < hi; i += f.Batch {
 		batchOffsets(f.at, f.weight, ws, f.Channels, min(f.Batch, hi-i), func(k int) int { return i + k })
 		if err := f.loss.WriteInts(f.lossAt, f.at); err != nil {

@@ -39,7 +39,7 @@ const Ridge = 1e-6
 func (f *Fit) OLS(c collective.Comm, n Net, train Windows) (rows int64, err error) {
 	form := n.(affine).closedForm()
 	g := newGram(f.data.Past, f.data.Target, f.Lookback, f.Horizon)
-	lo, hi := share(train.Len(), c.Rank(), c.Size())
+	lo, hi := collective.Share(train.Len(), c.Rank(), c.Size())
 	g.addWindows(train, lo, hi, f.Channels)
 	if err := collective.AllReduce(c, g.sums, collective.Sum); err != nil {
 		return 0, err

@@ -82,14 +82,8 @@ func (g *Graph) Plan(guard int, outputs ...*Tensor) *Program {
 		spans = append(spans, span{lo, lo + n, last[t.id]})
 		p.place[t], p.Arena = lo, max(p.Arena, lo+n)
 	}
-	for _, t := range p.Leaves {
-		if t.region == nil {
-			// An input is alive from the start, before any step.
-			lo := p.Arena
-			n := (t.Type.words(t.Len()) + guard + align - 1) / align * align
-			spans = append(spans, span{lo, lo + n, end})
-			p.place[t], p.Arena = lo, lo+n
-		}
+	for _, t := range p.Leaves { // alive from the start, before any step
+		put(t)
 	}
 	for _, t := range p.Steps {
 		put(t)

@@ -94,7 +94,7 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 			return restore(fmt.Errorf("stopped at step %d of %d: %w", i, total, context.Cause(ctx)))
 		}
 		lo, hi := b*o.Batch, min((b+1)*o.Batch, train.Len())
-		from, to := share(hi-lo, c.Rank(), c.Size())
+		from, to := collective.Share(hi-lo, c.Rank(), c.Size())
 		lr := o.rate(i, total, epoch)
 		loss, err := f.Step(c, train, to-from, func(k int) int { return perm.at(lo + from + k) }, lr)
 		h.Steps = i + 1

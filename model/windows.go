@@ -7,9 +7,6 @@ type Windows interface {
 	Offsets(dst []int64, i int)
 }
 
-// share is rank r's part lo ≤ i < hi of n things, as even as can be.
-func share(n, r, ranks int) (lo, hi int) { return n * r / ranks, n * (r + 1) / ranks }
-
 // Data is what windows are cut from: one slab of series. Target is Past with
 // NaN where the value is missing; the two are one slice when nothing is missing.
 type Data struct{ Past, Target []float32 }

@@ -40,7 +40,8 @@ func (j *job) evaluate(all []*fitted, sink *forecastSink) ([]scores, error) {
 			return nil, fmt.Errorf("evaluate: %w", context.Cause(j.ctx))
 		}
 		round := min(per*n, ws.Len()-first)
-		lo, hi := first+round*rank/n, first+round*(rank+1)/n
+		from, to := collective.Share(round, rank, n)
+		lo, hi := first+from, first+to
 		for k, f := range all {
 			if f.forecaster == nil {
 				continue

@@ -171,7 +171,7 @@ func (cfg SynthConfig) synth() Synth {
 // synthRows makes this rank's rows of the synthetic series.
 func synthRows(c collective.Comm, cfg SynthConfig) *rawRows {
 	s := cfg.synth()
-	lo, hi := s.Hours*c.Rank()/c.Size(), s.Hours*(c.Rank()+1)/c.Size()
+	lo, hi := collective.Share(s.Hours, c.Rank(), c.Size())
 	r := &rawRows{channels: s.Names(), values: make([][]float64, s.Series)}
 	for t := lo; t < hi; t++ {
 		r.ts = append(r.ts, s.Time(t).UnixMicro())

@@ -18,9 +18,6 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
-	"github.com/apache/arrow/go/v17/parquet/file"
-	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 
 	"deeprc/collective"
 )
@@ -141,20 +138,7 @@ func safetensors(b []byte) (map[string][]float32, error) {
 // forecastRows are the rows of forecasts.parquet: the keys and y as text, and the values of the models.
 func forecastRows(t testing.TB, dir string) (keys []string, models []string, values [][]float32) {
 	t.Helper()
-	r, err := file.OpenParquetFile(filepath.Join(dir, "forecasts.parquet"), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	pr, err := pqarrow.NewFileReader(r, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
-	if err != nil {
-		t.Fatal(err)
-	}
-	table, err := pr.ReadTable(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer table.Release()
+	table := readParquet(t, filepath.Join(dir, "forecasts.parquet"))
 	for _, f := range table.Schema().Fields()[4:] {
 		models = append(models, f.Name)
 	}

@@ -178,8 +178,9 @@ func history(t testing.TB, dir string) []map[string]string {
 	return out
 }
 
-// checkForecasts reads the file back and computes the metrics from it again.
-func checkForecasts(t *testing.T, cfg *Config, path string, windows int, want map[string]map[string]float64) {
+// readParquet is a whole Parquet file, until the test ends.
+func readParquet(t testing.TB, path string) arrow.Table {
+	t.Helper()
 	r, err := file.OpenParquetFile(path, false)
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +194,13 @@ func checkForecasts(t *testing.T, cfg *Config, path string, windows int, want ma
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer table.Release()
+	t.Cleanup(table.Release)
+	return table
+}
+
+// checkForecasts reads the file back and computes the metrics from it again.
+func checkForecasts(t *testing.T, cfg *Config, path string, windows int, want map[string]map[string]float64) {
+	table := readParquet(t, path)
 	h := cfg.Windows.Horizon
 	if got := int(table.NumRows()); got != windows*h*3 {
 		t.Fatalf("%d rows, want %d windows × %d steps × 3 channels", got, windows, h)
