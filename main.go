@@ -66,19 +66,27 @@ func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 }
 
 // experiment adds the flags that change a config to a command, and loads it.
-func experiment(cmd *cobra.Command) (ranks *int, load func(a []string) (*stages.Config, error)) {
-	ranks = cmd.Flags().Int("ranks", 0, "in-process ranks; not under mpirun or srun, where the launcher decides")
+func experiment(cmd *cobra.Command) (world *collective.Options, load func(a []string) (*stages.Config, error)) {
+	world = worldFlags(cmd)
 	sets := cmd.Flags().StringArray("set", nil, "change a key of the config: table.key=value, repeatable")
 	cmd.Args = args(cobra.MaximumNArgs(1))
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return []string{"toml"}, cobra.ShellCompDirectiveFilterFileExt
 	}
-	return ranks, func(a []string) (*stages.Config, error) {
-		if err := checkRanks(*ranks); err != nil {
+	return world, func(a []string) (*stages.Config, error) {
+		if err := checkRanks(world.Ranks); err != nil {
 			return nil, err
 		}
 		return stages.LoadConfig(strings.Join(a, ""), *sets)
 	}
+}
+
+// worldFlags adds the flags that say which ranks there are.
+func worldFlags(cmd *cobra.Command) *collective.Options {
+	o := new(collective.Options)
+	cmd.Flags().IntVar(&o.Ranks, "ranks", 0, "in-process ranks; not under mpirun or srun, where the launcher decides")
+	cmd.Flags().StringVar(&o.Comm, "comm", "", "what connects the ranks: local, mpi, openmpi, mpich or the path of an MPI plugin (default: DEEPRC_COMM, else what the launcher calls for)")
+	return o
 }
 
 func checkRanks(n int) error {
@@ -98,7 +106,7 @@ func runCommand() *cobra.Command {
 			"  deeprc run inputs/etth1.toml --set windows.horizon=192 --ranks 2\n" +
 			"  mpirun -n 4 deeprc run inputs/etth1.toml",
 	}
-	ranks, load := experiment(cmd)
+	world, load := experiment(cmd)
 	dir := cmd.Flags().String("dir", "", "folder in which the run's folder is made (run.dir)")
 	cmd.RunE = func(_ *cobra.Command, a []string) error {
 		cfg, err := load(a)
@@ -110,7 +118,7 @@ func runCommand() *cobra.Command {
 		}
 		ctx, cancel := interruptible()
 		defer cancel()
-		return collective.Run(collective.Options{Ranks: *ranks}, func(c collective.Comm) error {
+		return collective.Run(*world, func(c collective.Comm) error {
 			_, err := stages.Run(ctx, c, cfg, stages.Options{Version: version})
 			return err
 		})
@@ -137,13 +145,13 @@ func checkCommand() *cobra.Command {
 		Short:   "Check config, files and columns and print the plan; writes nothing",
 		Example: "  deeprc check inputs/etth1.toml --set data.path=data/ETTh2.csv",
 	}
-	ranks, load := experiment(cmd)
+	world, load := experiment(cmd)
 	cmd.RunE = func(_ *cobra.Command, a []string) error {
 		cfg, err := load(a)
 		if err != nil {
 			return err
 		}
-		return collective.Run(collective.Options{Ranks: *ranks}, func(c collective.Comm) error {
+		return collective.Run(*world, func(c collective.Comm) error {
 			var out io.Writer = os.Stdout
 			if c.Rank() != 0 {
 				out = io.Discard
@@ -244,12 +252,12 @@ func benchCommand() *cobra.Command {
 	train.Flags().IntVar(&o.Horizon, "horizon", 96, "steps that it covers")
 	train.Flags().IntVar(&o.Channels, "channels", 7, "series of a window")
 	train.Flags().IntVar(&o.Batch, "batch", 32, "windows of a global batch")
-	ranks := train.Flags().Int("ranks", 1, "in-process ranks")
+	world := worldFlags(train)
 	train.RunE = func(*cobra.Command, []string) error {
-		if err := checkRanks(*ranks); err != nil {
+		if err := checkRanks(world.Ranks); err != nil {
 			return err
 		}
-		return collective.Run(collective.Options{Ranks: *ranks}, func(c collective.Comm) error {
+		return collective.Run(*world, func(c collective.Comm) error {
 			res, err := stages.BenchTrain(c, o, version)
 			if err != nil || c.Rank() != 0 {
 				return err

@@ -30,7 +30,11 @@ func Agree(c Comm, err error) error {
 	if own != nil {
 		return own
 	}
-	return decodeRankError(b)
+	e, cerr := decodeRankError(b)
+	if cerr != nil {
+		return cerr
+	}
+	return e
 }
 
 // worldRank is this rank's number in the world of c.
@@ -41,25 +45,10 @@ func worldRank(c Comm) int {
 	return c.Rank()
 }
 
-// noticeText is the number of bytes of a failure's text that travel; a panic's stack may be longer.
-const noticeText = 16 << 10
+func (e *RankError) encode() []byte { return mustJSON(e.short()) }
 
-func (e *RankError) encode() []byte {
-	t := *e
-	if len(t.Text) > noticeText {
-		t.Text = t.Text[:noticeText] + " …"
-	}
-	b, err := json.Marshal(t)
-	if err != nil {
-		panic(err) // two strings and an int cannot fail
-	}
-	return b
-}
-
-func decodeRankError(b []byte) *RankError {
+func decodeRankError(b []byte) (*RankError, error) {
 	e := new(RankError)
-	if err := json.Unmarshal(b, e); err != nil {
-		panic(err) // encode wrote it
-	}
-	return e
+	err := json.Unmarshal(b, e)
+	return e, err
 }

@@ -65,6 +65,3 @@ func (b Buf) slice(lo, hi int) Buf {
 	}
 	return Buf{unsafe.Add(b.Ptr, lo*b.Type.Size()), hi - lo, b.Type}
 }
-
-// as views b as a slice of its element type, which must be T.
-func as[T Elem](b Buf) []T { return unsafe.Slice((*T)(b.Ptr), b.N) }

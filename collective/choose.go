@@ -35,45 +35,63 @@ func findLauncher(env func(string) string) launcher {
 	return launcher{}
 }
 
-// choice is the world that Run opens: MPI through a plugin, or ranks in this process.
+// choice is the world that Run opens.
 type choice struct {
-	plugin string // name or path; "" for in-process ranks
-	ranks  int    // in-process ranks
-	from   launcher
-	forced bool // the plugin was asked for by name
+	plugin  string // name or path; "" for in-process ranks
+	ranks   int    // in-process ranks
+	from    launcher
+	forced  bool // the plugin was asked for by name
+	limits  limits
+	checked bool // DEEPRC_DEBUG=comm
 }
 
 // choose decides from the options and the environment alone.
-func choose(o Options, env func(string) string) (choice, error) {
-	asked, by := o.MPI, "the MPI option"
-	if v := env("DEEPRC_MPI"); v != "" {
+func choose(o Options, env func(string) string) (c choice, err error) {
+	asked, by := o.Comm, "--comm"
+	if asked == "" {
+		asked, by = env("DEEPRC_COMM"), "DEEPRC_COMM"
+	}
+	if v := env("DEEPRC_MPI"); v != "" && (asked == "" || asked == "mpi") {
 		asked, by = v, "DEEPRC_MPI"
 	}
+	c = choice{ranks: max(1, o.Ranks), from: findLauncher(env)}
 	if o.Ranks < 0 {
-		return choice{}, fmt.Errorf("%d ranks asked for: want 1 or more, or 0 for the default", o.Ranks)
+		return c, fmt.Errorf("%d ranks asked for: want 1 or more, or 0 for the default", o.Ranks)
 	}
-	c := choice{ranks: max(1, o.Ranks), from: findLauncher(env)}
+	if c.limits, err = limitsFrom(env); err != nil {
+		return c, err
+	}
+	for _, what := range strings.Split(env("DEEPRC_DEBUG"), ",") {
+		c.checked = c.checked || strings.TrimSpace(what) == "comm"
+	}
 	switch {
-	case asked == "none":
+	case asked == "local", asked == "none":
 		return c, nil
+	case asked == "mpi":
+		if c.plugin = c.from.mpi; c.plugin == "" {
+			return c, fmt.Errorf("%s=mpi, but no launcher's variables tell which MPI: name it (openmpi, mpich), or start by mpirun or srun", by)
+		}
+		c.forced = true
 	case asked == "openmpi", asked == "mpich", strings.Contains(asked, "/"), strings.HasSuffix(asked, ".so"):
 		c.plugin, c.forced = asked, true
 	case asked != "":
-		return c, fmt.Errorf("%s=%q: want openmpi, mpich, the path of a plugin, or none", by, asked)
+		return c, fmt.Errorf("%s=%q: want local, mpi, openmpi, mpich, or the path of an MPI plugin", by, asked)
 	case c.from.mpi != "" && (c.from.size != 1 || o.Ranks <= 1):
 		c.plugin = c.from.mpi
 	case c.from.mpi == "":
 		if n, _ := strconv.Atoi(env("SLURM_NTASKS")); n > 1 && env("SLURM_PROCID") != "" {
 			return c, fmt.Errorf("this job has %d Slurm tasks, but no MPI variables (PMIX_RANK, PMI_RANK) reach this process, so each task would run alone.\n"+
-				"Start it by `srun --mpi=pmix` (Open MPI) or `srun --mpi=pmi2` (MPICH), or set DEEPRC_MPI=none for one run in each process", n)
+				"Start it by `srun --mpi=pmix` (Open MPI) or `srun --mpi=pmi2` (MPICH), or use --comm local for one run in each process", n)
 		}
 	}
-	if c.plugin != "" && o.Ranks > 1 {
-		who := c.from.name
-		if who == "" {
-			who = by + "=" + asked
+	if c.plugin != "" {
+		if o.Ranks > 1 {
+			who := c.from.name
+			if who == "" {
+				who = by + "=" + asked
+			}
+			return c, fmt.Errorf("%d in-process ranks asked for under %s, which gives the ranks itself: leave the number of ranks out, or use --comm local", o.Ranks, who)
 		}
-		return c, fmt.Errorf("%d in-process ranks asked for under %s, which gives the ranks itself: leave the number of ranks out, or set DEEPRC_MPI=none", o.Ranks, who)
 	}
 	return c, nil
 }

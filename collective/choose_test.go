@@ -30,10 +30,10 @@ func TestChoose(t *testing.T) {
 		{"srun without MPI, none", Options{}, "SLURM_NTASKS=4 SLURM_PROCID=2 DEEPRC_MPI=none", "", 1, ""},
 		{"salloc shell", Options{}, "SLURM_NTASKS=4", "", 1, ""},
 		{"one task", Options{Ranks: 2}, "SLURM_NTASKS=1 SLURM_PROCID=0", "", 2, ""},
-		{"option", Options{MPI: "mpich"}, "", "mpich", 1, ""},
-		{"path", Options{MPI: "/opt/x.so"}, "", "/opt/x.so", 1, ""},
-		{"environment over option", Options{MPI: "mpich"}, "DEEPRC_MPI=openmpi", "openmpi", 1, ""},
-		{"unknown", Options{}, "DEEPRC_MPI=lam", "", 0, `DEEPRC_MPI="lam": want openmpi, mpich`},
+		{"option", Options{Comm: "mpich"}, "", "mpich", 1, ""},
+		{"path", Options{Comm: "/opt/x.so"}, "", "/opt/x.so", 1, ""},
+		{"option over environment", Options{Comm: "mpich"}, "DEEPRC_MPI=openmpi", "mpich", 1, ""},
+		{"unknown", Options{}, "DEEPRC_MPI=lam", "", 0, `DEEPRC_MPI="lam": want local, mpi, openmpi, mpich`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := choose(c.o, func(name string) string {

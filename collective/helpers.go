@@ -1,5 +1,7 @@
 package collective
 
+import "fmt"
+
 // Share is rank's part lo ≤ i < hi of n things split over ranks, as even as can be.
 func Share(n, rank, ranks int) (lo, hi int) { return n * rank / ranks, n * (rank + 1) / ranks }
 
@@ -17,98 +19,168 @@ func AllReduceOne[T Elem](c Comm, v T, op Op) (T, error) {
 // Broadcast copies root's s into everyone's, which has the same length.
 func Broadcast[T Elem](c Comm, s []T, root int) error { return c.Broadcast(Of(s), root) }
 
+// BroadcastOne returns root's v on every rank.
+func BroadcastOne[T Elem](c Comm, v T, root int) (T, error) {
+	s := []T{v}
+	err := c.Broadcast(Of(s), root)
+	return s[0], err
+}
+
 // BroadcastBytes returns root's b on every rank. The others' b is not looked at.
 func BroadcastBytes(c Comm, b []byte, root int) ([]byte, error) {
-	n := []int64{int64(len(b))}
-	if err := Broadcast(c, n, root); err != nil {
+	n, err := BroadcastOne(c, int64(len(b)), root)
+	if err != nil {
 		return nil, err
 	}
 	if c.Rank() != root {
-		b = make([]byte, n[0])
+		b = make([]byte, n)
 	}
 	return b, Broadcast(c, b, root)
 }
 
-// AllGather returns the ranks' values in rank order.
-func AllGather[T Elem](c Comm, v T) ([]T, error) {
-	n := c.Size()
-	src, dst, ones := make([]T, n), make([]T, n), make([]int, n)
-	for r := range src {
-		src[r], ones[r] = v, 1
+// Reduce replaces root's s by its elementwise combination over the ranks. The others'
+// s, of the same length, stays as it is.
+func Reduce[T Elem](c Comm, s []T, op Op, root int) error {
+	checkRoot(c.Size(), root)
+	counts := make([]int, c.Size())
+	for r := range counts {
+		lo, hi := Share(len(s), r, c.Size())
+		counts[r] = hi - lo
 	}
-	return dst, c.AllToAll(Of(dst), ones, Of(src), ones)
-}
-
-// gatherCopies is the number of elements up to which AllGatherV sends copies in
-// one AllToAll; above it every rank broadcasts its part in turn, without copies.
-const gatherCopies = 1 << 14
-
-// AllGatherV returns the ranks' slices one after another in rank order, and the
-// length of each.
-func AllGatherV[T Elem](c Comm, s []T) (all []T, counts []int, err error) {
-	lens, err := AllGather(c, int64(len(s)))
+	part, err := ReduceScatter(c, s, counts, op)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	counts, total := toCounts(lens)
-	all = make([]T, total)
-	n := c.Size()
-	if total <= gatherCopies {
-		src, srcN := make([]T, 0, n*len(s)), make([]int, n)
-		for r := range srcN {
-			src, srcN[r] = append(src, s...), len(s)
-		}
-		return all, counts, c.AllToAll(Of(all), counts, Of(src), srcN)
+	srcN, dst := make([]int, c.Size()), []T(nil)
+	srcN[root] = len(part)
+	if c.Rank() == root {
+		dst = s
+	} else {
+		clear(counts)
 	}
-	at := 0
-	for r, k := range counts {
-		part := all[at : at+k]
-		if r == c.Rank() {
-			copy(part, s)
-		}
-		if k > 0 {
-			if err := Broadcast(c, part, r); err != nil {
-				return nil, nil, err
-			}
-		}
-		at += k
-	}
-	return all, counts, nil
+	return c.AllToAll(Of(dst), counts, Of(part), srcN)
 }
 
-// GatherV returns on root the ranks' slices one after another in rank order, and
-// the length of each; nil on the other ranks.
-func GatherV[T Elem](c Comm, s []T, root int) (all []T, counts []int, err error) {
-	checkRoot(c, root)
+// ReduceScatter combines s elementwise over the ranks and returns this rank's part of
+// the result: the counts[Rank()] elements after those of the lower ranks. Counts sum to
+// len(s) and are the same on every rank. The ranks' values are combined in rank order.
+func ReduceScatter[T Elem](c Comm, s []T, counts []int, op Op) ([]T, error) {
+	checkOp(op, typeOf[T]())
 	n := c.Size()
-	srcN, dstN := make([]int, n), make([]int, n)
-	srcN[root] = 1
-	var lens []int64
-	if c.Rank() == root {
-		lens = make([]int64, n)
-		for r := range dstN {
-			dstN[r] = 1
+	mine := counts[c.Rank()]
+	all, dstN := make([]T, n*mine), make([]int, n)
+	for r := range dstN {
+		dstN[r] = mine
+	}
+	if err := c.AllToAll(Of(all), dstN, Of(s), counts); err != nil {
+		return nil, err
+	}
+	if n == 1 {
+		alone(Of(all), op)
+	}
+	for r := 1; r < n; r++ {
+		combine(Of(all[:mine]), Of(all[r*mine:(r+1)*mine]), op)
+	}
+	return all[:mine:mine], nil
+}
+
+// Exchange sends each slice of out to the rank that is its key, and returns what came in,
+// by sender. It costs messages only between ranks that have something for each other,
+// after one of eight bytes to each rank that tells how much.
+func Exchange[T Elem](c Comm, out map[int][]T) (map[int][]T, error) {
+	n := c.Size()
+	srcN, lens := make([]int, n), make([]int64, n)
+	total := 0
+	for r, s := range out {
+		checkRoot(n, r)
+		srcN[r], lens[r] = len(s), int64(len(s))
+		total += len(s)
+	}
+	src := make([]T, 0, total)
+	for r := range n {
+		src = append(src, out[r]...)
+	}
+	ones := make([]int, n)
+	for r := range ones {
+		ones[r] = 1
+	}
+	come := make([]int64, n)
+	if err := c.AllToAll(Of(come), ones, Of(lens), ones); err != nil {
+		return nil, err
+	}
+	dstN, total := toCounts(come)
+	dst := make([]T, total)
+	if err := c.AllToAll(Of(dst), dstN, Of(src), srcN); err != nil {
+		return nil, err
+	}
+	in := map[int][]T{}
+	for r, k := range dstN {
+		if k > 0 {
+			in[r] = dst[:k:k]
 		}
+		dst = dst[k:]
 	}
-	if err := c.AllToAll(Of(lens), dstN, Of([]int64{int64(len(s))}), srcN); err != nil {
-		return nil, nil, err
+	return in, nil
+}
+
+// Scan replaces s by its elementwise combination over this rank and the lower ones.
+func Scan[T Elem](c Comm, s []T, op Op) error {
+	before, err := scanBefore(c, s, op)
+	if err != nil {
+		return err
 	}
-	srcN[root] = len(s)
-	if c.Rank() == root {
-		counts, n = toCounts(lens)
-		all, dstN = make([]T, n), counts
+	if before == nil {
+		alone(Of(s), op)
+		return nil
 	}
-	return all, counts, c.AllToAll(Of(all), dstN, Of(s), srcN)
+	combine(Of(before), Of(s), op)
+	copy(s, before)
+	return nil
 }
 
 // ExclusiveScan is the sum of v over the ranks below this one; 0 on rank 0.
-func ExclusiveScan(c Comm, v int64) (int64, error) {
-	all, err := AllGather(c, v)
-	var sum int64
-	for _, x := range all[:c.Rank()] {
-		sum += x
+func ExclusiveScan[T Elem](c Comm, v T) (T, error) {
+	before, err := scanBefore(c, []T{v}, Sum)
+	if err != nil || before == nil {
+		return 0, err
 	}
-	return sum, err
+	return before[0], nil
+}
+
+// scanBefore is the combination of the lower ranks' s; nil on rank 0. Each rank combines
+// its share of the elements for all ranks, so no rank does or holds more than others.
+func scanBefore[T Elem](c Comm, s []T, op Op) ([]T, error) {
+	checkOp(op, typeOf[T]())
+	n, me := c.Size(), c.Rank()
+	counts, mine := make([]int, n), make([]int, n)
+	for r := range counts {
+		lo, hi := Share(len(s), r, n)
+		counts[r] = hi - lo
+	}
+	k := counts[me]
+	for r := range mine {
+		mine[r] = k
+	}
+	all := make([]T, n*k) // (rank, element) of this rank's share
+	if err := c.AllToAll(Of(all), mine, Of(s), counts); err != nil {
+		return nil, err
+	}
+	sums := make([]T, n*k) // of the ranks below each
+	for r := 1; r < n; r++ {
+		at := sums[r*k : (r+1)*k]
+		if copy(at, all[(r-1)*k:r*k]); r > 1 {
+			copy(at, sums[(r-1)*k:r*k])
+			combine(Of(at), Of(all[(r-1)*k:r*k]), op)
+		}
+	}
+	before := make([]T, len(s))
+	if err := c.AllToAll(Of(before), counts, Of(sums), mine); err != nil {
+		return nil, err
+	}
+	if me == 0 {
+		return nil, nil
+	}
+	return before, nil
 }
 
 func toCounts(lens []int64) (counts []int, total int) {
@@ -118,4 +190,14 @@ func toCounts(lens []int64) (counts []int, total int) {
 		total += int(k)
 	}
 	return counts, total
+}
+
+// sameLengths is the error of ranks that give slices of different lengths where they must be equal.
+func sameLengths(what string, counts []int) error {
+	for r, n := range counts {
+		if n != counts[0] {
+			return fmt.Errorf("%s: rank 0 has %d elements, rank %d has %d: want the same, or %sV", what, counts[0], r, n, what)
+		}
+	}
+	return nil
 }

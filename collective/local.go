@@ -3,7 +3,6 @@ package collective
 import (
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -21,48 +20,69 @@ func Local(n int) []Comm {
 	for r := range world {
 		world[r] = r
 	}
-	g := w.group(world)
+	w.root = w.group(nil, world)
 	cs := make([]Comm, n)
 	for r := range cs {
-		cs[r] = &localComm{g: g, rank: r}
+		cs[r] = w.root.comms[r]
 	}
 	return cs
 }
 
-// localWorld is what all groups of one Local share: the first failure.
+// localWorld is all groups of one Local.
 type localWorld struct {
-	mu      sync.Mutex
-	failure *RankError
-	groups  map[*localGroup]struct{}
+	root   *localGroup
+	mu     sync.Mutex
+	groups map[*localGroup]struct{}
 }
 
 // group makes and registers a group of the listed world ranks.
-func (w *localWorld) group(world []int) *localGroup {
-	g := &localGroup{w: w, world: world, slots: make([]slot, len(world)), subs: map[string]*localGroup{}}
+func (w *localWorld) group(parent *localGroup, world []int) *localGroup {
+	n := len(world)
+	g := &localGroup{w: w, parent: parent, world: world, slots: make([]slot, n), subs: map[string]*localGroup{}, comms: make([]*localComm, n),
+		boxes: make([]*mailbox, n), failed: make(chan struct{})}
+	for r := range g.comms {
+		g.comms[r] = &localComm{g: g, rank: r}
+		g.boxes[r] = newMailbox()
+	}
 	g.cond.L = &g.mu
-	g.open.Store(int32(len(world)))
+	g.open.Store(int32(n))
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	g.broken = w.failure
+	if parent != nil && parent.broken != nil { // broken changes only under w.mu
+		g.breakWith(parent.broken)
+	}
 	w.groups[g] = struct{}{}
 	return g
 }
 
-// fail records the first failure of the world and releases every waiting rank.
-func (w *localWorld) fail(e *RankError) *RankError {
+// fail records g's first failure and releases every rank that waits in g or in a group made of it.
+func (g *localGroup) fail(e *RankError) *RankError {
+	w := g.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.failure != nil {
-		return w.failure
+	if g.broken != nil {
+		return g.broken
 	}
-	w.failure = e
-	for g := range w.groups {
-		g.mu.Lock()
-		g.broken = e
-		g.cond.Broadcast()
-		g.mu.Unlock()
+	for o := range w.groups {
+		for p := o; p != nil; p = p.parent {
+			if p == g {
+				o.breakWith(e)
+			}
+		}
 	}
+	g.breakWith(e)
 	return e
+}
+
+// breakWith is called with the world's mu held.
+func (g *localGroup) breakWith(e *RankError) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.broken == nil {
+		g.broken = e
+		close(g.failed)
+		g.cond.Broadcast()
+	}
 }
 
 // localGroup is the meeting point of some ranks. A call is one or two meetings:
@@ -70,14 +90,18 @@ func (w *localWorld) fail(e *RankError) *RankError {
 // leave together. A failure can break an entry only: whoever has entered finds
 // all others alive and in the same call, so nobody leaves while its memory is in use.
 type localGroup struct {
-	w     *localWorld
-	world []int // world rank of each rank
+	w      *localWorld
+	parent *localGroup
+	world  []int // world rank of each rank
+	comms  []*localComm
+	boxes  []*mailbox
 
 	mu       sync.Mutex
 	cond     sync.Cond
 	arrived  int
 	gen      atomic.Uint64 // number of meetings held
-	broken   *RankError
+	broken   *RankError    // changed with w.mu and mu held
+	failed   chan struct{} // closed when broken is set
 	slots    []slot
 	mismatch string // how the arguments of the present call disagree
 
@@ -89,7 +113,7 @@ type localGroup struct {
 
 // slot is one rank's arguments of the present call.
 type slot struct {
-	call       string
+	call       opcode
 	buf        Buf
 	how        int // Op or root
 	dstN, srcN []int
@@ -103,23 +127,24 @@ const spins = 64
 const smallReduce = 2048
 
 // enter publishes s and returns when every rank of the group has entered.
-func (g *localGroup) enter(rank int, s slot) error {
+func (c *localComm) enter(s slot) error {
+	g := c.g
 	g.mu.Lock()
 	if err := g.broken; err != nil {
 		g.mu.Unlock()
 		return err
 	}
-	g.slots[rank] = s
+	g.slots[c.rank] = s
 	gen := g.gen.Load()
 	if g.arrived++; g.arrived == len(g.slots) {
-		if g.mismatch = g.check(); g.mismatch == "" && s.call == "AllReduce" && s.buf.N <= smallReduce {
+		if g.mismatch = g.check(); g.mismatch == "" && s.call == opAllReduce && s.buf.N <= smallReduce {
 			reduceRange(g.slots, 0, s.buf.N)
 		}
 		g.next(gen)
 		g.mu.Unlock()
 	} else {
 		g.mu.Unlock()
-		if err := g.await(gen, true); err != nil {
+		if err := c.await(gen, true); err != nil {
 			return err
 		}
 	}
@@ -130,7 +155,8 @@ func (g *localGroup) enter(rank int, s slot) error {
 }
 
 // leave returns when every rank has left; it cannot fail.
-func (g *localGroup) leave() {
+func (c *localComm) leave() {
+	g := c.g
 	g.mu.Lock()
 	gen := g.gen.Load()
 	if g.arrived++; g.arrived == len(g.slots) {
@@ -140,7 +166,7 @@ func (g *localGroup) leave() {
 		return
 	}
 	g.mu.Unlock()
-	g.await(gen, false)
+	c.await(gen, false)
 }
 
 // next ends meeting gen; g.mu is held.
@@ -151,12 +177,17 @@ func (g *localGroup) next(gen uint64) {
 }
 
 // await returns when meeting gen has ended, or the world has failed and breakable is set.
-func (g *localGroup) await(gen uint64, breakable bool) error {
+func (c *localComm) await(gen uint64, breakable bool) error {
+	g := c.g
 	for range spins {
 		if g.gen.Load() != gen {
 			return nil
 		}
 		runtime.Gosched()
+	}
+	if breakable {
+		c.block()
+		defer c.unblock()
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -176,9 +207,9 @@ func (g *localGroup) check() string {
 		b := &g.slots[r]
 		switch {
 		case a.call != b.call:
-			return fmt.Sprintf("rank %d calls %s while rank %d calls %s", g.world[0], a.call, g.world[r], b.call)
-		case a.how != b.how || a.buf.Type != b.buf.Type || a.call != "AllToAll" && a.buf.N != b.buf.N:
-			return fmt.Sprintf("%s: rank %d has %v (op or root %d), rank %d has %v (op or root %d)",
+			return fmt.Sprintf("rank %d calls %v while rank %d calls %v", g.world[0], a.call, g.world[r], b.call)
+		case a.how != b.how || a.buf.Type != b.buf.Type || a.call != opAllToAll && a.buf.N != b.buf.N:
+			return fmt.Sprintf("%v: rank %d has %v (op or root %d), rank %d has %v (op or root %d)",
 				a.call, g.world[0], a.buf, a.how, g.world[r], b.buf, b.how)
 		}
 		for q, n := range b.srcN {
@@ -190,18 +221,25 @@ func (g *localGroup) check() string {
 	return ""
 }
 
+// localComm is one rank's end of a localGroup.
 type localComm struct {
-	g      *localGroup
-	rank   int
+	g    *localGroup
+	rank int
+	position
 	closed bool
 }
 
-func (c *localComm) Rank() int      { return c.rank }
-func (c *localComm) Size() int      { return len(c.g.slots) }
-func (c *localComm) worldRank() int { return c.g.world[c.rank] }
+func (c *localComm) Rank() int       { return c.rank }
+func (c *localComm) Size() int       { return len(c.g.slots) }
+func (c *localComm) worldRank() int  { return c.g.world[c.rank] }
+func (c *localComm) library() string { return "in-process ranks" }
+
+func (c *localComm) fail(err error) *RankError { return c.g.fail(rankError(c.worldRank(), err)) }
 
 func (c *localComm) Sub(ranks []int) (Comm, error) {
 	me := checkSub(c, ranks)
+	c.position.enter(opSub, Buf{}, len(ranks))
+	defer c.exit()
 	g, key := c.g, fmt.Sprint(ranks)
 	g.subMu.Lock()
 	sub := g.subs[key]
@@ -210,36 +248,45 @@ func (c *localComm) Sub(ranks []int) (Comm, error) {
 		for i, r := range ranks {
 			world[i] = g.world[r]
 		}
-		sub = g.w.group(world)
+		sub = g.w.group(g, world)
 		g.subs[key] = sub
 	}
 	if sub.join++; sub.join == len(ranks) {
 		delete(g.subs, key)
 	}
 	g.subMu.Unlock()
-	s := &localComm{g: sub, rank: me}
+	s := sub.comms[me]
 	if err := s.Barrier(); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-func (c *localComm) Barrier() error { return c.g.enter(c.rank, slot{call: "Barrier"}) }
+func (c *localComm) Barrier() error {
+	c.position.enter(opBarrier, Buf{}, 0)
+	defer c.exit()
+	return c.enter(slot{call: opBarrier})
+}
 
 func (c *localComm) Broadcast(b Buf, root int) error {
-	checkRoot(c, root)
-	if err := c.g.enter(c.rank, slot{call: "Broadcast", buf: b, how: root}); err != nil {
+	checkRoot(c.Size(), root)
+	c.position.enter(opBroadcast, b, root)
+	defer c.exit()
+	if err := c.enter(slot{call: opBroadcast, buf: b, how: root}); err != nil {
 		return err
 	}
 	if c.rank != root {
 		copy(b.Bytes(), c.g.slots[root].buf.Bytes())
 	}
-	c.g.leave()
+	c.leave()
 	return nil
 }
 
 func (c *localComm) AllReduce(b Buf, op Op) error {
-	if err := c.g.enter(c.rank, slot{call: "AllReduce", buf: b, how: int(op)}); err != nil {
+	checkOp(op, b.Type)
+	c.position.enter(opAllReduce, b, int(op))
+	defer c.exit()
+	if err := c.enter(slot{call: opAllReduce, buf: b, how: int(op)}); err != nil {
 		return err
 	}
 	if b.N <= smallReduce {
@@ -247,13 +294,15 @@ func (c *localComm) AllReduce(b Buf, op Op) error {
 	}
 	lo, hi := Share(b.N, c.rank, c.Size())
 	reduceRange(c.g.slots, lo, hi)
-	c.g.leave()
+	c.leave()
 	return nil
 }
 
 func (c *localComm) AllToAll(dst Buf, dstN []int, src Buf, srcN []int) error {
 	checkAllToAll(c, dst, dstN, src, srcN)
-	if err := c.g.enter(c.rank, slot{call: "AllToAll", buf: src, dstN: dstN, srcN: srcN}); err != nil {
+	c.position.enter(opAllToAll, src, dst.N)
+	defer c.exit()
+	if err := c.enter(slot{call: opAllToAll, buf: src, dstN: dstN, srcN: srcN}); err != nil {
 		return err
 	}
 	at := 0
@@ -267,7 +316,7 @@ func (c *localComm) AllToAll(dst Buf, dstN []int, src Buf, srcN []int) error {
 		copy(dst.slice(at, at+n).Bytes(), s.buf.slice(lo, lo+n).Bytes())
 		at += n
 	}
-	c.g.leave()
+	c.leave()
 	return nil
 }
 
@@ -282,47 +331,4 @@ func (c *localComm) Close() error {
 		w.mu.Unlock()
 	}
 	return nil
-}
-
-// checkSub panics unless ranks are distinct ranks of c with this one among them; it returns this rank's place.
-func checkSub(c Comm, ranks []int) int {
-	seen := make([]bool, c.Size())
-	for _, r := range ranks {
-		if r < 0 || r >= c.Size() || seen[r] {
-			panic(fmt.Sprintf("collective: Sub(%v): want distinct ranks of a group of %d", ranks, c.Size()))
-		}
-		seen[r] = true
-	}
-	me := slices.Index(ranks, c.Rank())
-	if me < 0 {
-		panic(fmt.Sprintf("collective: Sub(%v): called by rank %d, which is not among them", ranks, c.Rank()))
-	}
-	return me
-}
-
-func checkRoot(c Comm, root int) {
-	if root < 0 || root >= c.Size() {
-		panic(fmt.Sprintf("collective: root %d in a group of %d ranks", root, c.Size()))
-	}
-}
-
-// checkAllToAll panics unless the counts fit the buffers and the group.
-func checkAllToAll(c Comm, dst Buf, dstN []int, src Buf, srcN []int) {
-	sum := func(what string, b Buf, ns []int) {
-		total := 0
-		for _, n := range ns {
-			if n < 0 {
-				panic(fmt.Sprintf("collective: AllToAll: a %s count is %d", what, n))
-			}
-			total += n
-		}
-		if len(ns) != c.Size() || total != b.N {
-			panic(fmt.Sprintf("collective: AllToAll: %d %s counts that sum to %d, want %d that sum to %d", len(ns), what, total, c.Size(), b.N))
-		}
-	}
-	if dst.Type != src.Type {
-		panic(fmt.Sprintf("collective: AllToAll: from %v into %v", src, dst))
-	}
-	sum("dst", dst, dstN)
-	sum("src", src, srcN)
 }

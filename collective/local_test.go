@@ -106,8 +106,8 @@ func TestLocalMismatch(t *testing.T) {
 			in[0] = 2 * c.Rank()
 			return c.AllToAll(collective.Of(make([]uint8, in[0])), in, collective.Of(make([]uint8, out[1])), out)
 		},
-		"Sub([0 0])": func(c collective.Comm) error { _, err := c.Sub([]int{0, 0}); return err },
-		"root 2":     func(c collective.Comm) error { return collective.Broadcast(c, []int32{1}, 2) },
+		"Sub([0 0])":             func(c collective.Comm) error { _, err := c.Sub([]int{0, 0}); return err },
+		"rank 2 of a group of 2": func(c collective.Comm) error { return collective.Broadcast(c, []int32{1}, 2) },
 	} {
 		if err := collective.RunLocal(2, f); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

@@ -10,31 +10,25 @@ import (
 type Options struct {
 	// Ranks is the number of in-process ranks; 0 if not asked for, then 1.
 	Ranks int
-	// MPI is openmpi, mpich, the path of a plugin, none, or "" for what the
-	// launcher's environment tells. DEEPRC_MPI in the environment overrides it.
-	MPI string
+	// Comm is what connects the ranks: local, mpi, openmpi, mpich, the path of an MPI
+	// plugin, or "" for what DEEPRC_COMM says, else for what the launcher's
+	// environment tells. DEEPRC_MPI says which MPI where that is not named.
+	Comm string
 }
 
 // LauncherName says who started this process, as far as its environment tells; "" for nobody.
 func LauncherName() string { return findLauncher(os.Getenv).name }
 
-// Backend names what moves the data of c: in-process ranks, or the MPI library and its version.
-func Backend(c Comm) string {
-	if m, ok := c.(*mpiComm); ok {
-		return m.w.library
-	}
-	return "in-process ranks"
-}
+// Backend names what moves the data of c: in-process ranks, or a library and its version.
+func Backend(c Comm) string { return c.(backend).library() }
 
 // Run opens the world, calls f once for each rank that lives in this process,
 // closes the world and returns the root-cause error.
 //
 // Under an MPI launcher the ranks are the launcher's processes, else they are
-// goroutines of this one. A rank whose f returns an error or panics makes every
-// call of every other rank return a [*RankError] that names it, within two
-// seconds for those that wait. Run then returns that error on every rank; in a
-// world of one rank it returns the bare error. The caller prints it where
-// [Primary] says so and exits with a nonzero code everywhere, at once: a launcher
+// goroutines of this one. The world fails as [Do] says. Run then returns the failure
+// on every rank; in a world of one rank it returns the bare error. The caller prints it
+// where [Primary] says so and exits with a nonzero code everywhere, at once: a launcher
 // ends all processes when the first one exits so.
 //
 // MPI can be opened once in a process.
@@ -44,27 +38,34 @@ func Run(o Options, f func(c Comm) error) error {
 		return elsewhere(ch, err)
 	}
 	if ch.plugin == "" {
-		return RunLocal(ch.ranks, f)
+		return runLocal(ch.ranks, ch.limits, ch.wrap, f)
 	}
 	path, err := findPlugin(ch.plugin)
 	if err != nil {
 		if ch.from.size == 1 && !ch.forced {
-			return RunLocal(1, f)
+			return runLocal(1, ch.limits, ch.wrap, f)
 		}
 		return elsewhere(ch, ch.explain(err))
 	}
-	c, err := openMPI(path)
+	c, err := openMPI(path, ch.limits)
 	if err != nil {
 		return elsewhere(ch, ch.explain(err))
 	}
-	protect(c, func(c Comm) error {
+	return c.run(ch.wrap, func(w Comm) error {
 		if n := ch.from.size; n > 1 && c.Size() == 1 {
 			return fmt.Errorf("%s started %d ranks, but the MPI of %s sees one: the plugin is of another MPI; set DEEPRC_MPI to the right one (openmpi, mpich or a path)",
 				ch.from.name, n, path)
 		}
-		return f(c)
-	}, func(e error) { err = c.w.end(e) })
-	return err
+		return f(w)
+	}, c.w.fabric.(*mpiFabric).finalize)
+}
+
+// wrap is c as the user's code gets it: checked in every call with DEEPRC_DEBUG=comm.
+func (ch choice) wrap(c Comm) Comm {
+	if ch.checked {
+		return checked{c.(backend)}
+	}
+	return c
 }
 
 // explain says why MPI was wanted.

@@ -1,5 +1,10 @@
 package collective
 
+// #include "combine.h"
+import "C"
+
+import "fmt"
+
 // reduceBlock is the number of elements combined over all ranks before the next
 // ones, so that the running result stays in the first-level cache.
 const reduceBlock = 2048
@@ -7,65 +12,47 @@ const reduceBlock = 2048
 // reduceRange combines elements lo..hi of the slots' buffers in rank order and
 // writes the result to all of them. Only elements lo..hi are read or written.
 func reduceRange(slots []slot, lo, hi int) {
-	switch slots[0].buf.Type {
-	case U8:
-		reduceBlocks[uint8](slots, lo, hi)
-	case I32:
-		reduceBlocks[int32](slots, lo, hi)
-	case I64:
-		reduceBlocks[int64](slots, lo, hi)
-	case F32:
-		reduceBlocks[float32](slots, lo, hi)
-	case F64:
-		reduceBlocks[float64](slots, lo, hi)
-	}
-}
-
-func reduceBlocks[T Elem](slots []slot, lo, hi int) {
 	op := Op(slots[0].how)
 	for ; lo < hi; lo += reduceBlock {
 		end := min(lo+reduceBlock, hi)
-		acc := as[T](slots[0].buf)[lo:end]
-		for r := 1; r < len(slots); r++ {
-			combine(acc, as[T](slots[r].buf)[lo:end], op)
+		acc := slots[0].buf.slice(lo, end)
+		if len(slots) == 1 {
+			alone(acc, op)
 		}
 		for r := 1; r < len(slots); r++ {
-			copy(as[T](slots[r].buf)[lo:end], acc)
+			combine(acc, slots[r].buf.slice(lo, end), op)
+		}
+		for r := 1; r < len(slots); r++ {
+			copy(slots[r].buf.slice(lo, end).Bytes(), acc.Bytes())
 		}
 	}
 }
 
-// combine sets acc[i] to acc[i] op x[i]. With a NaN, Min and Max keep either operand.
-func combine[T Elem](acc, x []T, op Op) {
-	x = x[:len(acc)]
-	switch op {
-	case Sum:
-		for len(acc) >= 8 {
-			a, b := acc[:8:8], x[:8:8]
-			a[0] += b[0]
-			a[1] += b[1]
-			a[2] += b[2]
-			a[3] += b[3]
-			a[4] += b[4]
-			a[5] += b[5]
-			a[6] += b[6]
-			a[7] += b[7]
-			acc, x = acc[8:], x[8:]
-		}
-		for i := range acc {
-			acc[i] += x[i]
-		}
-	case Min:
-		for i, v := range x {
-			if v < acc[i] {
-				acc[i] = v
-			}
-		}
-	case Max:
-		for i, v := range x {
-			if v > acc[i] {
-				acc[i] = v
-			}
-		}
+// alone makes b the combination of one rank's values: And and Or give 0 or 1, all others the values.
+func alone(b Buf, op Op) {
+	if op != And && op != Or {
+		return
+	}
+	zeros := Buf{Of(make([]float64, reduceBlock)).Ptr, reduceBlock, b.Type}
+	for lo := 0; lo < b.N; lo += reduceBlock {
+		part := b.slice(lo, min(lo+reduceBlock, b.N))
+		combine(part, zeros.slice(0, part.N), Or)
+	}
+}
+
+// combine sets acc[i] to acc[i] op x[i]; they do not overlap.
+func combine(acc, x Buf, op Op) {
+	if acc.N > 0 {
+		C.deeprc_combine(acc.Ptr, x.Ptr, C.int64_t(acc.N), C.int(acc.Type), C.int(op))
+	}
+}
+
+// checkOp panics unless op is one of the constants and defined for type t.
+func checkOp(op Op, t Type) {
+	if op >= numOps {
+		panic(fmt.Sprintf("collective: there is no operation %d", op))
+	}
+	if (op == BitAnd || op == BitOr) && (t == F32 || t == F64) {
+		panic(fmt.Sprintf("collective: %v of %v: bitwise operations are for integers", op, t))
 	}
 }

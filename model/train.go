@@ -179,7 +179,7 @@ func (f *Fit) sameEverywhere(c collective.Comm, step int) error {
 	}
 	h := fnv.New64a()
 	h.Write(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(slab))), 4*len(slab)))
-	sums, err := collective.AllGather(c, int64(h.Sum64()))
+	sums, err := collective.AllGatherOne(c, int64(h.Sum64()))
 	if err != nil {
 		return err
 	}

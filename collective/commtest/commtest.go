@@ -37,6 +37,7 @@ func Suite(t *testing.T, sizes []int, run Run) {
 		check("Identical", identical)
 		check("Sub", subs)
 		check("Helpers", helpers)
+		check("Moved", moved)
 		check("Agree", agree)
 		check("Hosts", hosts)
 	}
@@ -45,7 +46,7 @@ func Suite(t *testing.T, sizes []int, run Run) {
 // typed checks the data methods for one element type.
 func typed[T collective.Elem](c collective.Comm) error {
 	for _, n := range lengths[T]() {
-		for _, f := range []func(collective.Comm, int) error{allReduce[T], broadcast[T], allToAll[T]} {
+		for _, f := range []func(collective.Comm, int) error{allReduce[T], broadcast[T], allToAll[T], derived[T]} {
 			if err := f(c, n); err != nil {
 				return fmt.Errorf("length %d: %w", n, err)
 			}
@@ -74,27 +75,104 @@ func expect[T collective.Elem](what string, got []T, want func(i int) T) error {
 	return nil
 }
 
+// combined is what op makes of all ranks' values at i, from rank lo to rank hi.
+func combined[T collective.Elem](op collective.Op, lo, hi, i int) T {
+	w := value[T](lo, i)
+	if op == collective.And || op == collective.Or {
+		w = truth[T](w != 0)
+	}
+	for r := lo + 1; r <= hi; r++ {
+		switch v := value[T](r, i); op {
+		case collective.Sum:
+			w += v
+		case collective.Prod:
+			w *= v
+		case collective.Min:
+			w = min(w, v)
+		case collective.Max:
+			w = max(w, v)
+		case collective.And:
+			w = truth[T](w != 0 && v != 0)
+		case collective.Or:
+			w = truth[T](w != 0 || v != 0)
+		case collective.BitAnd:
+			w = T(int64(w) & int64(v))
+		case collective.BitOr:
+			w = T(int64(w) | int64(v))
+		}
+	}
+	return w
+}
+
+func truth[T collective.Elem](b bool) T {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// ops are the operations of a type whose results here are exact: a product of seven values passes a float's digits.
+func ops[T collective.Elem](ranks int) []collective.Op {
+	list := []collective.Op{collective.Sum, collective.Min, collective.Max, collective.And, collective.Or}
+	t := collective.Of([]T{}).Type
+	if t != collective.F32 && t != collective.F64 {
+		list = append(list, collective.BitAnd, collective.BitOr, collective.Prod)
+	} else if ranks <= 4 {
+		list = append(list, collective.Prod)
+	}
+	return list
+}
+
 func allReduce[T collective.Elem](c collective.Comm, n int) error {
-	for _, op := range []collective.Op{collective.Sum, collective.Min, collective.Max} {
+	for _, op := range ops[T](c.Size()) {
 		s := fill[T](c.Rank(), n)
 		if err := collective.AllReduce(c, s, op); err != nil {
 			return err
 		}
-		err := expect("AllReduce "+op.String(), s, func(i int) T {
-			w := value[T](0, i)
-			for r := 1; r < c.Size(); r++ {
-				switch v := value[T](r, i); op {
-				case collective.Sum:
-					w += v
-				case collective.Min:
-					w = min(w, v)
-				case collective.Max:
-					w = max(w, v)
-				}
+		if err := expect("AllReduce "+op.String(), s, func(i int) T { return combined[T](op, 0, c.Size()-1, i) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// derived checks what is made of the methods: Reduce, ReduceScatter, Scan.
+func derived[T collective.Elem](c collective.Comm, n int) error {
+	me, ranks := c.Rank(), c.Size()
+	for _, op := range ops[T](ranks) {
+		root := n % ranks
+		s := fill[T](me, n)
+		if err := collective.Reduce(c, s, op, root); err != nil {
+			return err
+		}
+		if err := expect("Reduce "+op.String(), s, func(i int) T {
+			if me != root {
+				return value[T](me, i)
 			}
-			return w
-		})
-		if err != nil {
+			return combined[T](op, 0, ranks-1, i)
+		}); err != nil {
+			return err
+		}
+		counts, lo := make([]int, ranks), 0 // the last rank gets nothing, rank 0 what is left
+		for r := 1; r < ranks-1; r++ {
+			counts[r] = n / ranks
+		}
+		counts[0] = n - max(0, ranks-2)*(n/ranks)
+		for _, k := range counts[:me] {
+			lo += k
+		}
+		part, err := collective.ReduceScatter(c, fill[T](me, n), counts, op)
+		if err != nil || len(part) != counts[me] {
+			return fmt.Errorf("ReduceScatter gives %d elements, want %d; %w", len(part), counts[me], err)
+		}
+		if err := expect("ReduceScatter "+op.String(), part, func(i int) T { return combined[T](op, 0, ranks-1, lo+i) }); err != nil {
+			return err
+		}
+		s = fill[T](me, n)
+		if err := collective.Scan(c, s, op); err != nil {
+			return err
+		}
+		if err := expect("Scan "+op.String(), s, func(i int) T { return combined[T](op, 0, me, i) }); err != nil {
 			return err
 		}
 	}
@@ -145,7 +223,7 @@ func allToAll[T collective.Elem](c collective.Comm, n int) error {
 }
 
 func ranks(c collective.Comm) error {
-	all, err := collective.AllGather(c, int64(c.Rank()))
+	all, err := collective.AllGatherOne(c, int64(c.Rank()))
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func sub(c collective.Comm, list []int, f func(s collective.Comm) error) error {
 	if s.Size() != len(list) || list[s.Rank()] != c.Rank() {
 		return fmt.Errorf("Sub(%v) gives rank %d of %d to rank %d", list, s.Rank(), s.Size(), c.Rank())
 	}
-	all, err := collective.AllGather(s, int64(c.Rank()))
+	all, err := collective.AllGatherOne(s, int64(c.Rank()))
 	if err != nil {
 		return err
 	}
@@ -195,6 +195,68 @@ func gathered(n, unit int, all []int32, counts []int) error {
 	}
 	if len(all) > 0 {
 		return fmt.Errorf("%d elements too many", len(all))
+	}
+	return nil
+}
+
+// moved checks Scatter, Gather, AllGather and Exchange.
+func moved(c collective.Comm) error {
+	n, me := c.Size(), c.Rank()
+	for root := range n {
+		for _, unit := range []int{0, 1, 5000} {
+			var all []int64
+			if me == root {
+				all = fill[int64](0, n*unit)
+			}
+			part, err := collective.Scatter(c, all, root)
+			if err != nil || len(part) != unit {
+				return fmt.Errorf("collective.Scatter gives %d elements, want %d; %w", len(part), unit, err)
+			}
+			if err := expect("Scatter", part, func(i int) int64 { return value[int64](0, me*unit+i) }); err != nil {
+				return err
+			}
+			all, err = collective.Gather(c, part, root)
+			if err == nil && me == root {
+				err = expect("Gather", all, func(i int) int64 { return value[int64](0, i) })
+			}
+			if err != nil {
+				return fmt.Errorf("collective.Gather: %w", err)
+			}
+			if all, err = collective.AllGather(c, part); err == nil && len(all) != n*unit {
+				err = fmt.Errorf("%d elements", len(all))
+			}
+			if err == nil {
+				err = expect("AllGather", all, func(i int) int64 { return value[int64](0, i) })
+			}
+			if err != nil {
+				return fmt.Errorf("collective.AllGather: %w", err)
+			}
+		}
+	}
+	out := map[int][]float32{me: {1}}
+	for _, d := range []int{1, 2, 4} { // to ranks at these distances
+		out[(me+d)%n] = fill[float32](me, 100*(me+1))
+	}
+	in, err := collective.Exchange(c, out)
+	if err != nil {
+		return err
+	}
+	for r := range n {
+		var want []float32
+		for _, d := range []int{1, 2, 4} {
+			if (r+d)%n == me {
+				want = fill[float32](r, 100*(r+1))
+			}
+		}
+		if r == me && want == nil {
+			want = []float32{1}
+		}
+		if len(in[r]) != len(want) {
+			return fmt.Errorf("collective.Exchange: %d elements of rank %d, want %d", len(in[r]), r, len(want))
+		}
+		if err := expect("Exchange", in[r], func(i int) float32 { return want[i] }); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -9,18 +9,6 @@
 #define H(type, x) ((type)(uintptr_t)(x))
 #define U(x) ((deeprc_h)(uintptr_t)(x))
 
-static MPI_Datatype type_of(int t) {
-  switch (t) {
-  case DEEPRC_U8: return MPI_UINT8_T;
-  case DEEPRC_I32: return MPI_INT32_T;
-  case DEEPRC_I64: return MPI_INT64_T;
-  case DEEPRC_F32: return MPI_FLOAT;
-  default: return MPI_DOUBLE;
-  }
-}
-
-static MPI_Op op_of(int o) { return o == DEEPRC_SUM ? MPI_SUM : o == DEEPRC_MIN ? MPI_MIN : MPI_MAX; }
-
 static int adopt(MPI_Comm c, deeprc_h *out) {
   *out = U(c);
   return MPI_Comm_set_errhandler(c, MPI_ERRORS_RETURN);
@@ -93,31 +81,6 @@ static int dr_free(deeprc_h comm) {
 static int dr_rank(deeprc_h comm, int *rank) { return MPI_Comm_rank(H(MPI_Comm, comm), rank); }
 static int dr_size(deeprc_h comm, int *size) { return MPI_Comm_size(H(MPI_Comm, comm), size); }
 
-// START runs a non-blocking call that fills q and hands q out.
-#define START(call) \
-  MPI_Request q = MPI_REQUEST_NULL; \
-  int rc = call; \
-  *req = U(q); \
-  return rc
-
-static int dr_ibarrier(deeprc_h comm, deeprc_h *req) { START(MPI_Ibarrier(H(MPI_Comm, comm), &q)); }
-
-static int dr_ibcast(void *buf, int n, int type, int root, deeprc_h comm, deeprc_h *req) {
-  START(MPI_Ibcast(buf, n, type_of(type), root, H(MPI_Comm, comm), &q));
-}
-
-static int dr_iallreduce(void *buf, int n, int type, int op, deeprc_h comm, deeprc_h *req) {
-  START(MPI_Iallreduce(MPI_IN_PLACE, buf, n, type_of(type), op_of(op), H(MPI_Comm, comm), &q));
-}
-
-static int dr_isend(const void *buf, int n, int type, int to, int tag, deeprc_h comm, deeprc_h *req) {
-  START(MPI_Isend(buf, n, type_of(type), to, tag, H(MPI_Comm, comm), &q));
-}
-
-static int dr_irecv(void *buf, int n, int type, int from, int tag, deeprc_h comm, deeprc_h *req) {
-  START(MPI_Irecv(buf, n, type_of(type), from, tag, H(MPI_Comm, comm), &q));
-}
-
 static int dr_test(deeprc_h *reqs, int n, int spins, int *left) {
   for (int s = 0; s < spins; s++) {
     *left = 0;
@@ -135,12 +98,49 @@ static int dr_test(deeprc_h *reqs, int n, int spins, int *left) {
   return 0;
 }
 
-static int dr_iprobe(int tag, deeprc_h comm, int *found, int *from, int *bytes) {
+static int dr_start(deeprc_h comm, const struct deeprc_message *m, int n, deeprc_h *reqs, int spins, int *left) {
+  for (int i = 0; i < n; i++) reqs[i] = U(MPI_REQUEST_NULL);
+  *left = n;
+  for (int i = 0; i < n; i++) {
+    MPI_Request q = MPI_REQUEST_NULL;
+    void *p = (void *)(uintptr_t)m[i].address;
+    int rc = m[i].send ? MPI_Isend(p, m[i].bytes, MPI_BYTE, m[i].peer, m[i].tag, H(MPI_Comm, comm), &q)
+                       : MPI_Irecv(p, m[i].bytes, MPI_BYTE, m[i].peer, m[i].tag, H(MPI_Comm, comm), &q);
+    reqs[i] = U(q);
+    if (rc) return rc;
+  }
+  return dr_test(reqs, n, spins, left);
+}
+
+static int dr_cancel(deeprc_h *req, int send, int *state) {
+  MPI_Request q = H(MPI_Request, *req);
   MPI_Status st;
-  int rc = MPI_Iprobe(MPI_ANY_SOURCE, tag, H(MPI_Comm, comm), found, &st);
+  int done = 0, cancelled = 0, rc = 0;
+  *state = q == MPI_REQUEST_NULL ? 1 : 2;
+  if (*state == 1 || send) return 0;
+  rc = MPI_Cancel(&q);
+  for (int i = 0; !rc && !done && i < 1000; i++) rc = MPI_Test(&q, &done, &st);
+  *req = U(q);
+  if (rc || !done) return rc;
+  rc = MPI_Test_cancelled(&st, &cancelled);
+  *state = !cancelled;
+  return rc;
+}
+
+static int dr_probe(deeprc_h comm, int *found, int *from, int *tag, int *bytes, deeprc_h *message) {
+  MPI_Status st;
+  MPI_Message m;
+  int rc = MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, H(MPI_Comm, comm), found, &m, &st);
   if (rc || !*found) return rc;
   *from = st.MPI_SOURCE;
-  return MPI_Get_count(&st, MPI_UINT8_T, bytes);
+  *tag = st.MPI_TAG;
+  *message = U(m);
+  return MPI_Get_count(&st, MPI_BYTE, bytes);
+}
+
+static int dr_receive_matched(void *buf, int bytes, deeprc_h *message) {
+  MPI_Message m = H(MPI_Message, *message);
+  return MPI_Mrecv(buf, bytes, MPI_BYTE, &m, MPI_STATUS_IGNORE);
 }
 
 #define FIELD(name, params, args) dr_##name,

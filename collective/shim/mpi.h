@@ -1,20 +1,23 @@
 // The function table between the deeprc binary and its MPI plugin. The binary
 // includes this file and no mpi.h; the plugin (mpi.c) is compiled once for each
-// MPI library. Handles cross as 64-bit integers, element types and operations as
-// the enums below. Every call returns 0 or an MPI error code.
+// MPI library. Handles cross as 64-bit integers, data as bytes. Every call
+// returns 0 or an MPI error code.
 #ifndef DEEPRC_MPI_H
 #define DEEPRC_MPI_H
 #include <stdint.h>
 
 // DEEPRC_MPI_VERSION is raised with every change of this file.
-#define DEEPRC_MPI_VERSION 1
+#define DEEPRC_MPI_VERSION 2
 
 typedef uint64_t deeprc_h; // MPI_Comm or MPI_Request
 
-enum { DEEPRC_U8, DEEPRC_I32, DEEPRC_I64, DEEPRC_F32, DEEPRC_F64 };
-enum { DEEPRC_SUM, DEEPRC_MIN, DEEPRC_MAX };
+// One message. Its address is an integer: who starts it keeps the memory in place.
+struct deeprc_message {
+  uint64_t address;
+  int32_t bytes, peer, tag, send;
+};
 
-// X(name, parameters, arguments), one line a call; n counts elements of type.
+// X(name, parameters, arguments), one line a call.
 #define DEEPRC_MPI_CALLS(X) \
   X(init, (void), ()) \
   X(finalize, (void), ()) \
@@ -26,15 +29,15 @@ enum { DEEPRC_SUM, DEEPRC_MIN, DEEPRC_MAX };
   X(free, (deeprc_h comm), (comm)) \
   X(rank, (deeprc_h comm, int *rank), (comm, rank)) \
   X(size, (deeprc_h comm, int *size), (comm, size)) \
-  X(ibarrier, (deeprc_h comm, deeprc_h *req), (comm, req)) \
-  X(ibcast, (void *buf, int n, int type, int root, deeprc_h comm, deeprc_h *req), (buf, n, type, root, comm, req)) \
-  X(iallreduce, (void *buf, int n, int type, int op, deeprc_h comm, deeprc_h *req), (buf, n, type, op, comm, req)) \
-  X(isend, (const void *buf, int n, int type, int to, int tag, deeprc_h comm, deeprc_h *req), (buf, n, type, to, tag, comm, req)) \
-  X(irecv, (void *buf, int n, int type, int from, int tag, deeprc_h comm, deeprc_h *req), (buf, n, type, from, tag, comm, req)) \
-  /* up to spins rounds of tests over n requests; *left is how many are not complete */ \
+  /* starts n messages, receives first where the caller lists them first, and tests up to spins times; *left: not complete */ \
+  X(start, (deeprc_h comm, const struct deeprc_message *m, int n, deeprc_h *reqs, int spins, int *left), (comm, m, n, reqs, spins, left)) \
+  /* up to spins rounds of tests over n requests */ \
   X(test, (deeprc_h *reqs, int n, int spins, int *left), (reqs, n, spins, left)) \
-  /* is a message of any rank and that tag waiting; its sender and bytes */ \
-  X(iprobe, (int tag, deeprc_h comm, int *found, int *from, int *bytes), (tag, comm, found, from, bytes))
+  /* withdraws a receive. *state: 0 withdrawn, 1 the message is complete, 2 it is on its way: test it on. A send is not withdrawn */ \
+  X(cancel, (deeprc_h *req, int send, int *state), (req, send, state)) \
+  /* is a message of any rank and any tag waiting; its sender, tag and bytes. receive_matched takes that one */ \
+  X(probe, (deeprc_h comm, int *found, int *from, int *tag, int *bytes, deeprc_h *message), (comm, found, from, tag, bytes, message)) \
+  X(receive_matched, (void *buf, int bytes, deeprc_h *message), (buf, bytes, message))
 
 struct deeprc_mpi {
   int64_t version; // first for ever, so that any binary can read any plugin's

@@ -1,0 +1,114 @@
+package collective
+
+// #include "mpi_table.h"
+import "C"
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"time"
+	"unsafe"
+)
+
+// postmanPause is how often control messages are looked for while no call waits; one
+// with a mailbox waits less.
+const (
+	postmanPause = 10 * time.Millisecond
+	mailPause    = 200 * time.Microsecond
+)
+
+// send starts a control message; what holds it in memory is freed when it has arrived.
+func (f *mpiFabric) send(to int, kind byte, body []byte) {
+	b := append(make([]byte, 0, len(body)+1), body...)
+	fl := &flight{reqs: make([]C.deeprc_h, 1)}
+	m := C.struct_deeprc_message{bytes: C.int32_t(len(b)), peer: C.int32_t(to), tag: C.int32_t(kind), send: 1}
+	p := unsafe.SliceData(b)
+	fl.pin.Pin(p)
+	m.address = C.uint64_t(uintptr(unsafe.Pointer(p)))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if rc := C.mpi_start(f.ctl, &m, 1, &fl.reqs[0], 1, &fl.left); rc != 0 {
+		fmt.Fprintf(os.Stderr, "deeprc: rank %d: a message to rank %d is lost: %v\n", f.rank, to, mpiError("MPI_Isend", rc))
+	}
+	if fl.left > 0 {
+		f.flights = append(f.flights, fl)
+	} else {
+		fl.pin.Unpin()
+	}
+}
+
+// poll hands out the control messages that have come and reports whether there were any.
+func (f *mpiFabric) poll() bool {
+	if !f.pollMu.TryLock() {
+		return false // somebody is at it
+	}
+	defer f.pollMu.Unlock()
+	some := false
+	for {
+		b, from, kind, err := f.receive()
+		if err != nil {
+			f.w.root.fail(err)
+			return false
+		}
+		if kind == 0 {
+			return some
+		}
+		some = true
+		f.w.message(from, kind, b)
+	}
+}
+
+// receive takes a control message that waits; kind is 0 if there is none.
+func (f *mpiFabric) receive() (b []byte, from int, kind byte, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var found, source, tag, n C.int
+	var message C.deeprc_h
+	if rc := C.mpi_probe(f.ctl, &found, &source, &tag, &n, &message); rc != 0 {
+		return nil, 0, 0, mpiError("MPI_Improbe", rc)
+	}
+	if found == 0 {
+		return nil, 0, 0, nil
+	}
+	b = make([]byte, max(1, n))
+	if rc := C.mpi_receive_matched(unsafe.Pointer(&b[0]), n, &message); rc != 0 {
+		return nil, 0, 0, mpiError("MPI_Mrecv", rc)
+	}
+	return b[:n], int(source), byte(tag), nil
+}
+
+// land takes leave of the flights that are complete; mu is held.
+func (f *mpiFabric) land() {
+	f.flights = slices.DeleteFunc(f.flights, func(fl *flight) bool {
+		if rc := C.mpi_test(&fl.reqs[0], C.int(len(fl.reqs)), 1, &fl.left); rc != 0 || fl.left > 0 {
+			return false
+		}
+		fl.pin.Unpin()
+		return true
+	})
+}
+
+// postman hands out control messages while no call does, and clears up.
+func (f *mpiFabric) postman() {
+	defer close(f.stopped)
+	for {
+		pause := postmanPause
+		if f.w.receivers.Load() > 0 {
+			pause = mailPause
+		}
+		select {
+		case <-f.stop:
+			return
+		case <-time.After(pause):
+		}
+		f.poll()
+		f.mu.Lock()
+		f.land()
+		err := f.drains.work(f)
+		f.mu.Unlock()
+		if err != nil {
+			f.w.root.fail(err)
+		}
+	}
+}

@@ -1,0 +1,268 @@
+package collective
+
+// #include <sched.h>
+// #include "mpi_table.h"
+import "C"
+
+import (
+	"runtime"
+	"unsafe"
+)
+
+// mpiLink is one MPI communicator.
+type mpiLink struct {
+	f        *mpiFabric
+	g        *group
+	h        C.deeprc_h
+	borrowed bool // the library's own communicator: not freed
+
+	starts []C.struct_deeprc_message
+	reqs   []C.deeprc_h
+	left   C.int
+	pin    runtime.Pinner
+	sent   []int64 // messages that each rank was sent, and that were received of it: see mpi_drain.go
+	taken  []int64
+}
+
+func newMPILink(f *mpiFabric, g *group, h C.deeprc_h) *mpiLink {
+	return &mpiLink{f: f, g: g, h: h, sent: make([]int64, len(g.members)), taken: make([]int64, len(g.members))}
+}
+
+// How a wait goes on: bursts of tests, then tests between yields, then between pauses
+// that double up to a part of the time waited. So an idle rank costs a few percent of
+// a core, and what it waits for is seen late by a few percent of the wait.
+const (
+	burstTests   = 100  // some 10 µs
+	bursts       = 5    // where each rank has a core
+	yields       = 1000 // where each rank has a core: a test and a yield take about 1 µs
+	crowdedTests = 5
+	crowdedYield = 100
+	firstPause   = 2    // µs
+	maxPause     = 200  // µs, at first
+	idlePause    = 1000 // µs, after idlePauses pauses
+	idlePauses   = 500
+	pollEach     = 64 // tests between two looks for control messages, while it yields
+)
+
+// exchange starts all messages in one call and tests them until they are complete or the group has failed.
+func (l *mpiLink) exchange(ms []message, tag int) error {
+	f := l.f
+	if err := l.g.err(); err != nil {
+		return err
+	}
+	l.starts, l.reqs = l.starts[:0], l.reqs[:0]
+	for i := range ms {
+		m := &ms[i]
+		l.pin.Pin(m.buf.Ptr)
+		dir := C.int32_t(0)
+		if m.send {
+			dir = 1
+		}
+		l.starts = append(l.starts, C.struct_deeprc_message{address: C.uint64_t(uintptr(m.buf.Ptr)),
+			bytes: C.int32_t(m.buf.N * m.buf.Type.Size()), peer: C.int32_t(m.peer), tag: C.int32_t(tag), send: dir})
+		l.reqs = append(l.reqs, 0)
+	}
+	n, tests := C.int(len(ms)), C.int(burstTests)
+	if f.crowded {
+		tests = crowdedTests
+	}
+	f.mu.Lock()
+	rc := C.mpi_start(l.h, &l.starts[0], n, &l.reqs[0], tests, &l.left)
+	var err error
+	if rc != 0 {
+		err = mpiError("MPI_Isend/MPI_Irecv", rc)
+	}
+	f.mu.Unlock()
+	if err == nil && l.left > 0 {
+		err = l.wait()
+	}
+	if err != nil {
+		l.abandon(ms)
+		return err
+	}
+	for i := range ms {
+		l.count(&ms[i])
+	}
+	l.pin.Unpin()
+	return nil
+}
+
+func (l *mpiLink) count(m *message) {
+	if m.send {
+		l.sent[m.peer]++
+	} else {
+		l.taken[m.peer]++
+	}
+}
+
+// wait returns when the started messages are complete or the group has failed.
+func (l *mpiLink) wait() error {
+	f := l.f
+	first, second, tests := bursts, bursts+yields, C.int(burstTests)
+	if f.crowded {
+		first, second, tests = 0, crowdedYield, crowdedTests
+	}
+	us := firstPause
+	for i := 0; ; i++ {
+		if i == first {
+			tests = 1
+		}
+		f.mu.Lock()
+		rc := C.mpi_test(&l.reqs[0], C.int(len(l.reqs)), tests, &l.left)
+		var err error
+		if rc != 0 {
+			err = mpiError("MPI_Test", rc)
+		}
+		f.mu.Unlock()
+		if err == nil && l.left > 0 {
+			err = l.g.err()
+		}
+		if err != nil || l.left == 0 {
+			if i > second {
+				l.g.unblock()
+			}
+			return err
+		}
+		switch {
+		case i < first:
+		case i < second:
+			if i%pollEach == 0 {
+				f.poll()
+			}
+			C.sched_yield()
+		default:
+			if i == second {
+				l.g.block()
+			}
+			f.poll()
+			C.deeprc_pause_us(C.int(us))
+			if us = min(2*us, maxPause); i > second+idlePauses {
+				us = idlePause
+			}
+		}
+	}
+}
+
+// abandon leaves the started messages of a broken group: receives are withdrawn, so
+// that the caller's memory is its own again; what MPI cannot let go of stays pinned
+// until it is complete.
+func (l *mpiLink) abandon(ms []message) {
+	f := l.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fl := &flight{link: l}
+	for i := range min(len(l.reqs), len(ms)) {
+		send, state := C.int(0), C.int(0)
+		if ms[i].send {
+			send = 1
+		}
+		C.mpi_cancel(&l.reqs[i], send, &state) // an error leaves it on its way
+		if state > 0 {
+			l.count(&ms[i])
+		}
+		if state > 1 {
+			fl.reqs = append(fl.reqs, l.reqs[i])
+		}
+	}
+	if len(fl.reqs) == 0 {
+		l.pin.Unpin()
+		return
+	}
+	fl.pin, l.pin = l.pin, runtime.Pinner{}
+	f.flights = append(f.flights, fl)
+}
+
+func (l *mpiLink) close() error {
+	if l.borrowed {
+		return nil
+	}
+	f := l.f
+	if l.g.failure.Load() != nil {
+		for r, q := range l.g.members {
+			if r != l.g.me {
+				f.send(q, kindDrain, mustJSON(drainNote{l.g.id, l.sent[r]}))
+			}
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.drains.links = append(f.drains.links, l)
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if rc := C.mpi_free(l.h); rc != 0 {
+		return mpiError("MPI_Comm_free", rc)
+	}
+	return nil
+}
+
+// link makes a communicator by MPI_Comm_create_group, which blocks with mu held. So its
+// ranks first meet, by messages to the first of them and back, where a failure can still
+// release them; then all of them are in the call.
+func (f *mpiFabric) link(g *group, parent *peerComm) (link, error) {
+	if err := meetFirst(g, parent); err != nil {
+		return nil, err
+	}
+	var ranks []C.int
+	for _, p := range parent.places(g.members) {
+		ranks = append(ranks, C.int(p))
+	}
+	l := newMPILink(f, g, 0)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if rc := C.mpi_create_group(parent.link.(*mpiLink).h, (*C.int)(unsafe.Pointer(&ranks[0])), C.int(len(ranks)), &l.h); rc != 0 {
+		return nil, mpiError("MPI_Comm_create_group", rc)
+	}
+	return l, nil
+}
+
+// meetFirst returns when all ranks of g, ranks of parent, have entered it for this same group.
+func meetFirst(g *group, parent *peerComm) error {
+	at := parent.places(g.members)
+	ids := make([]int64, len(at))
+	one := func(i, peer int, out bool) message { return message{Of(ids[i : i+1]), at[peer], out} }
+	ids[0] = int64(g.id)
+	if g.me > 0 {
+		if err := parent.swap(one(0, 0, true), message{}); err != nil {
+			return err
+		}
+		if err := parent.swap(one(0, 0, false), message{}); err != nil {
+			return err
+		}
+	} else {
+		for i := 1; i < len(at); i++ {
+			parent.msgs = append(parent.msgs, one(i, i, false))
+		}
+		if err := parent.flush(); err != nil {
+			return err
+		}
+		for i := 1; i < len(at); i++ {
+			if ids[i] != int64(g.id) {
+				ids[0] = 0
+			}
+		}
+		for i := 1; i < len(at); i++ {
+			parent.msgs = append(parent.msgs, send(Of(ids[:1]), at[i]))
+		}
+		if err := parent.flush(); err != nil {
+			return err
+		}
+	}
+	if ids[0] != int64(g.id) {
+		panic("collective: Sub: the ranks of " + g.String() + " call it with different lists")
+	}
+	return nil
+}
+
+// places is the ranks in g of these ranks of the world, which are in it.
+func (g *group) places(world []int) []int {
+	at := make(map[int]int, len(g.members))
+	for r, q := range g.members {
+		at[q] = r
+	}
+	places := make([]int, len(world))
+	for i, q := range world {
+		places[i] = at[q]
+	}
+	return places
+}
