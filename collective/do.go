@@ -54,7 +54,7 @@ func Do(ctx context.Context, c Comm, f func(c Comm) error) error {
 		return err
 	}
 	e := b.fail(err)
-	if e.Rank == b.worldRank() && e.err == nil { // told by another rank of this one's: add the chain
+	if e.Rank == b.worldRank() { // perhaps another rank told of it first, without the chain
 		t := *e
 		t.err = err
 		e = &t

@@ -161,3 +161,20 @@ func BenchmarkLocalAllReduce(b *testing.B) {
 		}
 	}
 }
+
+// TestLocalAgreedChain: whichever rank returns first, Run's error has the failing rank's chain.
+func TestLocalAgreedChain(t *testing.T) {
+	cause := errors.New("no such column")
+	for i := range 100 {
+		err := collective.RunLocal(3, func(c collective.Comm) error {
+			var own error
+			if c.Rank() == i%3 {
+				own = cause
+			}
+			return collective.Agree(c, own)
+		})
+		if !errors.Is(err, cause) {
+			t.Fatalf("%v has lost its cause", err)
+		}
+	}
+}
