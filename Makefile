@@ -1,4 +1,4 @@
-# deeprc: one Go binary, and one MPI plugin for each MPI found. `make help` lists the targets; longer recipes stand in .ci/.
+# deeprc: one Go binary, and one plugin for each MPI found and for Gloo. `make help` lists the targets; longer recipes stand in .ci/.
 
 PREFIX  ?= /usr/local
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -11,19 +11,19 @@ export CGO_ENABLED := 1
 LDFLAGS := -X main.version=$(VERSION) -extldflags=-Wl,-z,lazy
 
 .NOTPARALLEL:
-.PHONY: help deps build binary quickstart test check bench install docs clean
+.PHONY: help deps build binary quickstart test test-mpi check bench bench-mpi install docs clean
 
 help: ## this list (the default)
 	@echo 'Start with: make quickstart'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo 'MPICC="cc mpiicc" adds compiler wrappers to those that build looks for; CC and CGO_CFLAGS are honoured.'
 
-deps: ## install with apt what is missing (gcc, Open MPI, MPICH, OpenBLAS, ...); elsewhere say what to load
+deps: ## install with apt what is missing (gcc, Open MPI, MPICH, Gloo, OpenBLAS, ...); elsewhere say what to load
 	@.ci/go.sh
 	@.ci/deps.sh
 
-build: binary ## the binary, and an MPI plugin for each mpicc found; says what it built
-	@.ci/plugins.sh || echo 'build: CAUTION: an MPI plugin could not be built (see above); everything else is.'
+build: binary ## the binary, an MPI plugin for each mpicc found and one for Gloo; says what it built
+	@.ci/plugins.sh || echo 'build: CAUTION: a plugin could not be built (see above); everything else is.'
 
 binary:
 	@.ci/go.sh
@@ -37,11 +37,20 @@ test: deps binary ## deps, build, check, and every test; no GPU needed
 	@.ci/plugins.sh
 	@.ci/test.sh
 
+test-mpi: deps binary ## the conformance suite and the seeded failures of every communicator, under Open MPI and MPICH at 1, 2 and 4 ranks
+	go test ./collective/... -count=1 -v -run 'Suite|MPI|Failure|Tasks|Tells|Chaos|Shrink|Hosts'
+
 check: ## gofmt, vet, staticcheck, who imports whom, generated files, shell scripts
 	@.ci/check.sh
 
 bench: build ## measure training on this machine
 	./deeprc bench train
+
+bench-mpi: build ## time the collectives against MPI's own in C (bench/collective.c), on 2 ranks under each MPI
+	set -e; for mpi in openmpi mpich; do \
+		mpicc.$$mpi -O2 -Wall -o bench/collective-$$mpi bench/collective.c; \
+		./deeprc bench collective --c-program bench/collective-$$mpi --launcher "mpirun.$$mpi -n 2"; \
+	done
 
 install: build ## install under PREFIX (default /usr/local): bin/deeprc, lib/deeprc/
 	install -d '$(PREFIX)/bin' '$(PREFIX)/lib/deeprc'
@@ -52,4 +61,4 @@ docs: ## write again every generated file (go generate)
 	go generate ./...
 
 clean: ## remove what build made
-	rm -f deeprc libdeeprc-*.so
+	rm -f deeprc libdeeprc-*.so bench/collective-*

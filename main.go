@@ -85,7 +85,7 @@ func experiment(cmd *cobra.Command) (world *collective.Options, load func(a []st
 func worldFlags(cmd *cobra.Command) *collective.Options {
 	o := new(collective.Options)
 	cmd.Flags().IntVar(&o.Ranks, "ranks", 0, "in-process ranks; not under mpirun or srun, where the launcher decides")
-	cmd.Flags().StringVar(&o.Comm, "comm", "", "what connects the ranks: local, mpi, openmpi, mpich or the path of an MPI plugin (default: DEEPRC_COMM, else what the launcher calls for)")
+	cmd.Flags().StringVar(&o.Comm, "comm", "", "what connects the ranks: local, mpi, openmpi, mpich, gloo, or the path of an MPI plugin (default: DEEPRC_COMM, else what the environment calls for)")
 	return o
 }
 
@@ -270,6 +270,6 @@ func benchCommand() *cobra.Command {
 			return res.Print(os.Stdout)
 		})
 	}
-	cmd.AddCommand(train)
+	cmd.AddCommand(train, benchCollectiveCommand())
 	return cmd
 }

@@ -4,10 +4,11 @@
 set -eu
 
 # To build: a C compiler (cgo), git (the version), certificates (Go fetches its modules over TLS). To run and test on many
-# ranks: two MPIs with their compiler wrappers, OpenBLAS for the CPU kernels (found at run time, never linked). shellcheck: make check.
+# ranks: two MPIs with their compiler wrappers, Gloo and a C++ compiler for ranks without MPI, OpenBLAS for the CPU kernels (found at
+# run time, never linked). shellcheck: make check. iproute2: the tests on several hosts, which are network namespaces.
 packages='gcc libc6-dev make git ca-certificates
-openmpi-bin libopenmpi-dev mpich libmpich-dev libopenblas0-pthread
-shellcheck'
+openmpi-bin libopenmpi-dev mpich libmpich-dev g++ libgloo-dev libopenblas0-pthread
+shellcheck iproute2'
 
 say() { printf 'deps: %s\n' "$*"; }
 

@@ -1,13 +1,27 @@
 #!/bin/sh
 # Builds libdeeprc-mpi-openmpi.so and libdeeprc-mpi-mpich.so beside the binary, one for each family of MPI whose compiler wrapper
-# is found, and says what it built and which BLAS the binary will find. Wrappers looked at: those named in $MPICC, mpicc, and
-# Debian's mpicc.openmpi and mpicc.mpich; the first of a family that builds wins. Fails when a wrapper fails, after trying them all.
+# is found, and libdeeprc-gloo.so where Gloo's headers are; says what it built and which BLAS the binary will find. Wrappers looked
+# at: those named in $MPICC, mpicc, and Debian's mpicc.openmpi and mpicc.mpich; the first of a family that builds wins; for Gloo
+# $CXX, else g++. Fails when a compiler fails, after trying them all.
 set -eu
-source=collective/shim/mpi.c
 built=
 failed=
 
 say() { printf 'build: %s\n' "$*"; }
+
+# compile PLUGIN COMPILER...: a running job may have the old plugin mapped, so write beside it, then rename.
+compile() {
+	plugin=$1
+	shift
+	if "$@" -O2 -Wall -shared -fPIC -fvisibility=hidden -o "$plugin.new"; then
+		mv "$plugin.new" "$plugin"
+		say "$plugin ($(command -v "$1"))"
+	else
+		rm -f "$plugin.new"
+		say "ERROR: $1 could not build $plugin (its message stands above)"
+		return 1
+	fi
+}
 
 # family WRAPPER: openmpi or mpich (which includes Intel MPI, MVAPICH and Cray MPICH: one ABI), by the macros of its mpi.h.
 family() {
@@ -36,19 +50,20 @@ for wrapper in ${MPICC:-} mpicc mpicc.openmpi mpicc.mpich; do
 		continue
 	fi
 	case " $built " in *" $kind "*) continue ;; esac
-	plugin=libdeeprc-mpi-$kind.so
-	# A running job may have the old plugin mapped: write beside it, then rename.
-	if "$wrapper" -O2 -Wall -shared -fPIC -fvisibility=hidden -o "$plugin.new" "$source"; then
-		mv "$plugin.new" "$plugin"
-		say "$plugin ($path)"
+	if compile "libdeeprc-mpi-$kind.so" "$wrapper" collective/shim/mpi.c; then
 		built="$built $kind"
 	else
-		rm -f "$plugin.new"
-		say "ERROR: $path could not build $plugin (its message stands above)"
 		failed="$failed $wrapper"
 	fi
 done
 [ -n "$built$failed" ] || say 'no MPI plugin: no mpicc found. Ranks run in one process only; load an MPI module, or name a wrapper: make build MPICC=...'
+
+cxx=${CXX:-g++}
+if ! command -v "$cxx" >/dev/null || ! printf '#include <gloo/config.h>\n' | "$cxx" -E -x c++ - >/dev/null 2>&1; then
+	say "no Gloo plugin: $cxx or Gloo's headers (Debian: libgloo-dev) not found. Ranks without MPI (--comm gloo) need it"
+elif ! compile libdeeprc-gloo.so "$cxx" -std=c++14 collective/shim/gloo.cc -lgloo; then
+	failed="$failed $cxx"
+fi
 
 blas=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null | awk '$1 == "libopenblas.so.0" { print $NF; exit }')
 if [ -z "$blas" ]; then

@@ -24,7 +24,9 @@ part check .ci/check.sh
 part tests go test ./...
 mapfile -t racy < <(packages collective model stages)
 [[ ${#racy[@]} -eq 0 ]] || part race go test -race -short "${racy[@]}"
-# The C of ours that runs in this process is model's. Leaks are not looked for: libraries live as long as the process.
+# The C of ours that runs in this process. Leaks are not looked for: libraries live as long as the process.
 mapfile -t withc < <(packages model)
-[[ ${#withc[@]} -eq 0 ]] || ASAN_OPTIONS=detect_leaks=0 part address go test -asan -short "${withc[@]}"
+export ASAN_OPTIONS=detect_leaks=0
+[[ ${#withc[@]} -eq 0 ]] || part address go test -asan -short "${withc[@]}"
+part address go test -asan -short -run 'Combine' ./collective
 printf '\ntest: all passed (%d s)\n' "$SECONDS"

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"deeprc/collective/mesh"
 )
 
 // launcher is what the environment says about who started this process.
@@ -37,12 +39,20 @@ func findLauncher(env func(string) string) launcher {
 
 // choice is the world that Run opens.
 type choice struct {
-	plugin  string // name or path; "" for in-process ranks
-	ranks   int    // in-process ranks
+	plugin  string       // name or path; "" for in-process ranks
+	gloo    *mesh.Config // set where that is Gloo's: where the ranks meet
+	ranks   int          // in-process ranks
 	from    launcher
 	forced  bool // the plugin was asked for by name
 	limits  limits
 	checked bool // DEEPRC_DEBUG=comm
+}
+
+// meetsByEnvironment reports whether the environment names a meeting place for ranks without
+// MPI, as torchrun does: alone, each would compute the whole and write over the others.
+func meetsByEnvironment(env func(string) string) bool {
+	n, _ := strconv.Atoi(env("WORLD_SIZE"))
+	return env("DEEPRC_RENDEZVOUS") != "" || n > 1 && env("RANK") != "" && env("MASTER_ADDR") != ""
 }
 
 // choose decides from the options and the environment alone.
@@ -64,9 +74,19 @@ func choose(o Options, env func(string) string) (c choice, err error) {
 	for _, what := range strings.Split(env("DEEPRC_DEBUG"), ",") {
 		c.checked = c.checked || strings.TrimSpace(what) == "comm"
 	}
+	if asked == "" && c.from.mpi == "" && meetsByEnvironment(env) {
+		asked, by = "gloo", "the environment (DEEPRC_RENDEZVOUS, or RANK and MASTER_ADDR)"
+	}
 	switch {
 	case asked == "local", asked == "none":
 		return c, nil
+	case asked == "gloo":
+		cfg, err := mesh.FromEnv(env)
+		if err != nil {
+			return c, fmt.Errorf("%s=gloo: %w", by, err)
+		}
+		c.plugin, c.forced, c.gloo = "gloo", true, &cfg
+		c.from = launcher{"processes that meet by " + cfg.Source, "", cfg.Rank, cfg.Size}
 	case asked == "mpi":
 		if c.plugin = c.from.mpi; c.plugin == "" {
 			return c, fmt.Errorf("%s=mpi, but no launcher's variables tell which MPI: name it (openmpi, mpich), or start by mpirun or srun", by)
@@ -75,13 +95,13 @@ func choose(o Options, env func(string) string) (c choice, err error) {
 	case asked == "openmpi", asked == "mpich", strings.Contains(asked, "/"), strings.HasSuffix(asked, ".so"):
 		c.plugin, c.forced = asked, true
 	case asked != "":
-		return c, fmt.Errorf("%s=%q: want local, mpi, openmpi, mpich, or the path of an MPI plugin", by, asked)
+		return c, fmt.Errorf("%s=%q: want local, mpi, openmpi, mpich, gloo, or the path of an MPI plugin", by, asked)
 	case c.from.mpi != "" && (c.from.size != 1 || o.Ranks <= 1):
 		c.plugin = c.from.mpi
 	case c.from.mpi == "":
 		if n, _ := strconv.Atoi(env("SLURM_NTASKS")); n > 1 && env("SLURM_PROCID") != "" {
 			return c, fmt.Errorf("this job has %d Slurm tasks, but no MPI variables (PMIX_RANK, PMI_RANK) reach this process, so each task would run alone.\n"+
-				"Start it by `srun --mpi=pmix` (Open MPI) or `srun --mpi=pmi2` (MPICH), or use --comm local for one run in each process", n)
+				"Start it by `srun --mpi=pmix` (Open MPI) or `srun --mpi=pmi2` (MPICH), or use --comm gloo, which needs no MPI, or --comm local for one run in each process", n)
 		}
 	}
 	if c.plugin != "" {

@@ -22,6 +22,7 @@ type Comm interface {
 	// Sub makes a group of the listed ranks of this one, in that order. It is
 	// collective over THOSE ranks only; the others are busy elsewhere. Ranks that
 	// make several groups at once, on several goroutines, make them in one order.
+	// If one of them fails in the new group already, Sub may return that failure.
 	Sub(ranks []int) (Comm, error)
 	// Barrier returns once every rank has entered it.
 	Barrier() error

@@ -14,6 +14,9 @@ const (
 	kindAsk                     // where are you in this group: group id
 	kindReply                   // reply
 	kindDrain                   // a rank has left a broken group: drainNote
+	kindMeet                    // group id, then where the sender listens for the receiver (Gloo)
+	kindShrink                  // the sender is in Shrink: shrinkNote
+	kindQuorum                  // who goes on: shrinkNote
 )
 
 // notice is the failure of a group.
@@ -82,6 +85,12 @@ func (w *world) dispatch(from int, kind byte, body []byte) error {
 		if d, ok := w.fabric.(interface{ drained(from int, n drainNote) }); ok {
 			d.drained(from, n)
 		}
+	case kindShrink, kindQuorum:
+		var n shrinkNote
+		if err := json.Unmarshal(body, &n); err != nil {
+			return err
+		}
+		w.quorum.note(from, kind, n)
 	default:
 		return fmt.Errorf("unknown kind")
 	}

@@ -68,6 +68,14 @@ func (c checked) Sub(ranks []int) (Comm, error) { // collective over some ranks 
 	return checked{s.(backend)}, nil
 }
 
+func (c checked) shrink() (Comm, error) {
+	s, err := c.backend.shrink()
+	if err != nil {
+		return nil, err
+	}
+	return checked{s.(backend)}, nil
+}
+
 func (c checked) Barrier() error {
 	if err := c.compare("Barrier", nil, nil); err != nil {
 		return err

@@ -14,6 +14,8 @@ type backend interface {
 	worldRank() int
 	mailbox() Mailbox
 	library() string
+	shrink() (Comm, error)
+	last() backend // what goes on for this group: the latest that Shrink made of it, or itself
 }
 
 // Do calls f on this rank of a group and makes its end the group's; collective. It
@@ -23,10 +25,11 @@ type backend interface {
 // call of every other rank on this group, or on one made of it, return a [*RankError]
 // that names it, within two seconds for those that wait. Do then returns the group's
 // first failure on every rank, and the group can only be closed; the groups that it
-// was made of go on. In a group of one it returns f's error as it is.
+// was made of go on. In a group of one it returns f's error as it is. Where f has gone on
+// in a group that [Shrink] made of this one, that group's end counts.
 func Do(ctx context.Context, c Comm, f func(c Comm) error) error {
 	b := c.(backend)
-	stop := context.AfterFunc(ctx, func() { b.fail(cancelled{context.Cause(ctx)}) })
+	stop := context.AfterFunc(ctx, func() { b.last().fail(cancelled{context.Cause(ctx)}) })
 	err := errGoexit
 	func() {
 		defer func() {
@@ -34,14 +37,14 @@ func Do(ctx context.Context, c Comm, f func(c Comm) error) error {
 				err = panicked(p)
 			}
 			if err == errGoexit { // the goroutine ends here: tell the others first
-				b.fail(err)
+				b.last().fail(err)
 				stop()
 			}
 		}()
 		err = f(c)
 	}()
 	if err == nil {
-		err = c.Barrier() // until here another rank's failure is this rank's too
+		err = b.last().Barrier() // until here another rank's failure is this rank's too
 	}
 	if !stop() && err == nil && ctx.Err() != nil {
 		err = cancelled{context.Cause(ctx)}
@@ -53,7 +56,7 @@ func Do(ctx context.Context, c Comm, f func(c Comm) error) error {
 		b.fail(err)
 		return err
 	}
-	e := b.fail(err)
+	e := b.last().fail(err)
 	if e.Rank == b.worldRank() { // perhaps another rank told of it first, without the chain
 		t := *e
 		t.err = err

@@ -16,6 +16,7 @@ type group struct {
 	parent  *group
 	members []int // world rank of each rank
 	me      int
+	line    uint64 // id of the group that this one goes on for after Shrink; else its own
 
 	failure atomic.Pointer[RankError] // of the group or of one that it was made of
 	broken  chan struct{}             // closed with the failure
@@ -40,6 +41,7 @@ type world struct {
 	ended  bool           // all ranks have finished: a process that goes now goes well
 	dead   map[int]string // ranks whose process has ended, and how that was seen
 
+	quorum    *quorum
 	mail      map[uint64]*mailbox
 	receivers atomic.Int32  // goroutines that wait for mail
 	replies   chan reply    // to the watchdog's questions
@@ -53,6 +55,8 @@ type fabric interface {
 	library() string
 	// send passes a control message to another process, in order, without waiting for it.
 	send(to int, kind byte, body []byte)
+	// survives reports whether the world outlives a process that dies.
+	survives() bool
 	// link connects the ranks of the new group g, a part of parent; collective over them.
 	link(g *group, parent *peerComm) (link, error)
 }
@@ -62,7 +66,7 @@ const earlyFailures = 1024
 
 func newWorld(rank, size int, f fabric, l limits) *world {
 	return &world{rank: rank, size: size, fabric: f, limits: l,
-		groups: map[uint64]*group{}, early: map[uint64]*RankError{}, dead: map[int]string{}, mail: map[uint64]*mailbox{},
+		groups: map[uint64]*group{}, early: map[uint64]*RankError{}, dead: map[int]string{}, mail: map[uint64]*mailbox{}, quorum: newQuorum(),
 		replies: make(chan reply, 64), answered: make(chan struct{}), stop: make(chan struct{})}
 }
 
@@ -78,7 +82,7 @@ func (w *world) all() *group {
 
 // join registers a group; it is broken from the start if its failure came earlier.
 func (w *world) join(parent *group, members []int, id uint64, me int) *group {
-	g := &group{w: w, id: id, parent: parent, members: members, me: me, broken: make(chan struct{}), made: map[uint64]uint64{}}
+	g := &group{w: w, id: id, line: id, parent: parent, members: members, me: me, broken: make(chan struct{}), made: map[uint64]uint64{}}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.groups[id] = g
@@ -208,6 +212,7 @@ func (w *world) lost(rank int, host, how string, spread bool) {
 			g.tell(e)
 		}
 	}
+	w.quorum.wake()
 }
 
 // end is called when all ranks have finished.

@@ -1,5 +1,7 @@
 package collective
 
+import "sync/atomic"
+
 // link moves messages between the ranks of one group. Between two ranks, messages
 // of one tag arrive in the order in which they were sent.
 type link interface {
@@ -34,6 +36,7 @@ type peerComm struct {
 	scratch []float64 // for what comes in before it is combined
 	offsets []int     // of AllToAll's parts
 	closed  bool
+	heir    atomic.Pointer[peerComm] // of the ranks that live after a failure: made by Shrink
 }
 
 func (c *peerComm) Rank() int      { return c.me }
@@ -48,11 +51,15 @@ func (c *peerComm) Sub(ranks []int) (Comm, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	return c.w.connect(c.sub(ranks, me), c)
+	s, err := c.w.connect(c.sub(ranks, me), c)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // connect makes the Comm of a group that was joined.
-func (w *world) connect(g *group, parent *peerComm) (Comm, error) {
+func (w *world) connect(g *group, parent *peerComm) (*peerComm, error) {
 	l, err := w.fabric.link(g, parent)
 	if err != nil {
 		w.leave(g)

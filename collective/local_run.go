@@ -118,6 +118,7 @@ func (c *localComm) mailbox() Mailbox { return localMail{c} }
 
 func (b localMail) Send(to int, msg []byte) error {
 	checkRoot(b.c.Size(), to)
+	checkMail(msg)
 	if err := b.c.failure(); err != nil {
 		return err
 	}

@@ -13,6 +13,9 @@ import (
 
 func TestLocal(t *testing.T) {
 	commtest.Suite(t, []int{1, 2, 3, 4, 7}, collective.RunLocal)
+	if !testing.Short() {
+		commtest.Large(t, []int{2, 3, 4, 7}, collective.RunLocal)
+	}
 }
 
 // TestLocalFailure checks that a rank's error, panic or lost goroutine releases ranks in every call, in groups too.

@@ -3,6 +3,7 @@ package collective
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 )
@@ -12,6 +13,7 @@ import (
 type Mailbox interface {
 	// Send passes msg to another rank, or to this one, and does not wait until it is
 	// received. Messages to one rank keep their order. The error is the group's failure.
+	// More than 8 MiB panic.
 	Send(to int, msg []byte) error
 	// Recv waits for a message of any rank. It returns the messages that have arrived
 	// before it returns the group's failure.
@@ -25,6 +27,15 @@ var ErrMailboxClosed = errors.New("the mailbox is closed")
 
 // OpenMailbox gives the mailbox of a group, of which there is one on each rank.
 func OpenMailbox(c Comm) Mailbox { return c.(backend).mailbox() }
+
+// maxMail is the number of bytes of a message; data travels by the collectives.
+const maxMail = 8 << 20
+
+func checkMail(msg []byte) {
+	if len(msg) > maxMail {
+		panic(fmt.Sprintf("collective: a message of %d bytes: want at most %d", len(msg), maxMail))
+	}
+}
 
 // letter is a message and its sender's rank, in the world or in the group as the mailbox keeps it.
 type letter struct {
@@ -49,9 +60,12 @@ func (m *mailbox) put(from int, msg []byte) {
 	m.wake()
 }
 
-func (m *mailbox) wake() {
+func (m *mailbox) wake() { nudge(m.some) }
+
+// nudge leaves a token in some, which holds one.
+func nudge(some chan struct{}) {
 	select {
-	case m.some <- struct{}{}:
+	case some <- struct{}{}:
 	default:
 	}
 }
@@ -121,6 +135,7 @@ func (c *peerComm) mailbox() Mailbox { return groupMail{c.group, c.w.box(c.id)} 
 
 func (b groupMail) Send(to int, msg []byte) error {
 	checkRoot(len(b.g.members), to)
+	checkMail(msg)
 	if err := b.g.err(); err != nil {
 		return err
 	}

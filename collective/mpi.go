@@ -40,6 +40,7 @@ type mpiFabric struct {
 	drains  drains
 	stop    chan struct{}
 	stopped chan struct{}
+	letGo   func() // tells the guard that this world's end is no accident
 }
 
 // flight is messages that MPI works on, and the memory that it needs for that.
@@ -73,7 +74,7 @@ func openMPI(path string, l limits) (*peerComm, error) {
 		return nil, fmt.Errorf("cannot load the MPI plugin %s: %s\n%s", path, C.GoString(text), loadAdvice)
 	}
 	if version != C.DEEPRC_MPI_VERSION {
-		return nil, versionError(path, int(version))
+		return nil, versionError(path, int(version), C.DEEPRC_MPI_VERSION)
 	}
 	if rc != 0 {
 		return nil, fmt.Errorf("MPI_Init_thread of %s: %s", path, mpiText(rc))
@@ -109,6 +110,7 @@ func (f *mpiFabric) start(l limits) (*peerComm, error) {
 	if err := f.meet(c); err != nil {
 		return nil, err
 	}
+	f.letGo = f.startGuard()
 	go f.postman()
 	go f.watchProcesses()
 	go f.w.watch()
@@ -170,6 +172,7 @@ func processSpace() string {
 }
 
 func (f *mpiFabric) library() string { return f.name }
+func (f *mpiFabric) survives() bool  { return false } // an MPI library ends the whole job (MPI 3.1 §8.3)
 
 // mpiError is code rc of the call op, by class name and text; mu is held.
 func mpiError(op string, rc C.int) error { return fmt.Errorf("%s: %s", op, mpiText(rc)) }

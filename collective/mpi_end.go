@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -22,12 +23,17 @@ const (
 )
 
 // run calls f and ends the world of processes with it.
-func (c *peerComm) run(wrap func(Comm) Comm, f func(c Comm) error, finish func()) error {
+func (c *peerComm) run(wrap func(Comm) Comm, f func(c Comm) error) error {
 	w := c.w
 	err := Do(context.Background(), wrap(c), f)
+	fabric := w.fabric.(*mpiFabric)
+	var e *RankError
+	if !errors.As(err, &e) || !e.died {
+		fabric.letGo()
+	}
 	if err == nil {
 		w.end()
-		finish()
+		fabric.finalize()
 		return nil
 	}
 	return w.settleFailure(err)

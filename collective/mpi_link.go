@@ -53,7 +53,6 @@ func (l *mpiLink) exchange(ms []message, tag int) error {
 	l.starts, l.reqs = l.starts[:0], l.reqs[:0]
 	for i := range ms {
 		m := &ms[i]
-		l.pin.Pin(m.buf.Ptr)
 		dir := C.int32_t(0)
 		if m.send {
 			dir = 1
@@ -73,8 +72,14 @@ func (l *mpiLink) exchange(ms []message, tag int) error {
 		err = mpiError("MPI_Isend/MPI_Irecv", rc)
 	}
 	f.mu.Unlock()
-	if err == nil && l.left > 0 {
-		err = l.wait()
+	waits := l.left > 0 // what is complete in that one call saves the pins
+	if waits {
+		for i := range ms {
+			l.pin.Pin(ms[i].buf.Ptr)
+		}
+		if err == nil {
+			err = l.wait()
+		}
 	}
 	if err != nil {
 		l.abandon(ms)
@@ -83,7 +88,10 @@ func (l *mpiLink) exchange(ms []message, tag int) error {
 	for i := range ms {
 		l.count(&ms[i])
 	}
-	l.pin.Unpin()
+	if waits {
+		l.pin.Unpin()
+	}
+	runtime.KeepAlive(ms)
 	return nil
 }
 

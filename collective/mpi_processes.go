@@ -50,7 +50,7 @@ func (f *mpiFabric) watchProcesses() {
 // else is said; then the rank's groups fail.
 func (f *mpiFabric) processEnded(rank int) {
 	p := f.peers[rank]
-	how := fmt.Sprintf("its process (pid %d) has ended in the middle of the run: it was killed, or it crashed; the last lines of its output and the kernel's log (out of memory?) may tell more", p.PID)
+	how := processEnd(p.PID)
 	w := f.w
 	w.mu.Lock()
 	quiet := w.ended || w.root.failure.Load() != nil
@@ -65,4 +65,8 @@ func (f *mpiFabric) processEnded(rank int) {
 		fmt.Fprintf(os.Stderr, "deeprc: rank %d (%s): %s\n", rank, p.Host, how)
 	}
 	w.lost(rank, p.Host, how, true)
+}
+
+func processEnd(pid int) string {
+	return fmt.Sprintf("its process (pid %d) has ended in the middle of the run: it was killed, or it crashed; the last lines of its output and the kernel's log (out of memory?) may tell more", pid)
 }

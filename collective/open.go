@@ -10,9 +10,10 @@ import (
 type Options struct {
 	// Ranks is the number of in-process ranks; 0 if not asked for, then 1.
 	Ranks int
-	// Comm is what connects the ranks: local, mpi, openmpi, mpich, the path of an MPI
-	// plugin, or "" for what DEEPRC_COMM says, else for what the launcher's
-	// environment tells. DEEPRC_MPI says which MPI where that is not named.
+	// Comm is what connects the ranks: local, mpi, openmpi, mpich, gloo, the path of an
+	// MPI plugin, or "" for what DEEPRC_COMM says, else for what the launcher's
+	// environment tells. DEEPRC_MPI says which MPI where that is not named. Where the
+	// ranks of Gloo meet stands in the environment: see [mesh.FromEnv].
 	Comm string
 }
 
@@ -25,7 +26,7 @@ func Backend(c Comm) string { return c.(backend).library() }
 // Run opens the world, calls f once for each rank that lives in this process,
 // closes the world and returns the root-cause error.
 //
-// Under an MPI launcher the ranks are the launcher's processes, else they are
+// Under an MPI launcher, and with Gloo, the ranks are processes, else they are
 // goroutines of this one. The world fails as [Do] says. Run then returns the failure
 // on every rank; in a world of one rank it returns the bare error. The caller prints it
 // where [Primary] says so and exits with a nonzero code everywhere, at once: a launcher
@@ -47,6 +48,13 @@ func Run(o Options, f func(c Comm) error) error {
 		}
 		return elsewhere(ch, ch.explain(err))
 	}
+	if ch.gloo != nil {
+		c, err := openGloo(path, *ch.gloo, ch.limits)
+		if err != nil {
+			return err // of each process: they may have no terminal in common
+		}
+		return c.runGloo(ch.wrap, f)
+	}
 	c, err := openMPI(path, ch.limits)
 	if err != nil {
 		return elsewhere(ch, ch.explain(err))
@@ -57,7 +65,7 @@ func Run(o Options, f func(c Comm) error) error {
 				ch.from.name, n, path)
 		}
 		return f(w)
-	}, c.w.fabric.(*mpiFabric).finalize)
+	})
 }
 
 // wrap is c as the user's code gets it: checked in every call with DEEPRC_DEBUG=comm.

@@ -20,10 +20,11 @@ const (
 	opBroadcast
 	opAllReduce
 	opAllToAll
+	opShrink
 )
 
 func (o opcode) String() string {
-	return [...]string{"none", "Sub", "Barrier", "Broadcast", "AllReduce", "AllToAll"}[o]
+	return [...]string{"none", "Sub", "Barrier", "Broadcast", "AllReduce", "AllToAll", "Shrink"}[o]
 }
 
 // position is which call of a group this rank is in. Entering costs a few
@@ -55,7 +56,7 @@ func (p *position) enter(op opcode, b Buf, how int) {
 		panic(fmt.Sprintf("collective: %v: another goroutine is in %v of this Comm; a Comm is for one goroutine at a time", op, opcode(p.last.Load())))
 	}
 	calls := p.last.Load() >> 8
-	if op != opSub { // others of the group may make groups of other ranks meanwhile
+	if op != opSub && op != opShrink { // others of the group may make groups of other ranks meanwhile
 		calls++
 	}
 	p.last.Store(calls<<8 | uint64(op))

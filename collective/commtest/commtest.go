@@ -17,6 +17,20 @@ func lengths[T collective.Elem]() []int {
 	return []int{0, 1, 7, 4097, 1 << 20 / collective.Of(one[:]).Type.Size()}
 }
 
+// largeBytes is a buffer's length that fits no cache and no internal buffer of a library.
+const largeBytes = 64 << 20
+
+// Large checks a backend with groups of the given sizes and buffers of 64 MiB.
+func Large(t *testing.T, sizes []int, run Run) {
+	for _, n := range sizes {
+		t.Run(fmt.Sprintf("Large/%d", n), func(t *testing.T) {
+			if err := run(n, func(c collective.Comm) error { return Volume(c, largeBytes) }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // Suite checks a backend with groups of the given sizes.
 func Suite(t *testing.T, sizes []int, run Run) {
 	for _, n := range sizes {
@@ -40,6 +54,14 @@ func Suite(t *testing.T, sizes []int, run Run) {
 		check("Moved", moved)
 		check("Agree", agree)
 		check("Hosts", hosts)
+		check("Random", random)
+		check("Overlapping", overlapping)
+		if n > 1 {
+			check("Chaos", func(c collective.Comm) error {
+				_, err := Chaos(c, uint64(n), 12)
+				return err
+			})
+		}
 	}
 }
 
