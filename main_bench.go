@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"deeprc/collective"
+	"deeprc/stages"
+)
+
+func benchCollectiveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "collective",
+		Short: "Time of a call and bandwidth of the collective operations by size",
+		Long: "Collective measures the world it is started in. With --c-program it starts that program and itself in turn, by\n" +
+			"--launcher, and compares: bench/collective.c is the same loop over MPI's own collectives.",
+		Example: "  mpirun -n 2 deeprc bench collective\n" +
+			"  deeprc bench collective --ranks 2 --comm local --ops allreduce --sizes 8,1048576 --json\n" +
+			"  mpicc.openmpi -O2 -o /tmp/collective-openmpi bench/collective.c\n" +
+			"  deeprc bench collective --c-program /tmp/collective-openmpi --launcher 'mpirun.openmpi -n 2 --bind-to none'",
+		Args: args(cobra.NoArgs),
+	}
+	var o stages.CollectiveOptions
+	ops := stages.CollectiveOps()
+	asJSON := cmd.Flags().Bool("json", false, "print one JSON document and nothing else on standard output")
+	cmd.Flags().StringSliceVar(&o.Ops, "ops", ops, "operations: "+strings.Join(ops, ", "))
+	cmd.Flags().IntSliceVar(&o.Sizes, "sizes", []int{8, 64, 512, 4 << 10, 32 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20},
+		"bytes of a rank's buffer; what alltoall sends to all ranks together, what allgather gets of each")
+	cmd.Flags().IntVar(&o.Repeats, "repeats", 9, "measurements, of which median and spread are told")
+	program := cmd.Flags().String("c-program", "", "bench/collective.c as built by the launcher's mpicc, to compare with")
+	launcher := cmd.Flags().String("launcher", "mpirun -n 2", "with --c-program: the command that starts either program, split at blanks")
+	world := worldFlags(cmd)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if err := checkRanks(world.Ranks); err != nil {
+			return err
+		}
+		if err := o.Check(); err != nil {
+			return err
+		}
+		if *program != "" {
+			return benchCompare(*world, o, *program, *launcher, *asJSON)
+		}
+		if cmd.Flags().Changed("launcher") {
+			return stages.ConfigError{Err: errors.New("--launcher goes with --c-program; without it, start deeprc by mpirun or srun itself")}
+		}
+		return collective.Run(*world, func(c collective.Comm) error {
+			res, err := stages.BenchCollective(c, o, version)
+			if err != nil || c.Rank() != 0 {
+				return err
+			}
+			return printBench(res, *asJSON)
+		})
+	}
+	return cmd
+}
+
+func benchCompare(world collective.Options, o stages.CollectiveOptions, program, launcher string, asJSON bool) error {
+	if world.Ranks != 0 {
+		return stages.ConfigError{Err: errors.New("--ranks with --c-program: the launcher gives the ranks; name their number in --launcher")}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	deeprc := []string{self, "bench", "collective", "--json"}
+	if world.Comm != "" {
+		deeprc = append(deeprc, "--comm", world.Comm)
+	}
+	ctx, cancel := interruptible()
+	defer cancel()
+	res, err := stages.CompareCollective(ctx, stages.CompareOptions{CollectiveOptions: o, Launcher: strings.Fields(launcher), Program: program, Deeprc: deeprc}, version)
+	if err != nil {
+		return err
+	}
+	return printBench(res, asJSON)
+}
+
+// printBench prints a benchmark's result, as a table or as JSON.
+func printBench(res interface{ Print(io.Writer) error }, asJSON bool) error {
+	if !asJSON {
+		return res.Print(os.Stdout)
+	}
+	e := json.NewEncoder(os.Stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(res)
+}
