@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"time"
 
@@ -302,8 +303,20 @@ func hosts(c collective.Comm) error {
 	if err != nil {
 		return err
 	}
-	if len(p.Hosts) != c.Size() || p.LocalSize != c.Size() || p.LocalRank != c.Rank() || p.Nodes() != 1 {
-		return fmt.Errorf("placement of rank %d of %d on one host: %+v", c.Rank(), c.Size(), p)
+	own, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	var here []int // ranks on this host
+	names := map[string]bool{}
+	for r, h := range p.Hosts {
+		names[h] = true
+		if h == own {
+			here = append(here, r)
+		}
+	}
+	if len(p.Hosts) != c.Size() || p.LocalSize != len(here) || here[p.LocalRank] != c.Rank() || p.Nodes() != len(names) {
+		return fmt.Errorf("placement of rank %d of %d, on host %s: %+v", c.Rank(), c.Size(), own, p)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func (j *joining) reach() (conn net.Conn, l net.Listener, left time.Duration, er
 			}
 			var refused refusedError
 			var version versionError
-			if errors.As(err, &refused) || errors.As(err, &version) {
+			if errors.As(err, &refused) || errors.As(err, &version) && j.Folder == "" { // a stale note may lead to any version
 				return nil, nil, 0, fmt.Errorf("rank 0 at %s: %w", place, err)
 			}
 			if last == nil || j.ctx.Err() == nil { // else it tells no more than that the time is over
