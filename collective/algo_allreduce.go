@@ -3,8 +3,9 @@ package collective
 import "math/bits"
 
 // segmentBytes is the length of a message of the long algorithms: two of them, what
-// comes in and what it is added to, stay in a second-level cache.
-const segmentBytes = 256 << 10
+// comes in and what it is added to, stay in the caches. Of 128 KiB to 1 MiB it is the
+// fastest on 2 ranks (bench/RESULTS.md).
+const segmentBytes = 512 << 10
 
 // latencyBytes is what could be sent in the time that a message takes in any case: 32 KiB in 3 µs.
 const latencyBytes = 32 << 10

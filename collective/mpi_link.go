@@ -33,7 +33,7 @@ func newMPILink(f *mpiFabric, g *group, h C.deeprc_h) *mpiLink {
 // a core, and what it waits for is seen late by a few percent of the wait.
 const (
 	burstTests   = 100  // some 10 µs
-	bursts       = 5    // where each rank has a core
+	bursts       = 50   // where each rank has a core
 	yields       = 1000 // where each rank has a core: a test and a yield take about 1 µs
 	crowdedTests = 5
 	crowdedYield = 100

@@ -22,7 +22,7 @@ func Info(c collective.Comm, version string, w io.Writer) error {
 		launcher = "no launcher: in-process ranks"
 	}
 	fmt.Fprintf(w, "version   %s, %s, %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	fmt.Fprintf(w, "ranks     %d on %d host(s) (%s), %d core(s) for this process\n", c.Size(), place.Nodes(), launcher, runtime.GOMAXPROCS(0))
+	fmt.Fprintf(w, "ranks     %d on %d host(s) (%s), %d core(s) for this process\n", c.Size(), place.Nodes(), launcher, min(runtime.NumCPU(), runtime.GOMAXPROCS(0)))
 	fmt.Fprintf(w, "hosts     %s\n", strings.Join(place.Hosts, ", "))
 	blas, err := model.BLAS()
 	if err != nil {

@@ -56,7 +56,7 @@ func (j *job) prepare() error {
 	if err != nil {
 		return err
 	}
-	if j.dev, err = model.CPU(max(1, runtime.GOMAXPROCS(0)/place.LocalSize)); err != nil {
+	if j.dev, err = model.CPU(max(1, min(runtime.NumCPU(), runtime.GOMAXPROCS(0))/place.LocalSize)); err != nil {
 		return err
 	}
 	done := j.times.start("read")
