@@ -14,7 +14,7 @@ import (
 // postmanPause is how often control messages are looked for while no call waits; one
 // with a mailbox waits less.
 const (
-	postmanPause = 10 * time.Millisecond
+	postmanPause = 20 * time.Millisecond
 	mailPause    = 200 * time.Microsecond
 )
 

@@ -39,8 +39,10 @@ const (
 	crowdedYield = 100
 	firstPause   = 2    // µs
 	maxPause     = 200  // µs, at first
-	idlePause    = 1000 // µs, after idlePauses pauses
-	idlePauses   = 500
+	idlePause    = 1000 // µs, after idlePauses pauses: some 30 ms
+	idlePauses   = 150
+	longPause    = 2000 // µs, after longPauses pauses: some 200 ms
+	longPauses   = 300
 	pollEach     = 64 // tests between two looks for control messages, while it yields
 )
 
@@ -144,7 +146,10 @@ func (l *mpiLink) wait() error {
 			}
 			f.poll()
 			C.deeprc_pause_us(C.int(us))
-			if us = min(2*us, maxPause); i > second+idlePauses {
+			switch us = min(2*us, maxPause); {
+			case i > second+longPauses:
+				us = longPause
+			case i > second+idlePauses:
 				us = idlePause
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,10 +18,11 @@ func TestSuite(t *testing.T) {
 		for _, n := range []int{1, 2, 4} {
 			for _, piece := range []string{"", "1000"} {
 				start := time.Now()
-				if out, err := launch(t, backend, plugins, "suite", n, "DEEPRC_TEST_PIECE="+piece); err != nil || strings.Count(out, "--- PASS: TestRank ") != n {
+				out, err := launch(t, backend, plugins, "suite", n, "DEEPRC_TEST_PIECE="+piece)
+				if err != nil || strings.Count(out, "--- PASS: TestRank ") != n {
 					t.Errorf("%d ranks, pieces of %q bytes: %v\n%s", n, piece, err, out)
 				}
-				t.Logf("%d ranks, pieces of %q bytes: %v", n, piece, time.Since(start).Round(10*time.Millisecond))
+				t.Logf("%d ranks, pieces of %q bytes: %v; %s", n, piece, time.Since(start).Round(10*time.Millisecond), strings.Join(regexp.MustCompile("IDLE .*").FindAllString(out, -1), "; "))
 			}
 		}
 	})

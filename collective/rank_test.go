@@ -185,7 +185,7 @@ func idle(c collective.Comm) error {
 	if err := c.Barrier(); err != nil {
 		return err
 	}
-	const late = 600 * time.Millisecond
+	const late = time.Second
 	before := cpu()
 	if c.Rank() == 0 {
 		time.Sleep(late)
@@ -193,8 +193,10 @@ func idle(c collective.Comm) error {
 	if err := c.Barrier(); err != nil {
 		return err
 	}
-	if used := cpu() - before; used > late/2 {
-		return fmt.Errorf("rank %d burns %v in %v of waiting", c.Rank(), used, late)
+	used := cpu() - before
+	fmt.Printf("IDLE rank %d of %d: %.1f %% of a core\n", c.Rank(), c.Size(), 100*float64(used)/float64(late))
+	if used > late/10 { // measured: 5 %
+		return fmt.Errorf("rank %d burns %v in %v of waiting: want at most 10 %%", c.Rank(), used, late)
 	}
 	return nil
 }
