@@ -131,7 +131,9 @@ func manyGroups(c collective.Comm) error {
 		}
 	}
 	runtime.GC()
-	if grown := resident() - before; grown > 16<<10 {
+	grown := resident() - before
+	fmt.Printf("GROUPS rank %d: %d made and closed, %d KiB more resident than after %d\n", c.Rank(), rounds, grown, rounds/10)
+	if grown > 16<<10 {
 		return fmt.Errorf("%d groups leave %d KiB behind", rounds, grown)
 	}
 	return nil
@@ -141,9 +143,12 @@ func manyGroups(c collective.Comm) error {
 func suite(t *testing.T, c collective.Comm) error {
 	var sizes []int
 	for _, n := range []int{1, 2, 3, 4} {
-		if n <= c.Size() {
+		if n <= c.Size() && c.Size() <= 4 {
 			sizes = append(sizes, n)
 		}
+	}
+	if sizes == nil { // many ranks for few cores: the whole group only
+		sizes = []int{c.Size()}
 	}
 	run := func(n int, f func(collective.Comm) error) error {
 		var err error
@@ -161,7 +166,7 @@ func suite(t *testing.T, c collective.Comm) error {
 		return collective.Agree(c, err)
 	}
 	commtest.Suite(t, sizes, run)
-	if c.Size() > 1 && os.Getenv("DEEPRC_TEST_PIECE") == "" {
+	if 1 < c.Size() && c.Size() <= 4 && os.Getenv("DEEPRC_TEST_PIECE") == "" {
 		commtest.Large(t, sizes[1:], run)
 	}
 	if want := "in-process ranks"; (collective.Backend(c) == want) != (os.Getenv("DEEPRC_TEST_LOCAL") != "") {
