@@ -180,11 +180,12 @@ func (g *group) fail(err error) *RankError {
 	return e
 }
 
-// tell gives the others of g notice of its failure.
+// tell gives the others of g notice of its failure: the rank that failed too, which may
+// not know yet that others act on it, and must not take their leaving for the cause.
 func (g *group) tell(e *RankError) {
 	body := notice{Group: g.id, Failure: *e.short()}.encode()
 	for _, r := range g.members {
-		if r != g.w.rank && r != e.Rank {
+		if r != g.w.rank && !(r == e.Rank && e.died) {
 			g.w.fabric.send(r, kindFailure, body)
 		}
 	}
