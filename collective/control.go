@@ -110,7 +110,7 @@ func (w *world) noticed(n notice) {
 		return
 	}
 	if g == w.root {
-		e.quiet = w.rank != 0
+		e.quiet = w.rank != 0 && e.Rank != w.rank
 	}
 	w.breakGroup(g, &e)
 }
