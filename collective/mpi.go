@@ -40,6 +40,7 @@ type mpiFabric struct {
 	drains  drains
 	stop    chan struct{}
 	stopped chan struct{}
+	guarded bool   // a guard tells which process dies first
 	letGo   func() // tells the guard that this world's end is no accident
 }
 
@@ -115,7 +116,10 @@ func (f *mpiFabric) start(l limits) (*peerComm, error) {
 	if err := f.meet(c); err != nil {
 		return nil, err
 	}
-	f.letGo = f.startGuard()
+	var err error
+	if f.letGo, err = f.startGuard(c); err != nil {
+		return nil, err
+	}
 	go f.postman()
 	go f.watchProcesses()
 	go f.w.watch()

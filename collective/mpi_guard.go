@@ -1,120 +1,167 @@
 package collective
 
 import (
-	"encoding/json"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // A guard is a small process beside the ranks of a host, of this same program. MPICH's
 // launcher kills all ranks within a millisecond when one of them dies, before any of
-// them can say which, and tells a number of a process only. The guard is in a session
-// of its own, so it lives long enough to name the rank.
+// them can say which, and tells the number of a process only, not always the right one.
+// The guard is in a session of its own, so it lives long enough to name the rank: each has
+// a connection to it, and the first that ends without a word is the one. (The ends of the
+// processes themselves come in another order: a big one takes longer to go.)
 
-// guardVar marks the guard's process and tells it whom to watch: a list of guarded.
+// guardVar marks the guard's process and tells it how many ranks there are.
 const guardVar = "DEEPRC_GUARD"
 
-// guardPatience is how long the guard waits, after a process has ended, for the word that all is well.
-const guardPatience = 300 * time.Millisecond
-
-type guarded struct {
-	Rank, PID int
-	Host      string
-}
+// guardFile is the guard's listening socket.
+const guardFile = 3
 
 func init() {
-	if v := os.Getenv(guardVar); v != "" {
-		guard(v)
+	if n, err := strconv.Atoi(os.Getenv(guardVar)); err == nil {
+		guard(n)
 		os.Exit(0)
 	}
 }
 
-// startGuard starts the guard of this host, on its lowest rank, where the launcher is
-// none of Open MPI's, which names ranks itself. It returns what lets the guard go.
-func (f *mpiFabric) startGuard() (letGo func()) {
+// startGuard connects this rank to the guard of its host, which the lowest rank there
+// starts, unless the launcher is Open MPI's, which names ranks itself; collective. It
+// returns what tells the guard that this rank's end is no accident. Without a guard the
+// launcher's word must do.
+func (f *mpiFabric) startGuard(c *peerComm) (letGo func(), err error) {
 	letGo = func() {}
-	var list []guarded
+	if f.size == 1 || strings.HasPrefix(f.name, "Open MPI") {
+		return letGo, nil
+	}
+	var here []int
 	for r, p := range f.peers {
 		if p.Space == f.peers[f.rank].Space && len(p.Space) > 1 {
-			list = append(list, guarded{r, p.PID, p.Host})
+			here = append(here, r)
 		}
 	}
-	if f.size == 1 || len(list) == 0 || list[0].Rank != f.rank || strings.HasPrefix(f.name, "Open MPI") {
-		return
+	name := ""
+	if len(here) > 0 && here[0] == f.rank {
+		name = launchGuard(len(here))
 	}
+	all, counts, err := AllGatherV(c, []byte(name))
+	if err != nil || len(here) == 0 {
+		return letGo, err
+	}
+	for _, n := range counts[:here[0]] {
+		all = all[n:]
+	}
+	if name = string(all[:counts[here[0]]]); name == "" {
+		return letGo, nil
+	}
+	conn, err := net.Dial("unix", name)
+	if err != nil {
+		return letGo, nil
+	}
+	f.guarded = true
+	conn.Write(binary.LittleEndian.AppendUint64(nil, uint64(f.rank)<<32|uint64(os.Getpid())))
+	return func() {
+		conn.Write([]byte{1})
+		conn.Close()
+	}, nil
+}
+
+// launchGuard starts the guard of so many ranks, waits until it looks, and returns the name of its socket; "" if it cannot.
+func launchGuard(ranks int) string {
 	exe, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	id := make([]byte, 16)
+	rand.Read(id) // never fails
+	name := "@deeprc-" + hex.EncodeToString(id)
+	l, err := net.Listen("unix", name)
+	if err != nil {
+		return ""
+	}
+	defer l.Close()
+	file, err := l.(*net.UnixListener).File()
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), guardVar+"="+strconv.Itoa(ranks))
+	cmd.Stderr, cmd.ExtraFiles = os.Stderr, []*os.File{file}
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
+	ready, err := cmd.StdoutPipe()
+	if err != nil || cmd.Start() != nil {
+		return ""
+	}
+	io.ReadFull(ready, id[:1]) // a launcher that ends before the guard looks would not pass its word on
+	go cmd.Wait()
+	return name
+}
+
+// guard waits until all ranks have said that all is well, or one has gone without.
+func guard(ranks int) {
+	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	if fd, err := strconv.Atoi(os.Getenv("PMI_FD")); err == nil && fd > guardFile {
+		unix.Close(fd) // the rank's line to its launcher
+	}
+	queue, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return
 	}
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), guardVar+"="+string(mustJSON(list)))
-	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
-	bye, err := cmd.StdinPipe()
-	if err != nil || cmd.Start() != nil {
-		return // the launcher's word must do
+	watch := func(fd int) error {
+		return unix.EpollCtl(queue, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)})
 	}
-	return func() {
-		bye.Write([]byte{1})
-		bye.Close()
-		cmd.Wait()
-	}
-}
-
-// guard watches the processes of a list until the word comes that all is well, or one has ended.
-func guard(list string) {
-	signal.Ignore(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	if fd, err := strconv.Atoi(os.Getenv("PMI_FD")); err == nil {
-		unix.Close(fd) // the rank's line to its launcher
-	}
-	var all []guarded
-	if json.Unmarshal([]byte(list), &all) != nil {
+	if watch(guardFile) != nil {
 		return
 	}
-	fds := []unix.PollFd{{Fd: 0, Events: unix.POLLIN}}
-	for _, g := range all {
-		fd, err := unix.PidfdOpen(g.PID, 0)
-		if err != nil {
+	os.Stdout.Write([]byte{1})
+	os.Stdout.Close()
+	of := map[int]uint64{} // rank and process of a connection
+	event := make([]unix.EpollEvent, 1)
+	for ranks > 0 {
+		if n, err := unix.EpollWait(queue, event, -1); n < 1 { // one at a time: the first comes first
+			if err == unix.EINTR {
+				continue
+			}
 			return
 		}
-		fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
-	}
-	var ended []guarded
-	for len(ended) == 0 {
-		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
-			return
+		fd := int(event[0].Fd)
+		if fd == guardFile {
+			conn, _, err := unix.Accept4(guardFile, unix.SOCK_CLOEXEC)
+			if err != nil {
+				continue
+			}
+			if who, err := unix.GetsockoptUcred(conn, unix.SOL_SOCKET, unix.SO_PEERCRED); err != nil || int(who.Uid) != os.Getuid() || watch(conn) != nil {
+				unix.Close(conn)
+			}
+			continue
 		}
-		for i, g := range all {
-			if fds[i+1].Revents != 0 {
-				ended = append(ended, g)
+		var b [9]byte
+		n, _ := unix.Read(fd, b[:])
+		if n >= 8 {
+			of[fd] = binary.LittleEndian.Uint64(b[:])
+			n -= 8
+			if n == 0 {
+				continue
 			}
 		}
-		if fds[0].Revents != 0 && allIsWell(fds) {
+		if who, known := of[fd]; known && n < 1 {
+			fmt.Fprintf(os.Stderr, "deeprc: rank %d (%s): %s\n", who>>32, hostName(), processEnd(int(who&0xffffffff)))
 			return
+		} else if known {
+			ranks--
 		}
+		unix.Close(fd)
 	}
-	if n, err := unix.Poll(fds[:1], int(guardPatience.Milliseconds())); err == nil && n > 0 && allIsWell(fds) {
-		return
-	}
-	for _, g := range ended {
-		fmt.Fprintf(os.Stderr, "deeprc: rank %d (%s): %s\n", g.Rank, g.Host, processEnd(g.PID))
-	}
-}
-
-// allIsWell reads the word of the process that started the guard; without one it is not looked for again.
-func allIsWell(fds []unix.PollFd) bool {
-	var b [1]byte
-	n, err := os.Stdin.Read(b[:])
-	if n == 0 && err == io.EOF {
-		fds[0].Fd = -1 // poll leaves it out
-	}
-	return n > 0
 }

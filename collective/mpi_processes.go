@@ -53,7 +53,7 @@ func (f *mpiFabric) processEnded(rank int) {
 	how := processEnd(p.PID)
 	w := f.w
 	w.mu.Lock()
-	quiet := w.ended || w.root.failure.Load() != nil
+	quiet := f.guarded || w.ended || w.root.failure.Load() != nil
 	first := true
 	for r, q := range f.peers[:f.rank] {
 		if q.Space == p.Space && r != rank && w.dead[r] == "" {
