@@ -3,6 +3,7 @@ package collective
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -13,7 +14,7 @@ const (
 	kindMail                    // group id, then the message
 	kindAsk                     // where are you in this group: group id
 	kindReply                   // reply
-	kindDrain                   // a rank has left a broken group: drainNote
+	kindDrain                   // a rank has left a broken group: drainNote (MPI)
 	kindMeet                    // group id, then where the sender listens for the receiver (Gloo)
 	kindShrink                  // the sender is in Shrink: shrinkNote
 	kindQuorum                  // who goes on: shrinkNote
@@ -77,14 +78,6 @@ func (w *world) dispatch(from int, kind byte, body []byte) error {
 		case w.replies <- r:
 		default: // nobody asks any more
 		}
-	case kindDrain:
-		var n drainNote
-		if err := json.Unmarshal(body, &n); err != nil {
-			return err
-		}
-		if d, ok := w.fabric.(interface{ drained(from int, n drainNote) }); ok {
-			d.drained(from, n)
-		}
 	case kindShrink, kindQuorum:
 		var n shrinkNote
 		if err := json.Unmarshal(body, &n); err != nil {
@@ -92,10 +85,12 @@ func (w *world) dispatch(from int, kind byte, body []byte) error {
 		}
 		w.quorum.note(from, kind, n)
 	default:
-		return fmt.Errorf("unknown kind")
+		return w.fabric.take(from, kind, body)
 	}
 	return nil
 }
+
+var errKind = errors.New("unknown kind")
 
 // noticed takes another rank's word that a group has failed.
 func (w *world) noticed(n notice) {

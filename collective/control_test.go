@@ -13,7 +13,7 @@ func (noFabric) library() string                      { return "none" }
 func (noFabric) send(int, byte, []byte)               {}
 func (noFabric) survives() bool                       { return true }
 func (noFabric) link(*group, *peerComm) (link, error) { return nil, nil }
-func (noFabric) drained(from int, n drainNote)        {}
+func (noFabric) take(int, byte, []byte) error         { return errKind }
 
 // FuzzControlMessage: whatever another process sends, this one lives, and a message it cannot read fails its groups with that rank's name.
 func FuzzControlMessage(f *testing.F) {

@@ -111,15 +111,23 @@ func (f *glooFabric) send(to int, kind byte, body []byte) {
 // Message is [mesh.Handler]'s.
 func (f *glooFabric) Message(from int, kind byte, body []byte) {
 	<-f.ready
-	if kind == kindMeet && len(body) == 8+C.DEEPRC_GLOO_ADDRESS {
-		mt := f.meeting(binary.LittleEndian.Uint64(body))
-		f.mu.Lock()
-		mt.came[from] = body[8:]
-		f.mu.Unlock()
-		nudge(mt.some)
-		return
-	}
 	f.w.message(from, kind, body)
+}
+
+// take keeps the address at which another rank listens for this one.
+func (f *glooFabric) take(from int, kind byte, body []byte) error {
+	if kind != kindMeet {
+		return errKind
+	}
+	if len(body) != 8+C.DEEPRC_GLOO_ADDRESS {
+		return fmt.Errorf("%d bytes", len(body))
+	}
+	mt := f.meeting(binary.LittleEndian.Uint64(body))
+	f.mu.Lock()
+	mt.came[from] = body[8:]
+	f.mu.Unlock()
+	nudge(mt.some)
+	return nil
 }
 
 // Lost is [mesh.Handler]'s.

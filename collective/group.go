@@ -55,6 +55,8 @@ type fabric interface {
 	library() string
 	// send passes a control message to another process, in order, without waiting for it.
 	send(to int, kind byte, body []byte)
+	// take handles a control message of a kind that is the fabric's own.
+	take(from int, kind byte, body []byte) error
 	// survives reports whether the world outlives a process that dies.
 	survives() bool
 	// link connects the ranks of the new group g, a part of parent; collective over them.

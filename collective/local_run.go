@@ -50,17 +50,7 @@ func runLocal(n int, l limits, wrap func(Comm) Comm, f func(c Comm) error) error
 
 // watch is the watchdog of in-process ranks; see [world.watch].
 func (w *localWorld) watch(l limits, stop <-chan struct{}) {
-	if l == (limits{}) {
-		return
-	}
-	tick := time.NewTicker(l.period())
-	defer tick.Stop()
-	for {
-		select {
-		case <-stop:
-			return
-		case <-tick.C:
-		}
+	l.watch(stop, func() {
 		w.mu.Lock()
 		groups := make([]*localGroup, 0, len(w.groups))
 		for g := range w.groups {
@@ -82,7 +72,7 @@ func (w *localWorld) watch(l limits, stop <-chan struct{}) {
 				break // the others wait for the same
 			}
 		}
-	}
+	})
 }
 
 // missing tells where those ranks are that are not in the call of c.

@@ -4,6 +4,7 @@ package collective
 import "C"
 
 import (
+	"encoding/json"
 	"slices"
 	"unsafe"
 )
@@ -23,8 +24,15 @@ type drainNote struct {
 	Sent  int64
 }
 
-// drained takes another rank's note.
-func (f *mpiFabric) drained(from int, n drainNote) {
+// take keeps another rank's drainNote.
+func (f *mpiFabric) take(from int, kind byte, body []byte) error {
+	if kind != kindDrain {
+		return errKind
+	}
+	var n drainNote
+	if err := json.Unmarshal(body, &n); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	d := &f.drains
@@ -35,6 +43,7 @@ func (f *mpiFabric) drained(from int, n drainNote) {
 		d.notes[n.Group] = map[int]int64{}
 	}
 	d.notes[n.Group][from] = n.Sent
+	return nil
 }
 
 // work receives what has come in and frees what is empty; mu is held.

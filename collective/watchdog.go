@@ -78,19 +78,26 @@ func (w *world) where(id uint64) reply {
 	return r
 }
 
-// watch is the watchdog of a world of processes.
-func (w *world) watch() {
-	if w.limits == (limits{}) {
+// watch calls look again and again until stop is closed, where there is a limit to look for.
+func (l limits) watch(stop <-chan struct{}, look func()) {
+	if l == (limits{}) {
 		return
 	}
-	tick := time.NewTicker(w.limits.period())
+	tick := time.NewTicker(l.period())
 	defer tick.Stop()
 	for {
 		select {
-		case <-w.stop:
+		case <-stop:
 			return
 		case <-tick.C:
+			look()
 		}
+	}
+}
+
+// watch is the watchdog of a world of processes.
+func (w *world) watch() {
+	w.limits.watch(w.stop, func() {
 		w.mu.Lock()
 		groups := make([]*group, 0, len(w.groups))
 		for _, g := range w.groups {
@@ -109,7 +116,7 @@ func (w *world) watch() {
 				fmt.Fprintf(os.Stderr, "deeprc: rank %d (%s): %s\n", w.rank, hostName(), text)
 			}
 		}
-	}
+	})
 }
 
 // overdue returns the call that waits too long, if one does, and whether its time is out. It is told of again

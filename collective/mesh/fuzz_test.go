@@ -99,6 +99,19 @@ func (s *script) SetDeadline(time.Time) error      { return nil }
 func (s *script) SetReadDeadline(time.Time) error  { return nil }
 func (s *script) SetWriteDeadline(time.Time) error { return nil }
 
+// play writes first, then body, as a frame with its proof where it is genuine.
+func play(first []byte, kind byte, body []byte, genuine bool, between func(other opening) *greeting) *script {
+	s := &script{}
+	s.first.Write(first)
+	s.then = func(other opening) []byte {
+		if !genuine || len(first) < openingBytes {
+			return body
+		}
+		return appendFrame(nil, kind, append(between(other).proof(kind, body), body...))
+	}
+	return s
+}
+
 // FuzzHear plays the one that dials: as a stranger, or as one that knows the secret and says hello with any body.
 func FuzzHear(f *testing.F) {
 	o := newOpening()
@@ -107,15 +120,9 @@ func FuzzHear(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"), byte(0), []byte(nil), false)
 	secret := secretOf("k")
 	f.Fuzz(func(t *testing.T, first []byte, kind byte, body []byte, genuine bool) {
-		s := &script{}
-		s.first.Write(first)
-		s.then = func(o opening) []byte {
-			if !genuine || len(first) < openingBytes {
-				return body
-			}
-			g := greeting{secret: secret, dialer: opening(first[:openingBytes]), acceptor: o}
-			return appendFrame(nil, kind, append(g.proof(kind, body), body...))
-		}
+		s := play(first, kind, body, genuine, func(other opening) *greeting {
+			return &greeting{secret: secret, dialer: opening(first[:openingBytes]), acceptor: other}
+		})
 		g, h, err := hear(s, secret)
 		if err != nil {
 			return
@@ -135,15 +142,9 @@ func FuzzGreet(f *testing.F) {
 	f.Add(o[:], kindWelcome, []byte("{}"), false)
 	secret := secretOf("k")
 	f.Fuzz(func(t *testing.T, first []byte, kind byte, body []byte, genuine bool) {
-		s := &script{}
-		s.first.Write(first)
-		s.then = func(o opening) []byte {
-			if !genuine || len(first) < openingBytes {
-				return body
-			}
-			g := greeting{secret: secret, dialer: o, acceptor: opening(first[:openingBytes])}
-			return appendFrame(nil, kind, append(g.proof(kind, body), body...))
-		}
+		s := play(first, kind, body, genuine, func(other opening) *greeting {
+			return &greeting{secret: secret, dialer: other, acceptor: opening(first[:openingBytes])}
+		})
 		got, err := greet(s, secret, someHello)
 		if err == nil && (!genuine || kind != kindWelcome || len(first) != openingBytes || !bytes.Equal(got, body)) {
 			t.Errorf("%q was believed: %q", first, got)
