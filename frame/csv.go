@@ -6,7 +6,6 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"deeprc/collective"
 )
@@ -30,8 +29,8 @@ type CSVOptions struct {
 	Comma byte
 	// Progress is called now and then while this rank parses: bytes done, and of its part. May be nil.
 	Progress func(done, total int64)
-	// Alloc gives the columns' memory; nil means Go's heap.
-	Alloc memory.Allocator
+	// Memory is where the table will live; nil means no limit.
+	Memory *Memory
 }
 
 // ReadStats is what one rank read of a file.
@@ -73,7 +72,7 @@ func ReadCSV(c collective.Comm, path string, o CSVOptions) (*Table, ReadStats, e
 	if err != nil {
 		return nil, ReadStats{}, err
 	}
-	p := &parser{path: path, names: h.names, na: newMissing(o.NA), progress: o.Progress}
+	p := &parser{path: path, mem: o.Memory, names: h.names, na: newMissing(o.NA), progress: o.Progress}
 	err = p.choose(o)
 	if err := collective.Agree(c, err); err != nil {
 		return nil, ReadStats{}, err
@@ -91,7 +90,10 @@ func ReadCSV(c collective.Comm, path string, o CSVOptions) (*Table, ReadStats, e
 	if err := p.agreeWidths(c); err != nil {
 		return nil, ReadStats{}, err
 	}
-	t := p.table()
+	t, err := p.table()
+	if err != nil {
+		return nil, ReadStats{}, err
+	}
 	return t, ReadStats{Bytes: f.read, Rows: int64(t.NumRows())}, nil
 }
 
@@ -101,14 +103,10 @@ func (p *parser) choose(o CSVOptions) error {
 	for i, n := range p.names {
 		at[n] = i
 	}
-	p.at = make([]*column, len(p.names))
+	p.at = make([]*csvColumn, len(p.names))
 	wanted := o.Columns
 	if len(wanted) == 0 {
 		wanted = p.names
-	}
-	alloc := o.Alloc
-	if alloc == nil {
-		alloc = memory.DefaultAllocator
 	}
 	for _, n := range wanted {
 		i, ok := at[n]
@@ -118,7 +116,7 @@ func (p *parser) choose(o CSVOptions) error {
 		if p.at[i] != nil {
 			return fmt.Errorf("%s: column %s is asked for twice", p.path, quote(n))
 		}
-		p.at[i] = &column{name: n, alloc: alloc, verbatim: slices.Contains(o.Verbatim, n)}
+		p.at[i] = &csvColumn{name: n, mem: o.Memory, verbatim: slices.Contains(o.Verbatim, n)}
 		p.cols = append(p.cols, p.at[i])
 	}
 	for _, n := range sortedKeys(o.Types) {
@@ -153,7 +151,7 @@ func (p *parser) agreeWidths(c collective.Comm) error {
 }
 
 // table makes the parsed cells a Table.
-func (p *parser) table() *Table {
+func (p *parser) table() (*Table, error) {
 	fields := make([]arrow.Field, len(p.cols))
 	arrays := make([]arrow.Array, len(p.cols))
 	for i, col := range p.cols {
@@ -161,5 +159,6 @@ func (p *parser) table() *Table {
 		arrays[i] = col.b.NewArray()
 		defer arrays[i].Release()
 	}
-	return NewTable(array.NewRecord(arrow.NewSchema(fields, nil), arrays, p.rows))
+	schema := arrow.NewSchema(fields, nil)
+	return NewTable(p.mem, schema, array.NewRecord(schema, arrays, p.rows))
 }

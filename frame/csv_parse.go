@@ -11,18 +11,18 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
 // parser turns this rank's records into columns.
 type parser struct {
 	path  string
 	names []string
-	at    []*column // by field; nil where the column is not wanted
-	cols  []*column // in the table's order
+	at    []*csvColumn // by field; nil where the column is not wanted
+	cols  []*csvColumn // in the table's order
 	na    missing
 	scan  scanner
 	rows  int64
+	mem   *Memory
 
 	progress func(done, total int64)
 }
@@ -30,42 +30,42 @@ type parser struct {
 // progressRows are the rows between two calls of progress.
 const progressRows = 1 << 14
 
-// column is the cells of one column so far. The builder of its type is set.
-type column struct {
+// csvColumn is the cells of one column so far. The builder of its type is set.
+type csvColumn struct {
 	name     string
 	typ      Type
 	declared bool // by the caller: never widened
 	blank    bool // no cell of the sample had a value
 	verbatim bool // only an empty cell is missing
-	alloc    memory.Allocator
+	mem      *Memory
 	b        array.Builder // one of the following
 	i64      *array.Int64Builder
 	f64      *array.Float64Builder
 	us       *array.TimestampBuilder
-	str      *array.StringBuilder
+	str      *array.LargeStringBuilder
 }
 
 // reserve makes the builder and room for n rows.
-func (c *column) reserve(n int) {
+func (c *csvColumn) reserve(n int) {
 	switch c.typ {
 	case Int64:
-		c.i64 = array.NewInt64Builder(c.alloc)
+		c.i64 = array.NewInt64Builder(c.mem)
 		c.b = c.i64
 	case Float64:
-		c.f64 = array.NewFloat64Builder(c.alloc)
+		c.f64 = array.NewFloat64Builder(c.mem)
 		c.b = c.f64
 	case Timestamp:
-		c.us = array.NewTimestampBuilder(c.alloc, &arrow.TimestampType{Unit: arrow.Microsecond})
+		c.us = array.NewTimestampBuilder(c.mem, &arrow.TimestampType{Unit: arrow.Microsecond})
 		c.b = c.us
 	case String:
-		c.str = array.NewStringBuilder(c.alloc)
+		c.str = array.NewLargeStringBuilder(c.mem)
 		c.b = c.str
 	}
 	c.b.Reserve(n)
 }
 
 // widen makes an integer column Float64, with room for n more rows.
-func (c *column) widen(n int) {
+func (c *csvColumn) widen(n int) {
 	ints := c.i64.NewInt64Array()
 	defer ints.Release()
 	c.b.Release()
@@ -159,7 +159,7 @@ func (p *parser) where(line, n int) string {
 
 // cell appends the next cell to col. A fault says why the cell does not fit; an
 // err is about quotes.
-func (p *parser) cell(col *column, room int) (last bool, fault string, err error) {
+func (p *parser) cell(col *csvColumn, room int) (last bool, fault string, err error) {
 	s := &p.scan
 	switch col.typ { // an unquoted cell without spaces, in one pass
 	case Float64:
@@ -191,7 +191,7 @@ func (p *parser) cell(col *column, room int) (last bool, fault string, err error
 	return last, p.put(col, text, room), nil
 }
 
-func (p *parser) putFloat(col *column, v float64) {
+func (p *parser) putFloat(col *csvColumn, v float64) {
 	if p.na.number(v) {
 		col.f64.AppendNull()
 		return
@@ -199,7 +199,7 @@ func (p *parser) putFloat(col *column, v float64) {
 	col.f64.UnsafeAppend(v)
 }
 
-func (p *parser) putInt(col *column, v int64) {
+func (p *parser) putInt(col *csvColumn, v int64) {
 	if p.na.number(float64(v)) {
 		col.i64.AppendNull()
 		return
@@ -208,7 +208,7 @@ func (p *parser) putInt(col *column, v int64) {
 }
 
 // put appends a cell of any form, and says what is wrong with it.
-func (p *parser) put(col *column, cell []byte, room int) (fault string) {
+func (p *parser) put(col *csvColumn, cell []byte, room int) (fault string) {
 	t := bytes.TrimSpace(cell)
 	if p.na.text(t) && !(col.verbatim && len(t) > 0) {
 		col.b.AppendNull()
@@ -249,20 +249,16 @@ func (p *parser) put(col *column, cell []byte, room int) (fault string) {
 }
 
 // putText appends a copy of cell.
-func (c *column) putText(cell []byte) (fault string) {
-	const most = 1<<31 - 1 // Arrow's 32-bit offsets
+func (c *csvColumn) putText(cell []byte) (fault string) {
 	if !utf8.Valid(cell) {
 		return fmt.Sprintf("%s is %s", quote(string(cell)), notUTF8)
-	}
-	if c.str.DataLen()+len(cell) > most {
-		return "more than 2 GiB of text on one rank; use more ranks"
 	}
 	c.str.Append(unsafe.String(unsafe.SliceData(cell), len(cell)))
 	return ""
 }
 
 // misfit says that a cell is not what its column wants, and what to do.
-func (c *column) misfit(cell []byte, what string) string {
+func (c *csvColumn) misfit(cell []byte, what string) string {
 	msg := fmt.Sprintf("%s %s; if it marks a missing value, add it to data.na", quote(string(cell)), what)
 	if c.blank && !c.declared {
 		msg += fmt.Sprintf("; the column had no value in the first %d records of any rank and was taken for numbers, so declare its type if it is none", sampleRecords)

@@ -37,7 +37,7 @@ func readWhole(t testing.TB, path string, n int, o CSVOptions) (*whole, error) {
 		mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 		defer mem.AssertSize(t, 0)
 		own := o
-		own.Alloc = mem
+		own.Memory = NewMemory(MemoryOptions{Under: mem})
 		tab, stats, err := ReadCSV(c, path, own)
 		if err != nil {
 			return err
@@ -84,7 +84,7 @@ func printCell(a any, r int) string {
 		if a.IsValid(r) {
 			return fmt.Sprintf("%dus", a.Value(r))
 		}
-	case *array.String:
+	case *array.LargeString:
 		if a.IsValid(r) {
 			return strings.Clone(a.Value(r))
 		}
@@ -192,7 +192,7 @@ func TestReadCSVTypes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantTypes := []string{"int64", "float64", "timestamp[us]", "utf8", "utf8", "float64", "timestamp[us]"}
+		wantTypes := []string{"int64", "float64", "timestamp[us]", "large_utf8", "large_utf8", "float64", "timestamp[us]"}
 		if !slices.Equal(got.types, wantTypes) {
 			t.Fatalf("%d ranks: types %v, want %v", n, got.types, wantTypes)
 		}

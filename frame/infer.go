@@ -24,7 +24,7 @@ func (t Type) String() string { return [...]string{"int64", "float64", "timestam
 
 func (t Type) arrow() arrow.DataType {
 	return [...]arrow.DataType{arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Float64,
-		&arrow.TimestampType{Unit: arrow.Microsecond}, arrow.BinaryTypes.String}[t]
+		&arrow.TimestampType{Unit: arrow.Microsecond}, arrow.BinaryTypes.LargeString}[t]
 }
 
 const (
@@ -79,7 +79,7 @@ func decide(v []int64) Type {
 // quote, which parse will report. Records with a wrong number of fields do not vote.
 func (p *parser) sample() []int64 {
 	votes := make([]int64, len(p.cols)*kinds)
-	index := make(map[*column]int, len(p.cols))
+	index := make(map[*csvColumn]int, len(p.cols))
 	for i, col := range p.cols {
 		index[col] = i
 	}

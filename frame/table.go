@@ -5,8 +5,10 @@
 package frame
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -15,43 +17,169 @@ import (
 
 // Table is this rank's rows of one distributed table. The rows of rank 0 come
 // first, then those of rank 1, and so on. All ranks have the same schema; a rank
-// may have no rows.
+// may have no rows. A table's columns have the types of [NewTable].
 type Table struct {
-	rec arrow.Record
+	mem    *Memory
+	schema *arrow.Schema
+	chunks []arrow.Record // its rows in order; none is empty
+	rows   int
 }
 
-// NewTable makes a Table of rec and takes over the caller's reference to it.
-func NewTable(rec arrow.Record) *Table { return &Table{rec} }
+// NewTable makes a Table in m of records of one schema, and takes over the caller's
+// references to them. Columns of text get 64-bit offsets, dictionaries become their
+// values, a column of type null becomes float64; lists, structs and other nested types
+// are an error, and the records are released then too. Column names must differ.
+func NewTable(m *Memory, schema *arrow.Schema, recs ...arrow.Record) (*Table, error) {
+	defer func() {
+		for _, r := range recs {
+			r.Release()
+		}
+	}()
+	fields := schema.Fields()
+	names := map[string]bool{}
+	for i, f := range fields {
+		to, ok := columnType(f.Type)
+		if !ok {
+			return nil, fmt.Errorf("frame: column %s: its type %s is not supported; a column holds numbers, booleans, text, dates, times or decimals of 128 bits", quote(f.Name), f.Type)
+		}
+		if names[f.Name] {
+			return nil, fmt.Errorf("frame: two columns are named %s", quote(f.Name))
+		}
+		names[f.Name] = true
+		fields[i] = arrow.Field{Name: f.Name, Type: to, Nullable: true, Metadata: f.Metadata}
+	}
+	t := &Table{mem: m, schema: arrow.NewSchema(fields, nil)}
+	for _, r := range recs {
+		if r.NumRows() == 0 {
+			continue
+		}
+		cols := make([]arrow.Array, r.NumCols())
+		for i := range cols {
+			var err error
+			if cols[i], err = toColumn(m, r.Column(i)); err != nil {
+				panic(err) // the schema was looked at
+			}
+			defer cols[i].Release()
+		}
+		t.chunks = append(t.chunks, array.NewRecord(t.schema, cols, r.NumRows()))
+		t.rows += int(r.NumRows())
+	}
+	return t, nil
+}
 
-// Record is the Arrow record under t; it is valid until Release.
-func (t *Table) Record() arrow.Record { return t.rec }
+// newTable makes a Table of columns that have its types already, and takes over the references to them.
+func newTable(m *Memory, fields []arrow.Field, cols []arrow.Array, rows int) *Table {
+	t := &Table{mem: m, schema: arrow.NewSchema(fields, nil), rows: rows}
+	if rows > 0 {
+		t.chunks = []arrow.Record{array.NewRecord(t.schema, cols, int64(rows))}
+	}
+	for _, c := range cols {
+		c.Release()
+	}
+	return t
+}
+
+// with is a table of the same memory and columns, of other records, which it takes over.
+func (t *Table) with(chunks ...arrow.Record) *Table {
+	out := &Table{mem: t.mem, schema: t.schema}
+	for _, r := range chunks {
+		if r.NumRows() > 0 {
+			out.chunks = append(out.chunks, r)
+			out.rows += int(r.NumRows())
+		} else {
+			r.Release()
+		}
+	}
+	return out
+}
+
+// Memory is where t lives, and tables made of it.
+func (t *Table) Memory() *Memory { return t.mem }
 
 // NumRows is the number of rows on this rank.
-func (t *Table) NumRows() int { return int(t.rec.NumRows()) }
+func (t *Table) NumRows() int { return t.rows }
 
 // Schema is the columns' names and Arrow types, the same on all ranks.
-func (t *Table) Schema() *arrow.Schema { return t.rec.Schema() }
+func (t *Table) Schema() *arrow.Schema { return t.schema }
 
 // Names lists the columns in order.
 func (t *Table) Names() []string {
-	names := make([]string, t.rec.NumCols())
+	names := make([]string, t.schema.NumFields())
 	for i := range names {
-		names[i] = t.rec.ColumnName(i)
+		names[i] = t.schema.Field(i).Name
 	}
 	return names
 }
 
+// Bytes is the memory that this rank's rows take.
+func (t *Table) Bytes() int64 {
+	var n int64
+	for _, r := range t.chunks {
+		for _, a := range r.Columns() {
+			c := see(a)
+			n += c.bytes()
+		}
+	}
+	return n
+}
+
+// Chunks are this rank's rows as the records they lie in; they are valid until Release.
+func (t *Table) Chunks() []arrow.Record { return t.chunks }
+
+// Record is this rank's rows as one Arrow record; it is valid until Release.
+func (t *Table) Record() arrow.Record {
+	if len(t.chunks) != 1 {
+		cols := make([]arrow.Array, t.schema.NumFields())
+		for i := range cols {
+			parts := make([]arrow.Array, len(t.chunks))
+			for k, r := range t.chunks {
+				parts[k] = r.Column(i)
+			}
+			cols[i] = concatenate(t.mem, t.schema.Field(i).Type, parts)
+			defer cols[i].Release()
+		}
+		whole := array.NewRecord(t.schema, cols, int64(t.rows))
+		for _, r := range t.chunks {
+			r.Release()
+		}
+		t.chunks = []arrow.Record{whole}
+	}
+	return t.chunks[0]
+}
+
+// Retain makes a second reference to t's rows, to be released as well.
+func (t *Table) Retain() *Table {
+	for _, r := range t.chunks {
+		r.Retain()
+	}
+	return &Table{mem: t.mem, schema: t.schema, chunks: slices.Clone(t.chunks), rows: t.rows}
+}
+
 // Release gives back the table's memory; t must not be used after it.
-func (t *Table) Release() { t.rec.Release() }
+func (t *Table) Release() {
+	for _, r := range t.chunks {
+		r.Release()
+	}
+	t.chunks = nil
+}
+
+// index is the place of a column; the error of an unknown name gives the nearest existing one.
+func (t *Table) index(name string) (int, error) {
+	i := t.schema.FieldIndices(name)
+	if len(i) == 0 {
+		return 0, errors.New(noColumn(name, t.Names()))
+	}
+	return i[0], nil
+}
 
 // Column returns this rank's cells of a column; they are valid until Release.
 // The error of an unknown name gives the nearest existing one.
 func (t *Table) Column(name string) (arrow.Array, error) {
-	i := t.rec.Schema().FieldIndices(name)
-	if len(i) == 0 {
-		return nil, fmt.Errorf("frame: %s", noColumn(name, t.Names()))
+	i, err := t.index(name)
+	if err != nil {
+		return nil, fmt.Errorf("frame: %w", err)
 	}
-	return t.rec.Column(i[0]), nil
+	return t.Record().Column(i), nil
 }
 
 // Float64s copies a numeric column (floats and integers of any width); a
@@ -156,30 +284,30 @@ func (t *Table) Timestamps(name string) ([]int64, error) {
 			us[i] *= usPerDay
 		}
 		return us, nil
+	case *array.Date64:
+		us := widen[int64](a.Date64Values())
+		for i := range us {
+			us[i] *= 1e3
+		}
+		return us, nil
 	}
 	return nil, fmt.Errorf("frame: column %s is %s, not a time", quote(name), a.DataType())
 }
 
-// Strings copies a column of text, plain or dictionary-encoded; a missing cell
-// becomes "".
+// Strings copies a column of text; a missing cell becomes "".
 func (t *Table) Strings(name string) ([]string, error) {
 	a, err := t.Column(name)
 	if err != nil {
 		return nil, err
 	}
-	s := make([]string, a.Len())
-	at := func(i int) int { return i }
-	values := a
-	if d, ok := a.(*array.Dictionary); ok {
-		values, at = d.Dictionary(), d.GetValueIndex
-	}
-	text, ok := values.(array.StringLike)
+	text, ok := a.(*array.LargeString)
 	if !ok {
 		return nil, fmt.Errorf("frame: column %s is %s, not text", quote(name), a.DataType())
 	}
+	s := make([]string, a.Len())
 	for i := range s {
 		if a.IsValid(i) {
-			s[i] = strings.Clone(text.Value(at(i)))
+			s[i] = strings.Clone(text.Value(i))
 		}
 	}
 	return s, nil

@@ -9,8 +9,15 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
+// checked is memory that must all be given back when the test ends.
+func checked(t testing.TB) *Memory {
+	under := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	t.Cleanup(func() { under.AssertSize(t, 0) })
+	return NewMemory(MemoryOptions{Under: under, Scratch: t.TempDir()})
+}
+
 // sampleTable has three rows with a column of every kind that the readers know.
-func sampleTable(mem memory.Allocator) *Table {
+func sampleTable(mem *Memory) *Table {
 	ts := func(u arrow.TimeUnit) arrow.DataType { return &arrow.TimestampType{Unit: u} }
 	types := []struct {
 		name string
@@ -42,13 +49,16 @@ func sampleTable(mem memory.Allocator) *Table {
 		defer a.Release()
 		fields, cols = append(fields, arrow.Field{Name: c.name, Type: c.typ, Nullable: true}), append(cols, a)
 	}
-	return NewTable(array.NewRecord(arrow.NewSchema(fields, nil), cols, 3))
+	schema := arrow.NewSchema(fields, nil)
+	t, err := NewTable(mem, schema, array.NewRecord(schema, cols, 3))
+	if err != nil {
+		panic(err)
+	}
+	return t
 }
 
 func TestTableReaders(t *testing.T) {
-	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
-	defer mem.AssertSize(t, 0)
-	tab := sampleTable(mem)
+	tab := sampleTable(checked(t))
 	defer tab.Release()
 	read := map[string]func(string) (any, error){
 		"Float64s":   func(n string) (any, error) { return tab.Float64s(n) },
@@ -63,7 +73,7 @@ func TestTableReaders(t *testing.T) {
 		{"Float64s", "i8", "[-1 0 1]", ""},
 		{"Float64s", "u32", "[4.294967295e+09 0 1]", ""},
 		{"Float64s", "holes", "[1 NaN NaN]", ""},
-		{"Float64s", "s", "", `frame: column "s" is utf8, not a number`},
+		{"Float64s", "s", "", `frame: column "s" is large_utf8, not a number`},
 		{"Float64s", "f63", "", `frame: no column "f63"; did you mean "f64"?; columns: f64, f32, i64, i8, u32, holes, s, dict, us, ns, sec, day`},
 		{"Int64s", "i64", "[1 2 3]", ""},
 		{"Int64s", "u32", "[4294967295 0 1]", ""},
@@ -94,7 +104,7 @@ func TestTableReaders(t *testing.T) {
 
 // The readers' slices are copies: writing to them leaves the table as it is.
 func TestTableReadersCopy(t *testing.T) {
-	tab := sampleTable(memory.DefaultAllocator)
+	tab := sampleTable(nil)
 	defer tab.Release()
 	f, err := tab.Float64s("f64")
 	if err != nil {
