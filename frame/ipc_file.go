@@ -27,12 +27,12 @@ type ipcFile struct {
 }
 
 // openIPC maps f and finds its columns and messages.
-func openIPC(m *Memory, f *os.File) (file *ipcFile, err error) {
+func openIPC(m *Memory, f *os.File) (*ipcFile, error) {
 	p, err := mapFile(f)
 	if err != nil {
 		return nil, err
 	}
-	file = &ipcFile{p: p, mem: m, values: map[int64]arrow.Array{}}
+	file := &ipcFile{p: p, mem: m, values: map[int64]arrow.Array{}}
 	opened := false
 	defer func() {
 		if !opened {
