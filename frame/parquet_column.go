@@ -293,7 +293,7 @@ func (d *chunkReader) readTexts(p page, b []byte, at, have int) {
 			if n > len(b)-4 || n > len(out)-end {
 				panic(corrupt("a text lies outside of its page"))
 			}
-			copy(out[end:], b[4:4+n])
+			copyText(out[end:], b[4:], n)
 			end += n
 			off[i+1] = int64(end)
 			b = b[4+n:]
@@ -320,7 +320,8 @@ func (d *chunkReader) readTexts(p page, b []byte, at, have int) {
 			out := d.text.Bytes()[end:]
 			for _, j := range ix[:n] {
 				s := d.texts[j]
-				out = out[copy(out, d.dict[s.at:s.at+s.n]):]
+				copyText(out, d.dict[s.at:], s.n)
+				out = out[s.n:]
 			}
 			end += size
 			i += n
@@ -328,6 +329,16 @@ func (d *chunkReader) readTexts(p page, b []byte, at, have int) {
 	default:
 		panic(d.wrongEncoding(p))
 	}
+}
+
+// copyText copies n bytes, short ones as sixteen, where both sides have them: what is
+// written behind the end is written again, or cut off.
+func copyText(dst, src []byte, n int) {
+	if n <= 16 && len(dst) >= 16 && len(src) >= 16 {
+		*(*[16]byte)(dst) = *(*[16]byte)(src)
+		return
+	}
+	copy(dst, src[:n])
 }
 
 // array is the decoded cells with the column's type.
