@@ -117,6 +117,7 @@ type slot struct {
 	buf        Buf
 	how        int // Op or root
 	dstN, srcN []int
+	srcAt      []int // where the elements for each rank begin in buf
 }
 
 // spins is the number of looks at the meeting before a rank blocks: some 10 µs.
@@ -302,17 +303,17 @@ func (c *localComm) AllToAll(dst Buf, dstN []int, src Buf, srcN []int) error {
 	checkAllToAll(c, dst, dstN, src, srcN)
 	c.position.enter(opAllToAll, src, dst.N)
 	defer c.exit()
-	if err := c.enter(slot{call: opAllToAll, buf: src, dstN: dstN, srcN: srcN}); err != nil {
+	srcAt := make([]int, len(srcN))
+	for r, n := range srcN[:len(srcN)-1] {
+		srcAt[r+1] = srcAt[r] + n
+	}
+	if err := c.enter(slot{call: opAllToAll, buf: src, dstN: dstN, srcN: srcN, srcAt: srcAt}); err != nil {
 		return err
 	}
 	at := 0
 	for r := range c.g.slots {
 		s := &c.g.slots[r]
-		lo := 0
-		for _, n := range s.srcN[:c.rank] {
-			lo += n
-		}
-		n := s.srcN[c.rank]
+		lo, n := s.srcAt[c.rank], s.srcN[c.rank]
 		copy(dst.slice(at, at+n).Bytes(), s.buf.slice(lo, lo+n).Bytes())
 		at += n
 	}

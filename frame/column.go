@@ -10,6 +10,12 @@ package frame
 #cgo nocallback gather_offsets
 #cgo noescape gather_text
 #cgo nocallback gather_text
+#cgo noescape gather_bytes
+#cgo nocallback gather_bytes
+#cgo noescape pack_bits
+#cgo nocallback pack_bits
+#cgo noescape gather_lengths
+#cgo nocallback gather_lengths
 #include "gather.h"
 */
 import "C"
@@ -196,6 +202,9 @@ func see(a arrow.Array) column {
 // isNull reports whether row i is missing.
 func (c *column) isNull(i int) bool { return c.valid != nil && !bitutil.BitIsSet(c.valid, c.bit0+i) }
 
+// bit is row i of a column of bits.
+func (c *column) bit(i int) bool { return bitutil.BitIsSet(c.data, c.bit0+i) }
+
 // str is the bytes of row i of a text column.
 func (c *column) str(i int) []byte { return c.text[c.off[i]:c.off[i+1]] }
 
@@ -317,3 +326,18 @@ func castColumn(m *Memory, a arrow.Array, to arrow.DataType) (arrow.Array, error
 
 func p8(b []byte) *C.uint8_t   { return (*C.uint8_t)(unsafe.SliceData(b)) }
 func p64(b []int64) *C.int64_t { return (*C.int64_t)(unsafe.SliceData(b)) }
+
+// sliceArray is rows lo…hi of a, shared.
+func sliceArray(a arrow.Array, lo, hi int) arrow.Array {
+	return array.NewSlice(a, int64(lo), int64(hi))
+}
+
+// fitsRows is an error where a kernel's 32-bit row numbers do not suffice.
+func fitsRows(rows ...int) error {
+	for _, n := range rows {
+		if n >= int(noRow) {
+			return fmt.Errorf("%d rows on one rank: want fewer than %d; use more ranks, or set a memory limit", n, noRow)
+		}
+	}
+	return nil
+}

@@ -73,6 +73,13 @@ void gather_offsets(int64_t *to, const int64_t *off, const uint32_t *row, int64_
   }
 }
 
+void gather_lengths(int64_t *to, const int64_t *off, const uint32_t *row, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    if (i + AHEAD < n) __builtin_prefetch(off + row[i + AHEAD]);
+    to[i] = off[row[i] + 1] - off[row[i]];
+  }
+}
+
 void gather_text(uint8_t *to, const int64_t *off, const uint8_t *text, const uint32_t *row, int64_t n) {
   for (int64_t i = 0; i < n; i++) {
     if (i + AHEAD < n && row[i + AHEAD] != NO_ROW) __builtin_prefetch(text + off[row[i + AHEAD]]);

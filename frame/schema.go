@@ -1,0 +1,60 @@
+package frame
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"deeprc/collective"
+)
+
+// describe is a schema as text, a column a line.
+func describe(s *arrow.Schema) string {
+	var b []byte
+	for _, f := range s.Fields() {
+		b = fmt.Appendf(b, "%q %s\n", f.Name, f.Type)
+	}
+	return string(b)
+}
+
+// sameSchema makes sure, before any data moves, that all ranks have the same columns; collective.
+func sameSchema(c collective.Comm, t *Table) error {
+	text := describe(t.schema)
+	h := fnv.New64a()
+	h.Write([]byte(text))
+	id := int64(h.Sum64() & math.MaxInt64)
+	both := []int64{id, -id}
+	if err := collective.AllReduce(c, both, collective.Min); err != nil {
+		return fmt.Errorf("frame: compare schemas: %w", err)
+	}
+	if both[0] == -both[1] {
+		return nil
+	}
+	first, err := collective.BroadcastBytes(c, []byte(text), 0)
+	if err != nil {
+		return fmt.Errorf("frame: compare schemas: %w", err)
+	}
+	if text != string(first) {
+		err = fmt.Errorf("frame: rank %d has other columns than rank 0: %s", c.Rank(), difference(string(first), text))
+	}
+	return collective.Agree(c, err)
+}
+
+// difference is the first line in which two schemas differ.
+func difference(a, b string) string {
+	x, y := strings.Split(strings.TrimSpace(a), "\n"), strings.Split(strings.TrimSpace(b), "\n")
+	for i := range max(len(x), len(y)) {
+		switch {
+		case i >= len(x):
+			return "column " + y[i] + " is missing on rank 0"
+		case i >= len(y):
+			return "column " + x[i] + " of rank 0 is missing"
+		case x[i] != y[i]:
+			return fmt.Sprintf("column %d is %s, on rank 0 %s", i+1, y[i], x[i])
+		}
+	}
+	return "none"
+}

@@ -1,0 +1,179 @@
+package frame
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"deeprc/collective"
+)
+
+// SortKey is a column to sort by.
+type SortKey struct {
+	Column     string
+	Desc       bool // the greatest first
+	NullsFirst bool // missing cells before all others, else behind them; whatever Desc is
+}
+
+// Sort orders the rows of the whole table by the key columns: rank 0 gets the first ones.
+// It is stable: rows with equal keys keep their order. Text is compared byte by byte, NaN
+// is above all numbers. Ranks get about the same number of rows, also where keys are equal. Collective.
+//
+// It is a sample sort (Frazer and McKellar 1970): rows go to the rank whose range they
+// are in, then every rank sorts its own. See [splitters].
+func Sort(c collective.Comm, t *Table, keys ...SortKey) (*Table, error) {
+	cols, err := sortColumns(t, keys)
+	if err == nil {
+		err = fitsRows(t.rows)
+	}
+	if err := collective.Agree(c, wrap("sort", err)); err != nil {
+		return nil, err
+	}
+	if err := sameSchema(c, t); err != nil {
+		return nil, err
+	}
+	if c.Size() == 1 {
+		return sortLocal(t, cols), nil
+	}
+	first, err := collective.ExclusiveScan(c, int64(t.rows))
+	if err != nil {
+		return nil, fmt.Errorf("frame: sort: %w", err)
+	}
+	split, _, err := splitters(c, t, keys, first)
+	if err != nil {
+		return nil, err
+	}
+	defer split.Release()
+	rank, counts, err := rangeOf(t, keys, first, split, c.Size())
+	if err != nil {
+		return nil, fmt.Errorf("frame: sort: %w", err)
+	}
+	defer free(t.mem, rank)
+	mine, err := send(c, t, rank, counts)
+	if err != nil {
+		return nil, err
+	}
+	defer mine.Release()
+	if cols, err = sortColumns(mine, keys); err != nil {
+		return nil, err
+	}
+	if err := collective.Agree(c, wrap("sort", fitsRows(mine.rows))); err != nil {
+		return nil, err
+	}
+	return sortLocal(mine, cols), nil
+}
+
+func wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("frame: %s: %w", op, err)
+}
+
+func sortColumns(t *Table, keys []SortKey) ([]sortColumn, error) {
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("no key column is given")
+	}
+	cols := make([]sortColumn, len(keys))
+	for i, k := range keys {
+		at, err := t.index(k.Column)
+		if err != nil {
+			return nil, err
+		}
+		cols[i] = sortColumn{see(t.Record().Column(at)), k.Desc, k.NullsFirst}
+	}
+	return cols, nil
+}
+
+// sortLocal sorts this rank's rows.
+func sortLocal(t *Table, cols []sortColumn) *Table {
+	order := sortOrder(t.mem, cols, t.rows)
+	defer free(t.mem, order)
+	return t.pick(order)
+}
+
+// pick is the given rows of t.
+func (t *Table) pick(rows []uint32) *Table {
+	arrays := make([]arrow.Array, t.schema.NumFields())
+	for i := range arrays {
+		arrays[i] = take(t.mem, t.Record().Column(i), rows)
+	}
+	return newTable(t.mem, t.schema.Fields(), arrays, len(rows))
+}
+
+// rangeOf gives each row the rank whose range it is in: the number of splitters that are not
+// above it. Rows equal to a splitter are told apart by their number in the whole table,
+// which the splitters have in their last column.
+func rangeOf(t *Table, keys []SortKey, first int64, split *Table, ranks int) (rank []uint32, counts []int64, err error) {
+	cols, err := sortColumns(t, keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	bounds, err := sortColumns(split, keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	levels := levelsOf(t.mem, [][]sortColumn{cols, bounds})
+	defer freeLevels(t.mem, levels[0])
+	defer freeLevels(t.mem, levels[1])
+	at, err := split.Int64s(rowColumn)
+	if err != nil {
+		return nil, nil, err
+	}
+	code, bound := firstCodes(t.mem, &levels[0][0], t.rows), firstCodes(t.mem, &levels[1][0], split.rows)
+	defer free(t.mem, code)
+	defer free(t.mem, bound)
+	rank, counts = alloc[uint32](t.mem, t.rows), make([]int64, ranks)
+	for i, x := range code {
+		lo := sort.Search(len(bound), func(k int) bool { return bound[k] >= x })
+		if lo < len(bound) && bound[lo] == x {
+			lo += sort.Search(len(bound)-lo, func(k int) bool {
+				k += lo
+				if bound[k] != x {
+					return true
+				}
+				d := compareKeys(bounds, k, cols, i)
+				return d > 0 || d == 0 && at[k] > first+int64(i)
+			})
+		}
+		rank[i] = uint32(lo)
+		counts[lo]++
+	}
+	return rank, counts, nil
+}
+
+// firstCodes are the codes of a level of all rows.
+func firstCodes(m *Memory, l *level, n int) []uint64 {
+	code, rows := alloc[uint64](m, n), alloc[uint32](m, n)
+	defer free(m, rows)
+	for i := range rows {
+		rows[i] = uint32(i)
+	}
+	l.codes(code, rows, 0)
+	return code
+}
+
+// rowColumn is the name of a column with a row's number in the whole table.
+const rowColumn = "\x00row"
+
+// withNumbers is the given rows of t, only the key columns, and their numbers.
+func withNumbers(t *Table, keys []SortKey, rows []uint32, first int64) *Table {
+	var fields []arrow.Field
+	var arrays []arrow.Array
+	for _, k := range keys {
+		i, _ := t.index(k.Column)
+		if f := t.schema.Field(i); len(fields) == 0 || arrow.NewSchema(fields, nil).FieldIndices(f.Name) == nil {
+			fields, arrays = append(fields, f), append(arrays, take(t.mem, t.Record().Column(i), rows))
+		}
+	}
+	b := array.NewInt64Builder(memory.Allocator(t.mem))
+	defer b.Release()
+	for _, r := range rows {
+		b.Append(first + int64(r))
+	}
+	fields = append(fields, arrow.Field{Name: rowColumn, Type: arrow.PrimitiveTypes.Int64, Nullable: true})
+	return newTable(t.mem, fields, append(arrays, b.NewArray()), len(rows))
+}
