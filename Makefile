@@ -11,7 +11,7 @@ export CGO_ENABLED := 1
 LDFLAGS := -X main.version=$(VERSION) -extldflags=-Wl,-z,lazy
 
 .NOTPARALLEL:
-.PHONY: help deps build binary quickstart test test-mpi test-duckdb check bench bench-mpi install docs clean
+.PHONY: help deps build binary quickstart test test-mpi test-duckdb check bench bench-mpi peers install docs clean
 
 help: ## this list (the default)
 	@echo 'Start with: make quickstart'
@@ -55,6 +55,10 @@ bench-mpi: build ## time the collectives against MPI's own in C (bench/collectiv
 		mpicc.$$mpi -O2 -Wall -o bench/collective-$$mpi bench/collective.c; \
 		./deeprc bench collective --c-program bench/collective-$$mpi --launcher "mpirun.$$mpi -n 2"; \
 	done
+
+peers: ## the Python environment of bench/peers, whose engines deeprc bench frame --peers compares with
+	python3 -m venv bench/peers/venv
+	bench/peers/venv/bin/pip install --quiet --requirement bench/peers/requirements.txt
 
 install: build ## install under PREFIX (default /usr/local): bin/deeprc, lib/deeprc/
 	install -d '$(PREFIX)/bin' '$(PREFIX)/lib/deeprc'
