@@ -42,6 +42,9 @@ var frameOps = []struct {
 	{"sort", []benchSide{leftSide}, "", func(c collective.Comm, in []*frame.Table, _ string, _ *frame.Memory) (*frame.Table, error) {
 		return frame.Sort(c, in[0], frame.SortKey{Column: "k"})
 	}},
+	{"groupby", []benchSide{leftSide}, "", func(c collective.Comm, in []*frame.Table, _ string, _ *frame.Memory) (*frame.Table, error) {
+		return frame.GroupBy(c, in[0], []string{"k"}, frame.Agg{Column: "a", Func: "sum"}, frame.Agg{Column: "a", Func: "mean"})
+	}},
 	{"csv", nil, "csv", func(c collective.Comm, _ []*frame.Table, path string, m *frame.Memory) (*frame.Table, error) {
 		t, _, err := frame.ReadCSV(c, path, frame.CSVOptions{Memory: m})
 		return t, err

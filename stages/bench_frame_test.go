@@ -39,6 +39,9 @@ func TestFrameOnce(t *testing.T) {
 	if err := first["csv"].sameResult(first["sort"]); err != nil {
 		t.Error(err)
 	}
+	if s, g := first["sort"], first["groupby"]; g.Rows >= s.Rows || g.Sums[1] != s.Sums[1] {
+		t.Errorf("grouped: %+v; sorted: %+v", g, s)
+	}
 	if n := first["join"].Rows; n < 1234 || n > 1500 { // 1234²/1110 = 1372 pairs are expected
 		t.Errorf("the join has %d rows", n)
 	}
