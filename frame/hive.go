@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
 // hiveNull is the value of a folder for rows where the key is missing.
@@ -98,4 +99,39 @@ func (k *hiveKey) column(m *Memory, file, n int) arrow.Array {
 		copy(text.Bytes()[i*len(*v):], *v)
 	}
 	return newArray(k.typ, n, 0, nil, off, text)
+}
+
+// hiveFolder is the name of the folder of rows with a key's cell. Bytes that are not safe in
+// a name are percent-encoded.
+func hiveFolder(key string, a arrow.Array, row int) (string, error) {
+	name := hiveEscape(key) + "="
+	switch a := a.(type) {
+	case *array.LargeString:
+		v := a.Value(row)
+		if a.IsValid(row) && v == hiveNull {
+			return "", fmt.Errorf("key column %s has the text %s, which means a missing cell", quote(key), hiveNull)
+		}
+		name += hiveEscape(v)
+	case *array.Boolean, *array.Date32, *array.Int8, *array.Int16, *array.Int32, *array.Int64, *array.Uint8, *array.Uint16, *array.Uint32, *array.Uint64:
+		name += hiveEscape(a.ValueStr(row))
+	default:
+		return "", fmt.Errorf("key column %s is %s; cast it to text, or to integers", quote(key), a.DataType())
+	}
+	if a.IsNull(row) {
+		return hiveEscape(key) + "=" + hiveNull, nil
+	}
+	return name, nil
+}
+
+func hiveEscape(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_', c == '.', c >= 0x80:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
 }

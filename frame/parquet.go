@@ -89,6 +89,8 @@ func NewParquetWriter(path string, schema *arrow.Schema, o ParquetOptions) (*Par
 		switch field.Type.ID() {
 		case arrow.STRING, arrow.LARGE_STRING, arrow.DICTIONARY:
 			props = append(props, parquet.WithDictionaryFor(field.Name, true))
+		case arrow.UINT8, arrow.UINT16, arrow.UINT32, arrow.UINT64:
+			props = append(props, parquet.WithStatsFor(field.Name, false)) // Arrow's writer takes the minimum for signed, and readers would skip rows
 		}
 	}
 	p := &ParquetWriter{path: path, out: &sink{f: f}}

@@ -289,7 +289,7 @@ func TestReadParquetErrors(t *testing.T) {
 		{dir + "/no.parquet", ParquetReadOptions{}, dir + "/no.parquet: no such file or directory"},
 		{write(t, dir, "text.parquet", []byte("a,b\n1,2\n")), ParquetReadOptions{}, "text.parquet: this is not a Parquet file: it does not begin with PAR1"},
 		{write(t, dir, "cut.parquet", good[:len(good)-9]), ParquetReadOptions{}, "cut.parquet: the end of the file is missing: it does not end with PAR1"},
-		{dir + "/a", ParquetReadOptions{}, b + " has other columns than " + a + `: column 1 is "x" int32, in the first "x" int64`},
+		{dir + "/a", ParquetReadOptions{}, b + " has other columns than " + a + `: column 1 is "x" int32, in that of ` + a + ` "x" int64`},
 		{a, ParquetReadOptions{Columns: []string{"y"}}, `1.parquet: no column "y"; did you mean "x"?; columns: x`},
 		{a, ParquetReadOptions{Columns: []string{"x", "x"}}, `1.parquet: column "x" is asked for twice`},
 		{a, ParquetReadOptions{Where: []Predicate{{"x", "~", 1}}}, `where column "x": no comparison "~"; there are: =, !=, <, <=, >, >=`},
