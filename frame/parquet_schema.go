@@ -82,7 +82,7 @@ func (c *pqColumn) find(p *schema.PrimitiveNode) {
 	case parquet.Types.Double:
 		c.typ, c.width = arrow.PrimitiveTypes.Float64, 8
 	case parquet.Types.Int96:
-		c.typ, c.width, c.convert = arrow.FixedWidthTypes.Timestamp_ns, 12, fromInt96
+		c.typ, c.width, c.convert = &arrow.TimestampType{Unit: arrow.Nanosecond}, 12, fromInt96
 	case parquet.Types.ByteArray:
 		switch logical.(type) {
 		case schema.StringLogicalType, schema.EnumLogicalType, schema.JSONLogicalType:
