@@ -33,7 +33,7 @@ type ParquetReadOptions struct {
 //
 // Columns are those of [NewTable], the time zone and durations that Arrow's writers note
 // included; decimals may have 38 digits. Nested columns can be left out, but not read.
-// Plain, dictionary and run-length encodings are known, and all compressions but LZO and
+// All encodings but the deprecated BIT_PACKED are known, and all compressions but LZO and
 // Hadoop's LZ4; others are errors, as are encrypted files.
 //
 // Errors name file, row group and column; all ranks return the error of the lowest rank
