@@ -91,16 +91,16 @@ type groupPlan struct {
 	needed   []string // columns of the table
 	aggs     []Agg
 	fields   []arrow.Field // of the result
-	parts    []part
+	parts    []aggPart
 	holistic bool // some aggregate needs all rows of a group at once
 }
 
-// part is an aggregate of rows that follows from those of parts of the rows.
-type part struct {
+// aggPart is an aggregate of rows that follows from those of parts of the rows.
+type aggPart struct {
 	column, fn string // fn: count, sum, sumf, squares, min, max, first, last
 }
 
-func (p part) name() string { return "\x00" + p.fn + " " + p.column }
+func (p aggPart) name() string { return "\x00" + p.fn + " " + p.column }
 
 func planGroupBy(t *Table, keys []string, aggs []Agg) (*groupPlan, error) {
 	p := &groupPlan{keyNames: keys, aggs: aggs, needed: slices.Clone(keys)}
@@ -150,7 +150,7 @@ func (p *groupPlan) add(a Agg) {
 		p.holistic = true
 	}
 	for _, fn := range need {
-		if q := (part{a.Column, fn}); !slices.Contains(p.parts, q) {
+		if q := (aggPart{a.Column, fn}); !slices.Contains(p.parts, q) {
 			p.parts = append(p.parts, q)
 		}
 	}
