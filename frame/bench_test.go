@@ -69,7 +69,9 @@ func benchOp(b *testing.B, op func(c collective.Comm, l, r *Table) (*Table, erro
 }
 
 func BenchmarkJoin(b *testing.B) {
-	benchOp(b, func(c collective.Comm, l, r *Table) (*Table, error) { return Join(c, l, r, JoinOptions{On: []string{"key"}}) })
+	benchOp(b, func(c collective.Comm, l, r *Table) (*Table, error) {
+		return Join(c, l, r, JoinOptions{On: []string{"key"}})
+	})
 }
 
 func BenchmarkSort(b *testing.B) {

@@ -43,7 +43,8 @@ func (a *Agg) name() string {
 // missing key is a key like others. The rows of the result have no particular order; each key is on one rank. Collective.
 //
 // Where there are far fewer keys than rows and the aggregates allow it (all but count_distinct, median
-// and quantile do), each rank aggregates its own rows first and only those results move.
+// and quantile do), each rank aggregates its own rows first and only those results move. Beyond the memory limit rows
+// are partitioned to files, and the result is in a file.
 func GroupBy(c collective.Comm, t *Table, keys []string, aggs ...Agg) (*Table, error) {
 	p, err := planGroupBy(t, keys, aggs)
 	if err := collective.Agree(c, wrap("groupby", err)); err != nil {
@@ -51,6 +52,13 @@ func GroupBy(c collective.Comm, t *Table, keys []string, aggs ...Agg) (*Table, e
 	}
 	if err := sameSchema(c, t); err != nil {
 		return nil, err
+	}
+	buckets, err := spillBuckets(c, groupFactor, t)
+	if err != nil {
+		return nil, err
+	}
+	if buckets > 0 {
+		return p.spilled(c, t, buckets)
 	}
 	if c.Size() == 1 {
 		out, err := p.aggregate(t, false)

@@ -180,7 +180,7 @@ func TestSplittersAtScale(t *testing.T) {
 			defer tab.Release()
 			keys := []SortKey{{Column: "k"}}
 			first := int64(c.Rank() * each)
-			split, busy, err := splitters(c, tab, keys, first)
+			split, busy, err := splitters(c, tab, keys, first, p)
 			if err != nil {
 				return err
 			}
