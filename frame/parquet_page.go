@@ -209,7 +209,6 @@ func pages(b []byte, rows int) []page {
 
 // unpacker decompresses pages; it is kept while files are read.
 type unpacker struct {
-	mem  *Memory
 	zstd *zstd.Decoder
 }
 
