@@ -17,9 +17,8 @@ type IPCWriteOptions struct {
 
 // WriteIPC writes a table to a folder of Arrow IPC files, uncompressed, so that [ReadIPC] maps
 // them without a copy. The files are part-00000.arrow and so on, laid out as [WriteParquet]
-// does; ReadIPC of the folder gives the table again, in the same order, but takes no columns
-// from the names of folders. Each file is whole or not at all; if one rank fails, no file stays.
-// Errors name the file. Collective.
+// does, and ReadIPC of the folder gives the table again, as ReadParquet does. Each file is
+// whole or not at all; if one rank fails, no file stays. Errors name the file. Collective.
 func WriteIPC(c collective.Comm, t *Table, folder string, o IPCWriteOptions) error {
 	return writeParts(c, "write IPC", t, folder, o.PartitionBy, partFormat{".arrow", func(path string, s *arrow.Schema) (partWriter, error) {
 		f, err := createAtomic(path)
