@@ -26,7 +26,7 @@ func record(columns, rows string) arrow.Record {
 		name, typ, _ := strings.Cut(c, " ")
 		fields = append(fields, arrow.Field{Name: name, Type: typesOfTest[typ], Nullable: true})
 	}
-	b := array.NewRecordBuilder(noMemory, arrow.NewSchema(fields, nil))
+	b := array.NewRecordBuilder((*Memory)(nil), arrow.NewSchema(fields, nil))
 	defer b.Release()
 	for _, row := range strings.Split(rows, ";") {
 		for i, cell := range strings.Fields(row) {
@@ -40,13 +40,15 @@ func record(columns, rows string) arrow.Record {
 	return b.NewRecord()
 }
 
-var noMemory *Memory
-
-// grid rows print as record reads them.
+// printed are rows as record reads them.
 func printed(rows []string) []string {
 	out := make([]string, len(rows))
 	for i, r := range rows {
-		out[i] = strings.ReplaceAll(strings.ReplaceAll(r, " | ", " "), array.NullValueStr, "-")
+		cells := strings.Split(r, " | ")
+		for k, c := range cells {
+			cells[k] = strings.ReplaceAll(strings.ReplaceAll(c, " ", "T"), array.NullValueStr, "-")
+		}
+		out[i] = strings.Join(cells, " ")
 	}
 	return out
 }
