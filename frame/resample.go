@@ -81,7 +81,7 @@ func (r *resampler) bind(t *Table) error {
 	names := map[string]bool{}
 	add := func(f arrow.Field) error {
 		if names[f.Name] {
-			return fmt.Errorf("the result would have two columns %s; choose another name", quote(f.Name))
+			return twoColumns(f.Name)
 		}
 		names[f.Name] = true
 		r.fields = append(r.fields, f)

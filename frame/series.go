@@ -176,7 +176,7 @@ func (t *Table) newNames(names ...string) error {
 	}
 	for _, n := range names {
 		if seen[n] {
-			return fmt.Errorf("the result would have two columns %s; choose another name", quote(n))
+			return twoColumns(n)
 		}
 		seen[n] = true
 	}
