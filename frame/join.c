@@ -40,6 +40,7 @@ int64_t group_part(uint32_t *group, uint32_t *first, int64_t base, const uint64_
     uint32_t s = slot_of(code[i], used, bits);
     while (slot[s] && slot_code[s] != code[i]) s = (s + 1) & mask;
     if (!slot[s]) {
+      if (groups > mask / 2) return -1;
       slot[s] = ++groups;
       slot_code[s] = code[i];
       first[base + groups - 1] = row ? row[i] : i;

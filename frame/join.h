@@ -11,7 +11,7 @@ int64_t join_part(uint32_t *probe_out, uint32_t *build_out, int64_t room, const 
                   const uint64_t *build, const uint32_t *build_row, int64_t n_build, uint32_t *head, uint32_t *next, int used, int bits, int first);
 
 // group[i] = the number of the group of code[i], counted on from base; first[g] = the
-// first row of group g. slot has 2^bits entries, more than n. Returns the number of groups.
+// first row of group g. slot has 2^bits entries. Returns the number of groups, or −1 where they would fill more than half of them.
 int64_t group_part(uint32_t *group, uint32_t *first, int64_t base, const uint64_t *code, const uint32_t *row, int64_t n,
                    uint32_t *slot, uint64_t *slot_code, int used, int bits);
 #endif

@@ -38,22 +38,22 @@ func sameSchema(c collective.Comm, t *Table) error {
 		return fmt.Errorf("frame: compare schemas: %w", err)
 	}
 	if text != string(first) {
-		err = fmt.Errorf("frame: rank %d has other columns than rank 0: %s", c.Rank(), difference(string(first), text))
+		err = fmt.Errorf("frame: rank %d has other columns than rank 0: %s", c.Rank(), difference(string(first), text, "rank 0"))
 	}
 	return collective.Agree(c, err)
 }
 
-// difference is the first line in which two schemas differ.
-func difference(a, b string) string {
-	x, y := strings.Split(strings.TrimSpace(a), "\n"), strings.Split(strings.TrimSpace(b), "\n")
+// difference is the first line in which a schema differs from that of another, which is named.
+func difference(other, own, name string) string {
+	x, y := strings.Split(strings.TrimSpace(other), "\n"), strings.Split(strings.TrimSpace(own), "\n")
 	for i := range max(len(x), len(y)) {
 		switch {
 		case i >= len(x):
-			return "column " + y[i] + " is missing on rank 0"
+			return fmt.Sprintf("column %s is not in that of %s", y[i], name)
 		case i >= len(y):
-			return "column " + x[i] + " of rank 0 is missing"
+			return fmt.Sprintf("column %s of %s is missing", x[i], name)
 		case x[i] != y[i]:
-			return fmt.Sprintf("column %d is %s, on rank 0 %s", i+1, y[i], x[i])
+			return fmt.Sprintf("column %d is %s, in that of %s %s", i+1, y[i], name, x[i])
 		}
 	}
 	return "none"

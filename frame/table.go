@@ -332,3 +332,12 @@ func noNulls(name string, a arrow.Array, what string) error {
 	return fmt.Errorf("frame: column %s lacks %s in %s of this rank, the first in row %d (from 0)",
 		quote(name), what, plural(a.NullN(), "row"), i)
 }
+
+// project is some columns of a record.
+func project(schema *arrow.Schema, r arrow.Record, at []int) arrow.Record {
+	cols := make([]arrow.Array, len(at))
+	for i, k := range at {
+		cols[i] = r.Column(k)
+	}
+	return array.NewRecord(schema, cols, r.NumRows())
+}
