@@ -19,11 +19,7 @@ func ScalarAggregate(c collective.Comm, t *Table, aggs ...Agg) (*Table, error) {
 	}
 	var arrays []arrow.Array
 	for i, g := range aggs {
-		var a arrow.Array
-		if columns[i] >= 0 {
-			a = t.Record().Column(columns[i])
-		}
-		out, err := aggregateAll(c, t, a, g)
+		out, err := aggregateAll(c, t, t.Record().Column(columns[i]), g)
 		if err != nil {
 			for _, a := range arrays {
 				a.Release()
@@ -35,6 +31,24 @@ func ScalarAggregate(c collective.Comm, t *Table, aggs ...Agg) (*Table, error) {
 	return newTable(t.mem, fields, arrays, 1), nil
 }
 
+// bind is the field of a's result, of a column of t.
+func (a *Agg) bind(t *Table) (arrow.Field, error) {
+	k, err := t.index(a.Column)
+	if err != nil {
+		return arrow.Field{}, err
+	}
+	dt, err := aggType(*a, t.schema.Field(k).Type)
+	return arrow.Field{Name: a.name(), Type: dt, Nullable: true}, err
+}
+
+// share is the quantile that a median or quantile asks for.
+func (a *Agg) share() float64 {
+	if a.Func == "median" {
+		return 0.5
+	}
+	return a.Q
+}
+
 // bindAll finds the columns of aggregates, and the fields of their results, whose names must differ.
 func bindAll(t *Table, aggs []Agg) (columns []int, fields []arrow.Field, err error) {
 	if len(aggs) == 0 {
@@ -42,10 +56,11 @@ func bindAll(t *Table, aggs []Agg) (columns []int, fields []arrow.Field, err err
 	}
 	names := map[string]bool{}
 	for i := range aggs {
-		k, f, err := aggs[i].bind(t)
+		f, err := aggs[i].bind(t)
 		if err != nil {
 			return nil, nil, err
 		}
+		k, _ := t.index(aggs[i].Column)
 		if names[f.Name] {
 			return nil, nil, twoColumns(f.Name)
 		}
@@ -56,42 +71,42 @@ func bindAll(t *Table, aggs []Agg) (columns []int, fields []arrow.Field, err err
 }
 
 func twoColumns(name string) error {
-	return fmt.Errorf("the result would have two columns %s; choose another name", quote(name))
+	return fmt.Errorf("two columns of the result would be named %s; choose another name", quote(name))
 }
 
-// aggregateAll is one cell, the same on every rank; a is nil for a count of rows. An error is
-// the same on all ranks. Collective.
+// aggregateAll is an aggregate of a on all ranks, one cell, the same on every rank; so is an error. Collective.
 func aggregateAll(c collective.Comm, t *Table, a arrow.Array, g Agg) (arrow.Array, error) {
 	m := t.mem
 	switch g.Func {
 	case "min", "max", "first", "last":
 		return pickAll(c, t, a, g.Func)
-	case "distinct":
+	case "count_distinct":
 		n, err := distinctAll(c, t, a)
 		return intCell(m, n, true, err)
 	}
-	n := int64(t.rows)
-	if a != nil {
-		n = int64(a.Len() - a.NullN())
-	}
-	n, err := collective.AllReduceOne(c, n, collective.Sum)
+	n, err := collective.AllReduceOne(c, int64(a.Len()-a.NullN()), collective.Sum)
 	if err != nil || g.Func == "count" {
 		return intCell(m, n, true, err)
 	}
 	col := see(a)
 	if g.Func == "sum" && !isFloat(col.typ) {
-		sum, ok, err := integerSum(c, m, &col)
-		if err == nil && !ok {
-			err = tooLarge(g.Column)
+		sum, err := integerSum(c, m, &col)
+		if err != nil {
+			return nil, err
 		}
-		return intCell(m, sum, n > 0, err)
+		if col.typ.ID() == arrow.UINT64 {
+			v, ok := sum.uint64()
+			return sumCell(m, col.typ, v, ok, n > 0, g.Column)
+		}
+		v, ok := sum.int64()
+		return sumCell(m, arrow.PrimitiveTypes.Int64, v, ok, n > 0, g.Column)
 	}
 	f := presentCells(m, &col, nil)
 	defer free(m, f)
 	out := newCollector[float64](m, 1)
 	switch g.Func {
 	case "median", "quantile":
-		q, err := quantiles(c, m, f, n, g.q())
+		q, err := quantiles(c, m, f, n, g.share())
 		if err != nil {
 			out.release()
 			return nil, err
@@ -129,21 +144,30 @@ func intCell(m *Memory, v int64, set bool, err error) (arrow.Array, error) {
 	return out.array(arrow.PrimitiveTypes.Int64), nil
 }
 
+// sumCell is a sum; ok is false where it does not fit.
+func sumCell[T int64 | uint64](m *Memory, dt arrow.DataType, v T, ok, set bool, column string) (arrow.Array, error) {
+	if !ok {
+		return nil, overflow(column)
+	}
+	out := newCollector[T](m, 1)
+	if set {
+		out.put(0, v)
+	}
+	return out.array(dt), nil
+}
+
 // presentCells are the cells of numbers that are not missing, of the rows that fitted picks (nil: all). The
 // caller frees them.
 func presentCells(m *Memory, c *column, fitted func(row int) bool) []float64 {
-	f := floats(m, c)
-	if c.valid == nil && fitted == nil {
-		return f
-	}
-	k := 0
+	f, done := floats(m, c)
+	defer done()
+	out := alloc[float64](m, c.n)[:0]
 	for i, x := range f {
 		if !c.isNull(i) && (fitted == nil || fitted(i)) {
-			f[k] = x
-			k++
+			out = append(out, x)
 		}
 	}
-	return f[:k]
+	return out
 }
 
 // exactMoments are moments whose sums are exact before they are rounded, once.
@@ -182,18 +206,16 @@ func momentsAll(c collective.Comm, f []float64, spread bool) (exactMoments, erro
 	return s, nil
 }
 
-// integerSum is the sum of integers or booleans of all ranks, and whether it fits. Digits of 32 bits
+// integerSum is the sum of integers or booleans of all ranks. Digits of 32 bits
 // are summed apart, which is exact for less than 2³¹ ranks. Collective.
-func integerSum(c collective.Comm, m *Memory, col *column) (int64, bool, error) {
+func integerSum(c collective.Comm, m *Memory, col *column) (wide, error) {
 	w := col.integerSum(m)
 	digits := []int64{int64(w.lo & math.MaxUint32), int64(w.lo >> 32), int64(w.hi)}
 	if err := collective.AllReduce(c, digits, collective.Sum); err != nil {
-		return 0, false, err
+		return wide{}, err
 	}
 	middle := digits[1] + digits[0]>>32
-	all := wide{uint64(digits[0]&math.MaxUint32) | uint64(middle)<<32, uint64(digits[2] + middle>>32)}
-	v, ok := all.int64()
-	return v, ok, nil
+	return wide{uint64(digits[0]&math.MaxUint32) | uint64(middle)<<32, uint64(digits[2] + middle>>32)}, nil
 }
 
 func (c *column) integerSum(m *Memory) wide {
@@ -206,8 +228,8 @@ func (c *column) integerSum(m *Memory) wide {
 		}
 		return s
 	}
-	w := integers(m, c)
-	defer free(m, w)
+	w, done := integers(m, c)
+	defer done()
 	for i, x := range w {
 		if !c.isNull(i) {
 			s.add(x)
@@ -233,7 +255,11 @@ func pickAll(c collective.Comm, t *Table, a arrow.Array, fn string) (arrow.Array
 // pickOne is the least, greatest, first or last cell of a, missing where a has none.
 func pickOne(m *Memory, a arrow.Array, fn string) arrow.Array {
 	c := see(a)
-	rows := pickRuns(m, a, &c, []int{0, a.Len()}, fn)
+	all := groupRuns(m, []int{0, c.n})
+	defer all.free()
+	g := all.over(c)
+	defer g.done()
+	rows := g.choose(fn)
 	defer free(m, rows)
 	return take(m, a, rows)
 }
@@ -257,21 +283,16 @@ func distinctAll(c collective.Comm, t *Table, a arrow.Array) (int64, error) {
 	return collective.AllReduceOne(c, n, collective.Sum)
 }
 
-// distinctRows are rows with the different cells of a, in their order, missing ones apart. The caller frees them.
+// distinctRows are rows with the different cells of a, in no particular order, missing ones apart. The caller frees them.
 func distinctRows(m *Memory, a arrow.Array) []uint32 {
 	c := see(a)
-	order := sortOrder(m, []sortColumn{{column: c}}, c.n)
-	same := alloc[bool](m, c.n)
-	defer free(m, same)
-	if c.n > 0 {
-		equalKeys(same[1:], []column{c}, order[:c.n-1], []column{c}, order[1:])
-	}
-	k := 0
-	for i, r := range order {
-		if !same[i] && !c.isNull(int(r)) {
-			order[k] = r
-			k++
+	g := groupRows(m, []column{c})
+	defer g.free()
+	rows := alloc[uint32](m, len(g.first))[:0]
+	for _, r := range g.first {
+		if !c.isNull(int(r)) {
+			rows = append(rows, r)
 		}
 	}
-	return order[:k]
+	return rows
 }

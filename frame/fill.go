@@ -181,8 +181,8 @@ func floatColumn(m *Memory, dt arrow.DataType, out *collector[float64]) arrow.Ar
 
 func fillLinear(m *Memory, a arrow.Array, s *series, limit int) arrow.Array {
 	c := see(a)
-	f := floats(m, &c)
-	defer free(m, f)
+	f, done := floats(m, &c)
+	defer done()
 	out := newCollector[float64](m, c.n)
 	for k := range len(s.start) - 1 {
 		last := -1
@@ -209,8 +209,8 @@ func fillLinear(m *Memory, a arrow.Array, s *series, limit int) arrow.Array {
 
 func fillMean(m *Memory, a arrow.Array, s *series, fit string) arrow.Array {
 	c := see(a)
-	f := floats(m, &c)
-	defer free(m, f)
+	f, done := floats(m, &c)
+	defer done()
 	fitted := s.t.fitted(fit)
 	out := newCollector[float64](m, c.n)
 	for k := range len(s.start) - 1 {

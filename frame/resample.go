@@ -52,14 +52,13 @@ func Resample(c collective.Comm, t *Table, by []string, time string, o ResampleO
 }
 
 type resampler struct {
-	o       ResampleOptions
-	by      []string
-	time    string
-	grid    grid
-	fields  []arrow.Field
-	keys    []int // key columns
-	timeAt  int   // the time column
-	columns []int // of aggregates; -1: none
+	o      ResampleOptions
+	by     []string
+	time   string
+	grid   grid
+	fields []arrow.Field
+	keys   []int // key columns
+	timeAt int   // the time column
 }
 
 func (r *resampler) bind(t *Table) error {
@@ -116,14 +115,13 @@ func (r *resampler) bind(t *Table) error {
 		r.grid.origin -= r.grid.every * (r.grid.origin / r.grid.every)
 	}
 	for i := range o.Aggs {
-		k, f, err := o.Aggs[i].bind(t)
+		f, err := o.Aggs[i].bind(t)
 		if err == nil {
 			err = add(f)
 		}
 		if err != nil {
 			return err
 		}
-		r.columns = append(r.columns, k)
 	}
 	return nil
 }
@@ -147,12 +145,12 @@ func (r *resampler) local(s *series) (*Table, error) {
 		arrays = append(arrays, take(m, rec.Column(k), rows))
 	}
 	arrays = append(arrays, ticksArray(m, rec.Column(r.timeAt).DataType(), label))
-	for i, g := range r.o.Aggs {
-		var a arrow.Array
-		if k := r.columns[i]; k >= 0 {
-			a = rec.Column(k)
-		}
-		out, err := aggregateRuns(m, a, start, g)
+	groups := groupRuns(m, start)
+	defer groups.free()
+	parts := &state{g: groups, t: s.t}
+	defer parts.free()
+	for _, g := range r.o.Aggs {
+		out, err := parts.result(g)
 		if err != nil {
 			for _, a := range arrays {
 				a.Release()

@@ -9,7 +9,7 @@ import (
 func TestResample(t *testing.T) {
 	daily := record("g s, t d32, x f64, i i32", `b 2020-01-31 1 1; a 2020-03-01 2 2; a 2020-01-01 - 3; b 2020-01-05 4 -; a 2020-01-31 8 5; b 2020-01-06 0 7`)
 	hourly := record("t us, x f64", `1970-01-01T23:59:59 1; 1970-01-02T00:00:00 2; 1970-01-02T06:00:00 4; 1970-01-02T06:30:00 8; 1969-12-31T23:00:00 16`)
-	all := []Agg{{Func: "count"}, {Column: "x", Func: "count"}, {Column: "x", Func: "sum"}, {Column: "x", Func: "mean"}, {Column: "i", Func: "max"}, {Column: "i", Func: "first"},
+	all := []Agg{{Column: "t", Func: "count"}, {Column: "x", Func: "count"}, {Column: "x", Func: "sum"}, {Column: "x", Func: "mean"}, {Column: "i", Func: "max"}, {Column: "i", Func: "first"},
 		{Column: "i", Func: "last"}, {Column: "i", Func: "sum"}, {Column: "x", Func: "std"}, {Column: "x", Func: "median"}, {Column: "t", Func: "min"}}
 	sum := []Agg{{Column: "x", Func: "sum"}}
 	for _, c := range []struct {
@@ -59,10 +59,10 @@ func TestResampleErrors(t *testing.T) {
 		{"t", ResampleOptions{Every: "1mo", Aggs: sum, Origin: "start"}, `months and years begin on their first day; leave out the origin "start"`},
 		{"t", ResampleOptions{Every: "1d", Aggs: sum, Origin: "2020-01-01 05:00"}, `origin: "2020-01-01 05:00" is finer than the time column`},
 		{"t", ResampleOptions{Every: "1d", Aggs: sum, Closed: "both"}, `closed and label are left or right, not "both"`},
-		{"t", ResampleOptions{Every: "1d", Aggs: []Agg{{Column: "x", Func: "man"}}}, `no aggregate "man"; did you mean "mean"?; aggregates: count, distinct,`},
-		{"t", ResampleOptions{Every: "1d", Aggs: []Agg{{Column: "g", Func: "sum"}}}, `sum of column "g": it is large_utf8, not a number`},
+		{"t", ResampleOptions{Every: "1d", Aggs: []Agg{{Column: "x", Func: "man"}}}, `there is no aggregate "man"; did you mean `},
+		{"t", ResampleOptions{Every: "1d", Aggs: []Agg{{Column: "g", Func: "sum"}}}, `column "g" is large_utf8, which has no sum`},
 		{"t", ResampleOptions{Every: "1d", Aggs: []Agg{{Column: "y", Func: "sum"}}}, `no column "y"; did you mean "g"?; columns: g, t, x, i`},
-		{"t", ResampleOptions{Every: "1d", Aggs: []Agg{{Column: "x", Func: "sum", As: "t"}}}, `the result would have two columns "t"`},
+		{"t", ResampleOptions{Every: "1d", Aggs: []Agg{{Column: "x", Func: "sum", As: "t"}}}, `two columns of the result would be named "t"`},
 		{"x", ResampleOptions{Every: "1d", Aggs: sum}, `column "x" is float64, not a date or timestamp`},
 	} {
 		wantError(t, whole, c.want, func(c0 collective.Comm, t *Table) (*Table, error) { return Resample(c0, t, []string{"g"}, c.time, c.o) })
@@ -71,7 +71,7 @@ func TestResampleErrors(t *testing.T) {
 		return Resample(c, t, nil, "t", ResampleOptions{Every: "1d", Aggs: sum})
 	})
 	over := record("t d32, i i64", `2020-01-31 9223372036854775807; 2020-01-31 1`)
-	wantError(t, over, `a sum of column "i" is beyond the range of int64; cast the column to float64`, func(c collective.Comm, t *Table) (*Table, error) {
+	wantError(t, over, `the sum of column "i" does not fit 64 bits; cast it to float64`, func(c collective.Comm, t *Table) (*Table, error) {
 		return Resample(c, t, nil, "t", ResampleOptions{Every: "1d", Aggs: []Agg{{Column: "i", Func: "sum"}}})
 	})
 	far := record("t ns, i i64", `1900-01-01 1; 2100-01-01 1`)

@@ -32,7 +32,7 @@ type RollingAgg struct {
 //
 // Each row costs O(1) amortised, median and quantile O(log n) of the series' rows n. Sums
 // and moments are merged from partial ones, never subtracted from, so that a great
-// value leaves no trace when it leaves the window. Distinct is not supported.
+// value leaves no trace when it leaves the window. count_distinct is not supported.
 func Rolling(c collective.Comm, t *Table, by []string, time string, aggs ...RollingAgg) (*Table, error) {
 	r := &roller{aggs: aggs}
 	if err := collective.Agree(c, wrap("rolling", r.bind(t, by, time))); err != nil {
@@ -73,16 +73,17 @@ func (r *roller) bind(t *Table, by []string, time string) error {
 	var names []string
 	for i := range r.aggs {
 		g := &r.aggs[i]
-		k, f, err := g.bind(t)
+		f, err := g.bind(t)
 		if err != nil {
 			return err
 		}
+		k, _ := t.index(g.Column)
 		at, _ := t.index(time)
 		perDay, _ := ticksPerDay(t.schema.Field(at).Type)
 		span := int64(0)
 		switch {
-		case g.Func == "distinct":
-			return fmt.Errorf("distinct of a window is not supported")
+		case g.Func == "count_distinct":
+			return fmt.Errorf("count_distinct of a window is not supported")
 		case g.Rows < 0 || g.MinPeriods < 0:
 			return fmt.Errorf("column %s: a window of %d rows, at least %d of them: want no number below 0", quote(f.Name), g.Rows, g.MinPeriods)
 		case g.Rows > 0 && g.Span != "":
@@ -112,11 +113,7 @@ func (r *roller) local(s *series) (*Table, error) {
 	for i := range r.aggs {
 		lo, hi := alloc[uint32](m, s.t.rows), alloc[uint32](m, s.t.rows)
 		windows(s, &r.aggs[i], r.spans[i], lo, hi)
-		var a arrow.Array
-		if r.columns[i] >= 0 {
-			a = s.t.Record().Column(r.columns[i])
-		}
-		out, err := roll(m, a, &r.aggs[i], s.start, lo, hi)
+		out, err := roll(m, s.t.Record().Column(r.columns[i]), &r.aggs[i], s.start, lo, hi)
 		free(m, lo)
 		free(m, hi)
 		if err != nil {

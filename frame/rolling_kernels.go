@@ -7,17 +7,10 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 )
 
-// roll is an aggregate of a over the windows lo[i] ≤ row < hi[i]; a is nil for a count of rows.
+// roll is an aggregate of a over the windows lo[i] ≤ row < hi[i].
 // The windows move forward only and stay within the series that start gives.
 func roll(m *Memory, a arrow.Array, g *RollingAgg, start []int, lo, hi []uint32) (arrow.Array, error) {
 	n := len(lo)
-	if a == nil {
-		out := newCollector[int64](m, n)
-		for i := range n {
-			out.put(i, int64(hi[i]-lo[i]))
-		}
-		return out.array(arrow.PrimitiveTypes.Int64), nil
-	}
 	c := see(a)
 	count := alloc[uint32](m, n) // of cells in the window
 	defer free(m, count)
@@ -45,16 +38,19 @@ func roll(m *Memory, a arrow.Array, g *RollingAgg, start []int, lo, hi []uint32)
 		}
 		return take(m, a, rows), nil
 	case "sum":
+		if c.typ.ID() == arrow.UINT64 {
+			return c.rollUnsigned(m, lo, hi, count, need, g.Column)
+		}
 		if !isFloat(c.typ) {
 			return c.rollIntegers(m, lo, hi, count, need, g.Column)
 		}
 	}
-	f := floats(m, &c)
-	defer free(m, f)
+	f, done := floats(m, &c)
+	defer done()
 	out := newCollector[float64](m, n)
 	switch g.Func {
 	case "median", "quantile":
-		c.rollQuantile(m, f, start, lo, hi, count, need, g.q(), out)
+		c.rollQuantile(m, f, start, lo, hi, count, need, g.share(), out)
 	case "sum", "mean":
 		slide(m, &c, f, lo, hi, func(x float64) precise { return precise{sum: x} }, (*precise).merge, func(i int, s precise) {
 			if count[i] < need {
@@ -153,34 +149,45 @@ func (c *column) rollExtreme(m *Memory, a arrow.Array, lo, hi, rows []uint32, gr
 	}
 }
 
+// ordered are numbers in the order of a column's cells, missing ones arbitrary. The caller frees them.
+func ordered(m *Memory, a arrow.Array, c *column) []uint64 {
+	if w, ok := words(m, c); ok {
+		return w
+	}
+	order := sortOrder(m, []sortColumn{{column: *c}}, c.n)
+	defer free(m, order)
+	same := alloc[bool](m, c.n)
+	defer free(m, same)
+	if c.n > 0 {
+		equalKeys(same[1:], []column{*c}, order[:c.n-1], []column{*c}, order[1:])
+	}
+	w := alloc[uint64](m, c.n)
+	k := uint64(0)
+	for i, r := range order {
+		if !same[i] {
+			k++
+		}
+		w[r] = k
+	}
+	return w
+}
+
 // rollIntegers sums integers and booleans exactly.
 func (c *column) rollIntegers(m *Memory, lo, hi, count []uint32, need uint32, name string) (arrow.Array, error) {
-	var w []int64
-	unsigned := c.typ.ID() == arrow.UINT64
-	if unsigned {
-		w = values[int64](c)
-	} else {
-		w = integers(m, c)
-		defer free(m, w)
-	}
+	w, done := integers(m, c)
+	defer done()
 	out := newCollector[int64](m, len(lo))
 	var s wide
 	a, b := uint32(0), uint32(0)
 	for i := range lo {
 		for ; b < hi[i]; b++ {
-			if c.isNull(int(b)) {
-				continue
-			}
-			if s.add(w[b]); unsigned && w[b] < 0 {
-				s.hi++
+			if !c.isNull(int(b)) {
+				s.add(w[b])
 			}
 		}
 		for ; a < lo[i]; a++ {
-			if c.isNull(int(a)) {
-				continue
-			}
-			if s.sub(w[a]); unsigned && w[a] < 0 {
-				s.hi--
+			if !c.isNull(int(a)) {
+				s.sub(w[a])
 			}
 		}
 		if count[i] < need {
@@ -189,11 +196,41 @@ func (c *column) rollIntegers(m *Memory, lo, hi, count []uint32, need uint32, na
 		v, ok := s.int64()
 		if !ok {
 			out.release()
-			return nil, tooLarge(name)
+			return nil, overflow(name)
 		}
 		out.put(i, v)
 	}
 	return out.array(arrow.PrimitiveTypes.Int64), nil
+}
+
+// rollUnsigned sums uint64.
+func (c *column) rollUnsigned(m *Memory, lo, hi, count []uint32, need uint32, name string) (arrow.Array, error) {
+	w := values[uint64](c)
+	out := newCollector[uint64](m, len(lo))
+	var s wide
+	a, b := uint32(0), uint32(0)
+	for i := range lo {
+		for ; b < hi[i]; b++ {
+			if !c.isNull(int(b)) {
+				s.addUnsigned(w[b])
+			}
+		}
+		for ; a < lo[i]; a++ {
+			if !c.isNull(int(a)) {
+				s.subUnsigned(w[a])
+			}
+		}
+		if count[i] < need {
+			continue
+		}
+		v, ok := s.uint64()
+		if !ok {
+			out.release()
+			return nil, overflow(name)
+		}
+		out.put(i, v)
+	}
+	return out.array(arrow.PrimitiveTypes.Uint64), nil
 }
 
 // slide merges the cells of each window and gives the result to put. A window is two parts:
@@ -278,7 +315,7 @@ func (c *column) rollQuantile(m *Memory, f []float64, start []int, lo, hi, count
 					k -= tree[at]
 				}
 			}
-			return fromSortable(key[rows[at]])
+			return wordFloat(key[rows[at]])
 		}
 		a, b := 0, 0
 		for i := range n {

@@ -28,7 +28,7 @@ func TestRolling(t *testing.T) {
 		{RollingAgg{Agg: agg("x", "sum"), Span: "3d", Center: true}, "1 3 6 6 16 8 8"},
 		{RollingAgg{Agg: agg("x", "sum"), Span: "2d", Center: true}, "1 2 6 4 16 8 8"},
 		{RollingAgg{Agg: agg("x", "count"), Rows: 2}, "1 1 1 2 2 0 1"},
-		{RollingAgg{Agg: Agg{Func: "count", As: "r"}, Rows: 3}, "1 2 3 3 3 1 2"},
+		{RollingAgg{Agg: Agg{Column: "t", Func: "count", As: "r"}, Rows: 3}, "1 2 3 3 3 1 2"},
 		{RollingAgg{Agg: agg("i", "sum"), Rows: 2}, "7 12 8 3 9 2 3"},
 		{RollingAgg{Agg: agg("i", "min"), Rows: 3}, "7 5 3 3 3 2 1"},
 		{RollingAgg{Agg: agg("i", "max"), Rows: 2}, "7 7 5 3 9 2 2"},
@@ -148,7 +148,7 @@ func TestRollingAll(t *testing.T) {
 							in = append(in, o.x)
 						}
 					}
-					want := slowAggregate(fn, in, 0.3)
+					want := byFormula(fn, in, 0.3)
 					if fn != "count" && len(in) < window.MinPeriods {
 						want = math.NaN()
 					}
@@ -172,8 +172,8 @@ func asTime(rec arrow.Record) arrow.Record {
 	return newTable(nil, fields, cols, int(rec.NumRows())).Record()
 }
 
-// slowAggregate is an aggregate by its formula; NaN is missing.
-func slowAggregate(fn string, x []float64, q float64) float64 {
+// byFormula is an aggregate by its formula; NaN is missing.
+func byFormula(fn string, x []float64, q float64) float64 {
 	n := float64(len(x))
 	if fn == "count" {
 		return n
@@ -237,10 +237,10 @@ func TestRollingErrors(t *testing.T) {
 		{RollingAgg{Agg: x, Rows: 2, MinPeriods: 3}, `column "r": a window of 2 rows never has 3 cells`},
 		{RollingAgg{Agg: x, Span: "1mo"}, `column "r": span "1mo": months and years differ in length; give days`},
 		{RollingAgg{Agg: x, Span: "1h"}, `column "r": span "1h": the time column counts in steps of 1d`},
-		{RollingAgg{Agg: Agg{Column: "x", Func: "sum", As: "t"}, Rows: 2}, `the result would have two columns "t"; choose another name`},
-		{RollingAgg{Agg: Agg{Column: "x", Func: "distinct"}, Rows: 2}, `distinct of a window is not supported`},
-		{RollingAgg{Agg: Agg{Column: "x", Func: "quantile", Q: 2}, Rows: 2}, `quantile of column "x": 2 is not between 0 and 1`},
-		{RollingAgg{Agg: Agg{Column: "i", Func: "sum"}, Rows: 2}, `a sum of column "i" is beyond the range of int64; cast the column to float64`},
+		{RollingAgg{Agg: Agg{Column: "x", Func: "sum", As: "t"}, Rows: 2}, `two columns of the result would be named "t"; choose another name`},
+		{RollingAgg{Agg: Agg{Column: "x", Func: "count_distinct"}, Rows: 2}, `count_distinct of a window is not supported`},
+		{RollingAgg{Agg: Agg{Column: "x", Func: "quantile", Q: 2}, Rows: 2}, `quantile 2 of column "x": want 0 to 1`},
+		{RollingAgg{Agg: Agg{Column: "i", Func: "sum"}, Rows: 2}, `the sum of column "i" does not fit 64 bits; cast it to float64`},
 	} {
 		wantError(t, rec, c.want, func(c0 collective.Comm, t *Table) (*Table, error) { return Rolling(c0, t, []string{"g"}, "t", c.g) })
 	}

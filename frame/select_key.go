@@ -121,9 +121,35 @@ func quantiles(c collective.Comm, m *Memory, f []float64, n int64, qs ...float64
 	}
 	for i, q := range qs {
 		_, part := quantileAt(int(n), q)
-		if out[i] = fromSortable(at[2*i]); part > 0 {
-			out[i] = between(out[i], fromSortable(at[2*i+1]), part)
+		if out[i] = wordFloat(at[2*i]); part > 0 {
+			out[i] = between(out[i], wordFloat(at[2*i+1]), part)
 		}
 	}
 	return out, nil
+}
+
+// sortable maps floats to integers in the same order, those of [words]; NaN is above all numbers, -0 is 0.
+func sortable(x float64) uint64 {
+	if x != x {
+		return math.MaxUint64
+	}
+	b := math.Float64bits(x + 0)
+	if b>>63 == 1 {
+		return ^b
+	}
+	return b | 1<<63
+}
+
+// quantileAt is the place of a quantile among n sorted cells: behind cell k by a part of the way to the next.
+func quantileAt(n int, q float64) (k int, part float64) {
+	at := q * float64(n-1)
+	k = int(at)
+	return k, at - float64(k)
+}
+
+func between(a, b, part float64) float64 {
+	if a == b { // infinities too
+		return a
+	}
+	return a + part*(b-a)
 }

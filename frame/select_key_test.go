@@ -59,7 +59,7 @@ func TestSelectKeys(t *testing.T) {
 func TestSortable(t *testing.T) {
 	x := []float64{math.Inf(-1), -math.MaxFloat64, -1, -math.SmallestNonzeroFloat64, 0, math.SmallestNonzeroFloat64, 1, math.MaxFloat64, math.Inf(1), math.NaN()}
 	for i, a := range x {
-		if b := fromSortable(sortable(a)); b != a && a == a || a != a && b == b {
+		if b := wordFloat(sortable(a)); b != a && a == a || a != a && b == b {
 			t.Errorf("%v becomes %v", a, b)
 		}
 		if i > 0 && sortable(x[i-1]) >= sortable(a) {

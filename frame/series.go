@@ -182,3 +182,24 @@ func (t *Table) newNames(names ...string) error {
 	}
 	return nil
 }
+
+// groupRuns are the runs of rows start[i] ≤ row < start[i+1] as groups; a run may be empty.
+func groupRuns(m *Memory, start []int) *grouping {
+	n := len(start) - 1
+	g := &grouping{m: m, id: alloc[uint32](m, start[n]), space: alloc[uint32](m, n)}
+	g.first = g.space
+	for i := range n {
+		g.first[i] = uint32(start[i])
+		for r := start[i]; r < start[i+1]; r++ {
+			g.id[r] = uint32(i)
+		}
+	}
+	return g
+}
+
+func isFloat(dt arrow.DataType) bool { return dt.ID() == arrow.FLOAT32 || dt.ID() == arrow.FLOAT64 }
+
+// isNumeric reports whether [floats] reads the type.
+func isNumeric(dt arrow.DataType) bool {
+	return isFloat(dt) || arrow.IsInteger(dt.ID()) || dt.ID() == arrow.BOOL
+}
