@@ -11,7 +11,7 @@ export CGO_ENABLED := 1
 LDFLAGS := -X main.version=$(VERSION) -extldflags=-Wl,-z,lazy
 
 .NOTPARALLEL:
-.PHONY: help deps build binary quickstart test test-mpi check bench bench-mpi install docs clean
+.PHONY: help deps build binary quickstart test test-mpi test-duckdb check bench bench-mpi peers install docs clean
 
 help: ## this list (the default)
 	@echo 'Start with: make quickstart'
@@ -40,6 +40,10 @@ test: deps binary ## deps, build, check, and every test; no GPU needed
 test-mpi: deps binary ## the conformance suite and the seeded failures of every communicator, under Open MPI and MPICH at 1, 2 and 4 ranks
 	go test ./collective/... -count=1 -v -run 'Suite|MPI|Failure|Tasks|Tells|Chaos|Shrink|Hosts'
 
+test-duckdb: ## hold the table operators to DuckDB on random tables (module bench/duckdb, whose driver go fetches); DEEPRC_TEST_SEED, DEEPRC_TEST_ROUNDS
+	@.ci/go.sh
+	cd bench/duckdb && go vet . && go test -count=1 .
+
 check: ## gofmt, vet, staticcheck, who imports whom, generated files, shell scripts
 	@.ci/check.sh
 
@@ -51,6 +55,10 @@ bench-mpi: build ## time the collectives against MPI's own in C (bench/collectiv
 		mpicc.$$mpi -O2 -Wall -o bench/collective-$$mpi bench/collective.c; \
 		./deeprc bench collective --c-program bench/collective-$$mpi --launcher "mpirun.$$mpi -n 2"; \
 	done
+
+peers: ## the Python environment of bench/peers, whose engines deeprc bench frame --peers compares with
+	python3 -m venv bench/peers/venv
+	bench/peers/venv/bin/pip install --quiet --requirement bench/peers/requirements.txt
 
 install: build ## install under PREFIX (default /usr/local): bin/deeprc, lib/deeprc/
 	install -d '$(PREFIX)/bin' '$(PREFIX)/lib/deeprc'

@@ -270,6 +270,6 @@ func benchCommand() *cobra.Command {
 			return res.Print(os.Stdout)
 		})
 	}
-	cmd.AddCommand(train, benchCollectiveCommand())
+	cmd.AddCommand(train, benchCollectiveCommand(), benchFrameCommand())
 	return cmd
 }

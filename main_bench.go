@@ -80,6 +80,54 @@ func benchCompare(world collective.Options, o stages.CollectiveOptions, program,
 	return printBench(res, asJSON)
 }
 
+func benchFrameCommand() *cobra.Command {
+	ops := stages.FrameOps()
+	cmd := &cobra.Command{
+		Use:   "frame",
+		Short: "Seconds and memory of operations on tables, beside DuckDB, Polars, pandas and PyArrow",
+		Long: "Frame makes two tables of two int64 columns, keys uniform in 0 … 0.9·rows, and runs each operation in a process of\n" +
+			"its own: join (inner), sort and groupby (sum and mean) by key, and reading from CSV and Parquet. With --peers it runs the same\n" +
+			"on the same files by bench/peers, in turn, on as many threads as there are ranks.",
+		Example: "  deeprc bench frame --rows 1000000\n" +
+			"  make peers && deeprc bench frame --rows 35000000 --ranks 2 --peers bench/peers/venv/bin/python --json",
+		Args: args(cobra.NoArgs),
+	}
+	var b stages.FrameBench
+	asJSON := cmd.Flags().Bool("json", false, "print one JSON document and nothing else on standard output")
+	cmd.Flags().IntVar(&b.Rows, "rows", 10_000_000, "rows of each table")
+	cmd.Flags().IntVar(&b.Ranks, "ranks", 1, "in-process ranks; threads of the peers")
+	cmd.Flags().IntVar(&b.Repeats, "repeats", 5, "measurements, of which median and spread are told")
+	cmd.Flags().StringSliceVar(&b.Ops, "ops", ops, "operations: "+strings.Join(ops, ", "))
+	cmd.Flags().Uint64Var(&b.Seed, "seed", 1, "the same seed gives the same tables")
+	cmd.Flags().StringVar(&b.Dir, "dir", "", "folder of the files, which are kept and used again (default: a temporary one)")
+	cmd.Flags().StringVar(&b.Python, "peers", "", "a Python that has the packages of bench/peers/requirements.txt; make peers makes one")
+	cmd.Flags().StringVar(&b.Scripts, "scripts", "bench/peers", "with --peers: the folder of peer.py")
+	once := cmd.Flags().String("once", "", "run this operation in this process")
+	cmd.Flags().MarkHidden("once")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if *once != "" {
+			res, err := stages.FrameOnce(b.FrameOptions, *once, b.Dir, version)
+			if err != nil {
+				return err
+			}
+			return json.NewEncoder(os.Stdout).Encode(res)
+		}
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		b.Deeprc = []string{self, "bench", "frame"}
+		ctx, cancel := interruptible()
+		defer cancel()
+		res, err := b.Run(ctx, version)
+		if err != nil {
+			return err
+		}
+		return printBench(res, *asJSON)
+	}
+	return cmd
+}
+
 // printBench prints a benchmark's result, as a table or as JSON.
 func printBench(res interface{ Print(io.Writer) error }, asJSON bool) error {
 	if !asJSON {

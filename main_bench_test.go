@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"deeprc/stages"
 )
 
 // comparison is the document of `deeprc bench collective --c-program`.
@@ -157,5 +160,171 @@ func TestBenchCollectiveMPI(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// frameTrial is a result of `deeprc bench frame`.
+type frameTrial struct {
+	Name, Unit, Engine string
+	EngineVersion      string `json:"engine_version"`
+	Threads            int
+	Rows               int64
+	Median, Min, Max   float64
+	All                []float64
+	RSSBytes           int64 `json:"rss_bytes"`
+	RusageBytes        int64 `json:"rusage_bytes"`
+	MemoryBytes        int64 `json:"memory_bytes"`
+	TableBytes         int64 `json:"table_bytes"`
+	Multiple, Ratio    float64
+}
+
+func readFrameTrials(t *testing.T, text string) []frameTrial {
+	t.Helper()
+	var r struct {
+		Version, Go, Date, Host, CPU string
+		Cores                        int
+		Options                      map[string]any
+		Results                      []frameTrial
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil || d.More() || r.Version != "v1.2.3" {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	return r.Results
+}
+
+func TestBenchFramePrintsOneDocument(t *testing.T) {
+	code, stdout, stderr := deeprc(t, t.TempDir(), "bench", "frame", "--rows", "1000", "--ranks", "2", "--repeats", "2", "--json")
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	trials := readFrameTrials(t, stdout)
+	if len(trials) != len(stages.FrameOps()) {
+		t.Fatal(stdout)
+	}
+	for i, x := range trials {
+		if x.Name != stages.FrameOps()[i] || x.Unit != "s" || x.Engine != "deeprc" || x.EngineVersion != "v1.2.3" || x.Threads != 2 || len(x.All) != 2 || !(x.Min > 0) ||
+			x.Rows < 500 || x.RSSBytes < 1<<20 || x.RusageBytes < 1<<20 || x.MemoryBytes < x.Rows*16 || x.TableBytes < 8000 || x.Multiple != float64(x.RSSBytes)/float64(x.TableBytes) || x.Ratio != 0 {
+			t.Errorf("%+v", x)
+		}
+	}
+}
+
+// fakePeers is a Python that prints, for every engine, the result that deeprc has of a sort of 100 rows, with changes.
+func fakePeers(t *testing.T, dir string, old, new string) {
+	t.Helper()
+	code, stdout, stderr := deeprc(t, dir, "bench", "frame", "--rows", "100", "--once", "sort")
+	if code != 0 {
+		t.Fatal(stderr)
+	}
+	var r struct {
+		Rows int64
+		Sums []float64
+	}
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+		t.Fatal(err)
+	}
+	sums, _ := json.Marshal(r.Sums)
+	text := fmt.Sprintf(`#!/bin/sh
+echo "$*" >>'%s/calls'
+case $3 in duckdb) s=0.5;; polars) s=0.25;; *) s=2;; esac
+echo "{\"engine\": \"$3\", \"version\": \"9\", \"op\": \"$5\", \"threads\": $7, \"seconds\": $s, \"rss_bytes\": 4800, \"rusage_bytes\": 6400, \"rows\": %d, \"sums\": %s}"
+`, dir, r.Rows, sums)
+	if changed := strings.Replace(text, old, new, 1); old == "" || changed != text {
+		text = changed
+	} else {
+		t.Fatalf("no %q in\n%s", old, text)
+	}
+	for name, text := range map[string]string{"fake": text, "peer.py": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestBenchFrameCompares(t *testing.T) {
+	dir := t.TempDir()
+	fakePeers(t, dir, "", "")
+	args := strings.Fields("bench frame --rows 100 --repeats 1 --ops sort --dir files --peers ./fake --scripts .")
+	code, stdout, stderr := deeprc(t, dir, append(args, "--json")...)
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	trials := readFrameTrials(t, stdout)
+	if len(trials) != 5 || trials[0].Engine != "deeprc" || trials[0].Ratio != trials[0].Median/0.25 {
+		t.Fatal(stdout)
+	}
+	for i, engine := range []string{"duckdb", "polars", "pandas", "pyarrow"} {
+		x := trials[i+1]
+		if s := []float64{0.5, 0.25, 2, 2}[i]; x.Engine != engine || x.EngineVersion != "9" || x.Name != "sort" || x.Median != s || x.Ratio != s/0.25 || x.Threads != 1 ||
+			x.RSSBytes != 4800 || x.RusageBytes != 6400 || x.MemoryBytes != 0 || x.TableBytes != 3200 || x.Multiple != 1.5 {
+			t.Errorf("%+v", x)
+		}
+	}
+	calls, err := os.ReadFile(filepath.Join(dir, "calls"))
+	if want := "peer.py --engine duckdb --op sort --threads 1 --left files/left-100-1.parquet --right files/right-100-1.parquet\n"; err != nil || !strings.HasPrefix(string(calls), want) {
+		t.Errorf("%v: called with\n%swant\n%s", err, calls, want)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "files", "left-100-1.parquet")); err != nil {
+		t.Error(err)
+	}
+	code, stdout, stderr = deeprc(t, dir, args...)
+	if code != 0 || stderr != "" || !strings.Contains(stdout, "sort     polars   9              1     0.2500       (0.2500–0.2500)   1.00         0                     0      1.50\n") {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+func TestBenchFrameRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name, old, new, args string
+		code                 int
+		stderr               string
+	}{
+		{"no rows", "", "", "--rows 0", 2, "--rows 0: want 1 to"},
+		{"no ranks", "", "", "--ranks 0", 2, "--ranks 0: want 1 to"},
+		{"no repeats", "", "", "--repeats 0", 2, "--repeats 0: want 1"},
+		{"unknown op", "", "", "--ops jion", 2, `no operation "jion"; did you mean "join"?`},
+		{"an op twice", "", "", "--ops join,join", 2, "join is named twice"},
+		{"no Python", "", "", "--peers ./fakir", 2, "./fakir: no such file or directory; make peers makes"},
+		{"no scripts", "", "", "--peers ./fake --scripts there", 2, "there/peer.py: no such file or directory; name deeprc's folder bench/peers"},
+		{"a failure", "echo \"{", "echo oops >&2; exit 3; echo \"{", "--peers ./fake", 1, "exit status 3\noops"},
+		{"no JSON", "echo \"{", "echo \"", "--peers ./fake", 1, "sort of duckdb printed"},
+		{"another engine", `\"engine\": \"$3\"`, `\"engine\": \"sqlite\"`, "--peers ./fake", 1, "sort of duckdb printed"},
+		{"another result", `\"rows\": 100`, `\"rows\": 101`, "--peers ./fake", 1, "sort: duckdb has 101 rows, with columns that sum to"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			fakePeers(t, dir, c.old, c.new)
+			args := strings.Fields("bench frame")
+			for _, f := range [][2]string{{"--rows", "100"}, {"--ops", "sort"}, {"--repeats", "1"}, {"--scripts", "."}} {
+				if !strings.Contains(c.args, f[0]) {
+					args = append(args, f[:]...)
+				}
+			}
+			code, stdout, stderr := deeprc(t, dir, append(args, strings.Fields(c.args)...)...)
+			if code != c.code || stdout != "" || strings.Count(stderr, "deeprc: ") != 1 || !strings.Contains(stderr, c.stderr) {
+				t.Errorf("exit code %d, want %d with %q\n%s%s", code, c.code, c.stderr, stdout, stderr)
+			}
+		})
+	}
+}
+
+// TestBenchFramePeers compares with the real engines, whose results must be deeprc's.
+func TestBenchFramePeers(t *testing.T) {
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	python := filepath.Join(here, "bench/peers/venv/bin/python")
+	if _, err := os.Stat(python); err != nil {
+		t.Skipf("make peers has not made the environment: %v", err)
+	}
+	code, stdout, stderr := deeprc(t, t.TempDir(), "bench", "frame", "--rows", "3000", "--ranks", "2", "--repeats", "1", "--peers", python, "--scripts", filepath.Join(here, "bench/peers"), "--json")
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	if n := len(readFrameTrials(t, stdout)); n != 5*len(stages.FrameOps()) {
+		t.Errorf("%d results in\n%s", n, stdout)
 	}
 }

@@ -113,11 +113,10 @@ type localGroup struct {
 
 // slot is one rank's arguments of the present call.
 type slot struct {
-	call       opcode
-	buf        Buf
-	how        int // Op or root
-	dstN, srcN []int
-	srcAt      []int // where the elements for each rank begin in buf
+	call  opcode
+	buf   Buf
+	how   int   // Op or root
+	srcAt []int // AllToAll: where the elements for each rank begin in buf, and their end
 }
 
 // spins is the number of looks at the meeting before a rank blocks: some 10 µs. Where
@@ -304,23 +303,26 @@ func (c *localComm) AllToAll(dst Buf, dstN []int, src Buf, srcN []int) error {
 	checkAllToAll(c, dst, dstN, src, srcN)
 	c.position.enter(opAllToAll, src, dst.N)
 	defer c.exit()
-	srcAt := make([]int, len(srcN))
-	for r, n := range srcN[:len(srcN)-1] {
+	srcAt := make([]int, len(srcN)+1)
+	for r, n := range srcN {
 		srcAt[r+1] = srcAt[r] + n
 	}
-	if err := c.enter(slot{call: opAllToAll, buf: src, dstN: dstN, srcN: srcN, srcAt: srcAt}); err != nil {
+	if err := c.enter(slot{call: opAllToAll, buf: src, srcAt: srcAt}); err != nil {
 		return err
 	}
 	at, mismatch := 0, ""
 	for r := range c.g.slots {
 		s := &c.g.slots[r]
-		lo, n := s.srcAt[c.rank], s.srcN[c.rank]
+		lo := s.srcAt[c.rank]
+		n := s.srcAt[c.rank+1] - lo
 		if n != dstN[r] {
 			mismatch = fmt.Sprintf("collective: AllToAll: rank %d sends %d elements to rank %d, which expects %d", c.g.world[r], n, c.worldRank(), dstN[r])
 			break
 		}
-		copy(dst.slice(at, at+n).Bytes(), s.buf.slice(lo, lo+n).Bytes())
-		at += n
+		if n > 0 {
+			copy(dst.slice(at, at+n).Bytes(), s.buf.slice(lo, lo+n).Bytes())
+			at += n
+		}
 	}
 	c.leave()
 	if mismatch != "" {

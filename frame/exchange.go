@@ -133,7 +133,10 @@ func (x *exchanger) prepare(t *Table) error {
 		x.got[r] = int(in[r*k])
 	}
 	x.at, x.total = sums(x.got)
-	x.round = max(1, int(exchangeBuffer/bytes)/p)
+	if err := collective.Agree(x.c, fitsRows(t.rows, x.total)); err != nil {
+		return err
+	}
+	x.round = max(1, int(float64(x.m.share(exchangeBuffer, sliceShare))/bytes)/p)
 	most := 0
 	for r, n := range x.counts {
 		if r != x.c.Rank() {

@@ -14,7 +14,7 @@ type state struct {
 	g      *grouping
 	t      *Table
 	merged bool // t's rows are parts, in columns of their names
-	have   map[part]any
+	have   map[aggPart]any
 }
 
 func (s *state) free() {
@@ -33,7 +33,7 @@ func (s *state) free() {
 }
 
 // column is the cells that part q is computed from.
-func (s *state) column(q part) (column, arrow.Array) {
+func (s *state) column(q aggPart) (column, arrow.Array) {
 	name := q.column
 	if s.merged {
 		name = q.name()
@@ -47,12 +47,12 @@ func (s *state) column(q part) (column, arrow.Array) {
 }
 
 // get computes a part: []int64, []uint64, []float64, or []uint32 of rows for min, max, first and last.
-func (s *state) get(q part) (any, error) {
+func (s *state) get(q aggPart) (any, error) {
 	if v, ok := s.have[q]; ok {
 		return v, nil
 	}
 	if s.have == nil {
-		s.have = map[part]any{}
+		s.have = map[aggPart]any{}
 	}
 	c, _ := s.column(q)
 	a := s.g.over(c)
@@ -91,12 +91,12 @@ func (s *state) get(q part) (any, error) {
 
 // squares is Σ (x − mean)² of each group; of parts, by Chan, Golub and LeVeque 1979: the sum of the
 // parts' own and of n·(their mean − mean)².
-func (s *state) squares(q part, a *aggregator) ([]float64, error) {
-	count, err := s.get(part{q.column, "count"})
+func (s *state) squares(q aggPart, a *aggregator) ([]float64, error) {
+	count, err := s.get(aggPart{q.column, "count"})
 	if err != nil {
 		return nil, err
 	}
-	sum, err := s.get(part{q.column, "sumf"})
+	sum, err := s.get(aggPart{q.column, "sumf"})
 	if err != nil {
 		return nil, err
 	}
@@ -110,8 +110,8 @@ func (s *state) squares(q part, a *aggregator) ([]float64, error) {
 		return a.squares(mean), nil
 	}
 	out := a.sumFloats()
-	nc, _ := s.column(part{q.column, "count"})
-	sc, _ := s.column(part{q.column, "sumf"})
+	nc, _ := s.column(aggPart{q.column, "count"})
+	sc, _ := s.column(aggPart{q.column, "sumf"})
 	ns, ss := values[int64](&nc), values[float64](&sc)
 	for i, g := range s.g.id {
 		k := s.g.rowAt(i)
@@ -126,7 +126,7 @@ func (s *state) squares(q part, a *aggregator) ([]float64, error) {
 func (s *state) groups() int { return len(s.g.first) }
 
 // array is a part as a column, to be merged later.
-func (s *state) array(q part) (arrow.Array, error) {
+func (s *state) array(q aggPart) (arrow.Array, error) {
 	v, err := s.get(q)
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func (s *state) result(a Agg) (arrow.Array, error) {
 	m := s.t.mem
 	switch a.Func {
 	case "count", "min", "max", "first", "last":
-		return s.array(part{a.Column, a.Func})
+		return s.array(aggPart{a.Column, a.Func})
 	case "count_distinct":
 		return s.distinct(a.Column), nil
 	case "median", "quantile":
@@ -163,14 +163,14 @@ func (s *state) result(a Agg) (arrow.Array, error) {
 		defer free(m, v)
 		return arrayOf(m, arrow.PrimitiveTypes.Float64, v, func(g int) bool { return ok[g] }), nil
 	}
-	n, err := s.get(part{a.Column, "count"})
+	n, err := s.get(aggPart{a.Column, "count"})
 	if err != nil {
 		return nil, err
 	}
 	count := n.([]int64)
 	some := func(g int) bool { return count[g] > 0 }
 	if a.Func == "sum" {
-		v, err := s.get(part{a.Column, "sum"})
+		v, err := s.get(aggPart{a.Column, "sum"})
 		if err != nil {
 			return nil, err
 		}
@@ -187,7 +187,7 @@ func (s *state) result(a Agg) (arrow.Array, error) {
 	if a.Func == "mean" {
 		fn = "sumf"
 	}
-	v, err := s.get(part{a.Column, fn})
+	v, err := s.get(aggPart{a.Column, fn})
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,8 @@ func (a *Agg) name() string {
 // missing key is a key like others. The rows of the result have no particular order; each key is on one rank. Collective.
 //
 // Where there are far fewer keys than rows and the aggregates allow it (all but count_distinct, median
-// and quantile do), each rank aggregates its own rows first and only those results move.
+// and quantile do), each rank aggregates its own rows first and only those results move. Beyond the memory limit rows
+// are partitioned to files, and the result is in a file.
 func GroupBy(c collective.Comm, t *Table, keys []string, aggs ...Agg) (*Table, error) {
 	p, err := planGroupBy(t, keys, aggs)
 	if err := collective.Agree(c, wrap("groupby", err)); err != nil {
@@ -51,6 +52,13 @@ func GroupBy(c collective.Comm, t *Table, keys []string, aggs ...Agg) (*Table, e
 	}
 	if err := sameSchema(c, t); err != nil {
 		return nil, err
+	}
+	buckets, err := spillBuckets(c, groupFactor, t)
+	if err != nil {
+		return nil, err
+	}
+	if buckets > 0 {
+		return p.spilled(c, t, buckets)
 	}
 	if c.Size() == 1 {
 		out, err := p.aggregate(t, false)
@@ -91,16 +99,16 @@ type groupPlan struct {
 	needed   []string // columns of the table
 	aggs     []Agg
 	fields   []arrow.Field // of the result
-	parts    []part
+	parts    []aggPart
 	holistic bool // some aggregate needs all rows of a group at once
 }
 
-// part is an aggregate of rows that follows from those of parts of the rows.
-type part struct {
+// aggPart is an aggregate of rows that follows from those of parts of the rows.
+type aggPart struct {
 	column, fn string // fn: count, sum, sumf, squares, min, max, first, last
 }
 
-func (p part) name() string { return "\x00" + p.fn + " " + p.column }
+func (p aggPart) name() string { return "\x00" + p.fn + " " + p.column }
 
 func planGroupBy(t *Table, keys []string, aggs []Agg) (*groupPlan, error) {
 	p := &groupPlan{keyNames: keys, aggs: aggs, needed: slices.Clone(keys)}
@@ -150,7 +158,7 @@ func (p *groupPlan) add(a Agg) {
 		p.holistic = true
 	}
 	for _, fn := range need {
-		if q := (part{a.Column, fn}); !slices.Contains(p.parts, q) {
+		if q := (aggPart{a.Column, fn}); !slices.Contains(p.parts, q) {
 			p.parts = append(p.parts, q)
 		}
 	}

@@ -90,43 +90,22 @@ void hash_text(uint64_t *h, const int64_t *off, const uint8_t *text, const uint8
   }
 }
 
-// Rows go through one cache line of codes for each part, so that each part's memory is
-// touched once in 8 rows (Balkesen et al. 2013, section 4.2: software write-combining).
-enum { LINE = 8 };
-typedef struct {
-  uint64_t code[LINE];
-  uint32_t row[LINE];
-} line;
-
-int64_t partition_codes(uint64_t *code_to, uint32_t *row_to, int64_t *start, const uint64_t *code, const uint8_t *valid,
-                  int64_t bit0, int64_t n, int bits) {
+int64_t partition_codes(uint64_t *restrict code_to, uint32_t *restrict row_to, int64_t *start, const uint64_t *code, const uint8_t *valid,
+                        int64_t bit0, int64_t n, int bits) {
   int64_t parts = 1ll << bits;
   memset(start, 0, (parts + 1) * sizeof *start);
   for (int64_t i = 0; i < n; i++)
     if (ok(valid, bit0 + i)) start[part_of(code[i], bits) + 1]++;
   for (int64_t p = 0; p < parts; p++) start[p + 1] += start[p];
-  line *lines = aligned_alloc(64, parts * sizeof(line) + 64 - parts * sizeof(line) % 64);
   int64_t *at = malloc(parts * sizeof *at);
-  if (!lines || !at) abort();
+  if (!at) abort();
   memcpy(at, start, parts * sizeof *at);
   for (int64_t i = 0; i < n; i++) {
     if (!ok(valid, bit0 + i)) continue;
-    uint64_t p = part_of(code[i], bits);
-    line *l = lines + p;
-    int64_t k = (at[p]++ - start[p]) & (LINE - 1);
-    l->code[k] = code[i];
-    l->row[k] = i;
-    if (k == LINE - 1) {
-      memcpy(code_to + at[p] - LINE, l->code, sizeof l->code);
-      memcpy(row_to + at[p] - LINE, l->row, sizeof l->row);
-    }
+    int64_t to = at[part_of(code[i], bits)]++;
+    code_to[to] = code[i];
+    row_to[to] = i;
   }
-  for (int64_t p = 0; p < parts; p++) {
-    int64_t k = (at[p] - start[p]) & (LINE - 1);
-    memcpy(code_to + at[p] - k, lines[p].code, k * sizeof *code_to);
-    memcpy(row_to + at[p] - k, lines[p].row, k * sizeof *row_to);
-  }
-  free(lines);
   free(at);
   return start[parts];
 }

@@ -56,6 +56,9 @@ const (
 // their rank. Under Auto that is so where it moves fewer bytes than a shuffle. Of a shuffle,
 // keys that have so many left rows that one rank would get far more than its share are
 // not moved to one rank: their left rows are spread, and their right rows go to every rank.
+//
+// Beyond the memory limit of the left table's [Memory] both tables are partitioned to files, and the
+// result is in a file.
 func Join(c collective.Comm, l, r *Table, o JoinOptions) (*Table, error) {
 	j, err := newJoiner(l, r, o)
 	if err != nil {
@@ -66,6 +69,13 @@ func Join(c collective.Comm, l, r *Table, o JoinOptions) (*Table, error) {
 	}
 	if err := sameSchema(c, r); err != nil {
 		return nil, err
+	}
+	buckets, err := spillBuckets(c, joinFactor, l, r)
+	if err != nil {
+		return nil, err
+	}
+	if buckets > 0 {
+		return j.spilled(c, l, r, buckets)
 	}
 	l, r, err = j.meet(c, l, r)
 	if err != nil {

@@ -11,6 +11,7 @@ import "C"
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"sync/atomic"
 	"unsafe"
@@ -67,7 +68,20 @@ func (m *Memory) Peak() int64 {
 
 // room reports whether n more bytes stay within the limit.
 func (m *Memory) room(n int64) bool {
-	return m == nil || m.limit == 0 || m.used.Load()+n <= m.limit
+	return m == nil || m.used.Load()+n <= m.limited()
+}
+
+// limited is the limit, or a great number where there is none.
+func (m *Memory) limited() int64 {
+	if m == nil || m.limit == 0 {
+		return math.MaxInt64
+	}
+	return m.limit
+}
+
+// share is n bytes, or 1/part of the limit if that is less.
+func (m *Memory) share(n, part int64) int64 {
+	return min(n, m.limited()/part)
 }
 
 // bigAllocation is the size, in bytes, from which memory comes as pages of its own.

@@ -2,11 +2,11 @@ package frame
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"deeprc/collective"
 )
@@ -23,26 +23,31 @@ type SortKey struct {
 // is above all numbers. Ranks get about the same number of rows, also where keys are equal. Collective.
 //
 // It is a sample sort (Frazer and McKellar 1970): rows go to the rank whose range they
-// are in, then every rank sorts its own. See [splitters].
+// are in, then every rank sorts its own. See [splitters]. Beyond the memory limit the ranges are
+// finer, rows go to files by range, and the result is in a file.
 func Sort(c collective.Comm, t *Table, keys ...SortKey) (*Table, error) {
-	cols, err := sortColumns(t, keys)
-	if err == nil {
-		err = fitsRows(t.rows)
-	}
+	err := checkKeys(t, keys)
 	if err := collective.Agree(c, wrap("sort", err)); err != nil {
 		return nil, err
 	}
 	if err := sameSchema(c, t); err != nil {
 		return nil, err
 	}
+	buckets, err := spillBuckets(c, sortFactor, t)
+	if err != nil {
+		return nil, err
+	}
+	if buckets > 0 {
+		return sortSpilled(c, t, keys, buckets)
+	}
 	if c.Size() == 1 {
-		return sortLocal(t, cols), nil
+		return sortWhole(t, keys)
 	}
 	first, err := collective.ExclusiveScan(c, int64(t.rows))
 	if err != nil {
 		return nil, fmt.Errorf("frame: sort: %w", err)
 	}
-	split, _, err := splitters(c, t, keys, first)
+	split, _, err := splitters(c, t, keys, first, c.Size())
 	if err != nil {
 		return nil, err
 	}
@@ -57,13 +62,32 @@ func Sort(c collective.Comm, t *Table, keys ...SortKey) (*Table, error) {
 		return nil, err
 	}
 	defer mine.Release()
-	if cols, err = sortColumns(mine, keys); err != nil {
-		return nil, err
+	out, err := sortWhole(mine, keys)
+	return out, collective.Agree(c, err)
+}
+
+// sortWhole sorts this rank's rows.
+func sortWhole(t *Table, keys []SortKey) (*Table, error) {
+	cols, err := sortColumns(t, keys)
+	if err == nil {
+		err = fitsRows(t.rows)
 	}
-	if err := collective.Agree(c, wrap("sort", fitsRows(mine.rows))); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("frame: sort: %w", err)
 	}
-	return sortLocal(mine, cols), nil
+	return sortLocal(t, cols), nil
+}
+
+func checkKeys(t *Table, keys []SortKey) error {
+	if len(keys) == 0 {
+		return fmt.Errorf("no key column is given")
+	}
+	for _, k := range keys {
+		if _, err := t.index(k.Column); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func wrap(op string, err error) error {
@@ -74,9 +98,6 @@ func wrap(op string, err error) error {
 }
 
 func sortColumns(t *Table, keys []SortKey) ([]sortColumn, error) {
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("no key column is given")
-	}
 	cols := make([]sortColumn, len(keys))
 	for i, k := range keys {
 		at, err := t.index(k.Column)
@@ -105,8 +126,8 @@ func (t *Table) pick(rows []uint32) *Table {
 }
 
 // rangeOf gives each row the rank whose range it is in: the number of splitters that are not
-// above it. Rows equal to a splitter are told apart by their number in the whole table,
-// which the splitters have in their last column.
+// above it. Rows equal to a splitter are told apart by their number in the whole table, which
+// the splitters have in column rowColumn, and which is first for t's first row; if first is -1 it is among the keys.
 func rangeOf(t *Table, keys []SortKey, first int64, split *Table, ranks int) (rank []uint32, counts []int64, err error) {
 	cols, err := sortColumns(t, keys)
 	if err != nil {
@@ -136,7 +157,7 @@ func rangeOf(t *Table, keys []SortKey, first int64, split *Table, ranks int) (ra
 					return true
 				}
 				d := compareKeys(bounds, k, cols, i)
-				return d > 0 || d == 0 && at[k] > first+int64(i)
+				return d > 0 || d == 0 && first >= 0 && at[k] > first+int64(i)
 			})
 		}
 		rank[i] = uint32(lo)
@@ -159,21 +180,45 @@ func firstCodes(m *Memory, l *level, n int) []uint64 {
 // rowColumn is the name of a column with a row's number in the whole table.
 const rowColumn = "\x00row"
 
-// withNumbers is the given rows of t, only the key columns, and their numbers.
+// withNumbers is the given rows of t, ascending, only the key columns, and their numbers.
 func withNumbers(t *Table, keys []SortKey, rows []uint32, first int64) *Table {
-	var fields []arrow.Field
-	var arrays []arrow.Array
+	var names []string
 	for _, k := range keys {
-		i, _ := t.index(k.Column)
-		if f := t.schema.Field(i); len(fields) == 0 || arrow.NewSchema(fields, nil).FieldIndices(f.Name) == nil {
-			fields, arrays = append(fields, f), append(arrays, take(t.mem, t.Record().Column(i), rows))
+		if !slices.Contains(names, k.Column) {
+			names = append(names, k.Column)
 		}
 	}
-	b := array.NewInt64Builder(memory.Allocator(t.mem))
-	defer b.Release()
-	for _, r := range rows {
-		b.Append(first + int64(r))
+	s := t.sub(names)
+	defer s.Release()
+	var chunks []arrow.Record // picked one by one, so that those in files stay there
+	at := 0
+	for _, r := range s.chunks {
+		end := at + int(r.NumRows())
+		k, _ := slices.BinarySearch(rows, uint32(end))
+		local := make([]uint32, k)
+		for i := range local {
+			local[i] = rows[i] - uint32(at)
+		}
+		rows = rows[k:]
+		chunk := s.slice(at, end)
+		picked := chunk.pick(local)
+		chunk.Release()
+		numbers := make([]int64, k)
+		for i := range numbers {
+			numbers[i] = first + int64(at) + int64(local[i])
+		}
+		col := arrayOf(t.mem, arrow.PrimitiveTypes.Int64, numbers, nil)
+		chunks = append(chunks, withColumn(picked, rowColumn, col))
+		at = end
 	}
-	fields = append(fields, arrow.Field{Name: rowColumn, Type: arrow.PrimitiveTypes.Int64, Nullable: true})
-	return newTable(t.mem, fields, append(arrays, b.NewArray()), len(rows))
+	fields := append(s.schema.Fields(), arrow.Field{Name: rowColumn, Type: arrow.PrimitiveTypes.Int64, Nullable: true})
+	return (&Table{mem: t.mem, schema: arrow.NewSchema(fields, nil)}).with(chunks...)
+}
+
+// withColumn is t's rows with one more column; it takes over both.
+func withColumn(t *Table, name string, a arrow.Array) arrow.Record {
+	defer t.Release()
+	defer a.Release()
+	fields := append(t.schema.Fields(), arrow.Field{Name: name, Type: a.DataType(), Nullable: true})
+	return array.NewRecord(arrow.NewSchema(fields, nil), append(slices.Clone(t.Record().Columns()), a), int64(t.rows))
 }

@@ -13,7 +13,7 @@ import (
 // all rows then differs from the mean by a relative 1/√sampleKeys or so (one standard deviation).
 const sampleKeys = 256
 
-// splitters are Size−1 rows that cut the sorted table into parts of about equal length, on every
+// splitters are parts−1 rows that cut the sorted table into parts of about equal length, on every
 // rank, in order, with their numbers in column rowColumn. first is the number of this rank's first row;
 // busy is the number of rows that this rank sorted on the way. Collective.
 //
@@ -21,14 +21,14 @@ const sampleKeys = 256
 // into about √P ranges, whose sample rows go to as many ranks; these sort theirs
 // and pick the rows at the right places. The busiest rank handles O(sampleKeys·√P + P)
 // rows, where one that sorts the samples of all ranks, P of each, handles P².
-func splitters(c collective.Comm, t *Table, keys []SortKey, first int64) (split *Table, busy int, err error) {
+func splitters(c collective.Comm, t *Table, keys []SortKey, first int64, parts int) (split *Table, busy int, err error) {
 	s := &selection{c: c, keys: append(slices.Clone(keys), SortKey{Column: rowColumn})}
 	rows, err := collective.AllReduceOne(c, int64(t.rows), collective.Sum)
 	if err != nil {
 		return nil, 0, fmt.Errorf("frame: sort: %w", err)
 	}
 	p := c.Size()
-	sample := withNumbers(t, keys, evenly(t.rows, sampleKeys*p, rows, first), first)
+	sample := withNumbers(t, keys, evenly(t.rows, sampleKeys*parts, rows, first), first)
 	defer sample.Release()
 	leaders := int(math.Ceil(math.Sqrt(float64(p))))
 	coarse, err := s.coarse(sample, leaders)
@@ -36,7 +36,7 @@ func splitters(c collective.Comm, t *Table, keys []SortKey, first int64) (split 
 		return nil, 0, err
 	}
 	defer coarse.Release()
-	rank, counts, err := rangeOf(sample, s.keys, 0, coarse, leaders)
+	rank, counts, err := rangeOf(sample, s.keys, -1, coarse, leaders)
 	if err != nil {
 		return nil, 0, fmt.Errorf("frame: sort: %w", err)
 	}
@@ -53,7 +53,7 @@ func splitters(c collective.Comm, t *Table, keys []SortKey, first int64) (split 
 		return nil, 0, err
 	}
 	defer mine.Release()
-	split, err = s.pick(mine, p)
+	split, err = s.pick(mine, parts)
 	return split, s.most, err
 }
 

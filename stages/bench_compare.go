@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -110,7 +111,21 @@ func (o CompareOptions) once(ctx context.Context, prog []string) (*CollectiveRes
 		sizes = append(sizes, strconv.Itoa(n))
 	}
 	args = append(args, "--sizes", strings.Join(sizes, ","))
+	stdout, err := output(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	res := new(CollectiveResult)
+	if err := json.Unmarshal(stdout, res); err != nil {
+		return nil, fmt.Errorf("bench: %s: want one JSON document on standard output: %w; one of each rank means a program that was built for another MPI than the launcher's; it printed\n%.400s", strings.Join(args, " "), err, stdout)
+	}
+	return res, nil
+}
+
+// output runs a command, with more environment, and returns what it prints.
+func output(ctx context.Context, args []string, env ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // a launcher then ends its ranks
 	cmd.WaitDelay = 10 * time.Second
 	var stdout, stderr bytes.Buffer
@@ -118,11 +133,7 @@ func (o CompareOptions) once(ctx context.Context, prog []string) (*CollectiveRes
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("bench: %s: %w\n%s", strings.Join(args, " "), cmp.Or(context.Cause(ctx), err), strings.TrimSpace(stdout.String()+stderr.String()))
 	}
-	res := new(CollectiveResult)
-	if err := json.Unmarshal(stdout.Bytes(), res); err != nil {
-		return nil, fmt.Errorf("bench: %s: want one JSON document on standard output: %w; one of each rank means a program that was built for another MPI than the launcher's; it printed\n%.400s", strings.Join(args, " "), err, &stdout)
-	}
-	return res, nil
+	return stdout.Bytes(), nil
 }
 
 // Print writes the comparison as a table.

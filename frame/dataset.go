@@ -1,0 +1,154 @@
+package frame
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"deeprc/collective"
+)
+
+// listFiles is the files that paths stand for, in the order of paths: a file itself,
+// the files that a pattern of [filepath.Glob] matches, sorted, and of a folder all
+// files below it that end in suffix, sorted. Names that begin with . or _ are left
+// out of folders, as writers mark files that are no data. Rank 0 looks; collective.
+func listFiles(c collective.Comm, what string, paths []string, suffix string) ([]string, error) {
+	var files []string
+	var err error
+	if c.Rank() == 0 {
+		files, err = findFiles(paths, suffix)
+		if err != nil {
+			err = fmt.Errorf("frame: %s: %w", what, err)
+		}
+	}
+	if err := collective.Agree(c, err); err != nil {
+		return nil, err
+	}
+	joined, err := collective.BroadcastBytes(c, []byte(strings.Join(files, "\x00")), 0)
+	if err != nil {
+		return nil, fmt.Errorf("frame: %s: list files: %w", what, err)
+	}
+	return strings.Split(string(joined), "\x00"), nil
+}
+
+func findFiles(paths []string, suffix string) ([]string, error) {
+	var files []string
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		switch {
+		case err == nil && info.IsDir():
+			found, err := below(p, suffix)
+			if err != nil {
+				return nil, err
+			}
+			if len(found) == 0 {
+				return nil, fmt.Errorf("%s: the folder has no file that ends in %s", p, suffix)
+			}
+			files = append(files, found...)
+		case err == nil:
+			files = append(files, p)
+		case strings.ContainsAny(p, "*?["):
+			found, gerr := filepath.Glob(p)
+			if gerr != nil {
+				return nil, fmt.Errorf("%s: %w", p, gerr)
+			}
+			if len(found) == 0 {
+				return nil, fmt.Errorf("%s: no file matches", p)
+			}
+			more, err := findFiles(found, suffix)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, more...)
+		default:
+			return nil, fmt.Errorf("%s: %w", p, bare(err))
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no path is given")
+	}
+	return files, nil
+}
+
+// below is the files under a folder that end in suffix.
+func below(folder, suffix string) ([]string, error) {
+	var files []string
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		hidden := path != folder && strings.ContainsAny(d.Name()[:1], "._")
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", path, bare(err))
+		case hidden && d.IsDir():
+			return filepath.SkipDir
+		case !hidden && !d.IsDir() && strings.HasSuffix(d.Name(), suffix):
+			files = append(files, path)
+		}
+		return nil
+	})
+	slices.Sort(files)
+	return files, err
+}
+
+// part is rows lo…hi of a stored unit, a row group or record batch, of a file.
+type part struct{ file, unit, lo, hi int }
+
+// agreeOnSchema makes sure that the files this rank has opened have the columns of the
+// first file, which rank 0 has opened; collective. The schemas are [describe]d, by file.
+func agreeOnSchema(c collective.Comm, what string, files []string, mine map[int]string) error {
+	first, err := collective.BroadcastBytes(c, []byte(mine[0]), 0)
+	if err != nil {
+		return fmt.Errorf("frame: %s: compare schemas: %w", what, err)
+	}
+	for _, i := range slices.Sorted(maps.Keys(mine)) {
+		if mine[i] != string(first) {
+			err = fmt.Errorf("frame: %s: %s has other columns than %s: %s", what, files[i], files[0], differs(string(first), mine[i]))
+			break
+		}
+	}
+	return collective.Agree(c, err)
+}
+
+// differs is the first line in which the schema of a file differs from that of the first file.
+func differs(first, other string) string {
+	a, b := strings.Split(strings.TrimSpace(first), "\n"), strings.Split(strings.TrimSpace(other), "\n")
+	for i := range max(len(a), len(b)) {
+		switch {
+		case i >= len(a):
+			return "column " + b[i] + " is not in the first"
+		case i >= len(b):
+			return "column " + a[i] + " is missing"
+		case a[i] != b[i]:
+			return fmt.Sprintf("column %d is %s, in the first %s", i+1, b[i], a[i])
+		}
+	}
+	return "none"
+}
+
+// gatherCounts gives all ranks what each rank knows of its share of n files: a list of
+// numbers for each. Shares are those of [collective.Share]; collective.
+func gatherCounts(c collective.Comm, what string, n int, mine [][]int) ([][]int, error) {
+	var flat []int64
+	for _, list := range mine {
+		flat = append(flat, int64(len(list)))
+		for _, v := range list {
+			flat = append(flat, int64(v))
+		}
+	}
+	all, _, err := collective.AllGatherV(c, flat)
+	if err != nil {
+		return nil, fmt.Errorf("frame: %s: count rows: %w", what, err)
+	}
+	out := make([][]int, 0, n)
+	for len(all) > 0 {
+		list := make([]int, all[0])
+		for i := range list {
+			list[i] = int(all[1+i])
+		}
+		out, all = append(out, list), all[1+len(list):]
+	}
+	return out, nil
+}
