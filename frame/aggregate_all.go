@@ -24,7 +24,7 @@ func ScalarAggregate(c collective.Comm, t *Table, aggs ...Agg) (*Table, error) {
 			for _, a := range arrays {
 				a.Release()
 			}
-			return nil, wrap("aggregate", err)
+			return nil, err
 		}
 		arrays = append(arrays, out)
 	}
@@ -147,7 +147,7 @@ func intCell(m *Memory, v int64, set bool, err error) (arrow.Array, error) {
 // sumCell is a sum; ok is false where it does not fit.
 func sumCell[T int64 | uint64](m *Memory, dt arrow.DataType, v T, ok, set bool, column string) (arrow.Array, error) {
 	if !ok {
-		return nil, overflow(column)
+		return nil, wrap("aggregate", overflow(column))
 	}
 	out := newCollector[T](m, 1)
 	if set {

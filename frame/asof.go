@@ -37,7 +37,7 @@ func AsOf(c collective.Comm, l, r *Table, o AsOfOptions) (*Table, error) {
 	if len(o.By) == 0 {
 		all, err := Replicate(c, r)
 		if err != nil {
-			return nil, wrap("as-of join", err)
+			return nil, err
 		}
 		if err := collective.Agree(c, wrap("as-of join", fitsRows(l.rows, all.rows))); err != nil {
 			all.Release()
@@ -53,14 +53,14 @@ func AsOf(c collective.Comm, l, r *Table, o AsOfOptions) (*Table, error) {
 		j.match(rows, left, 0, right, 0)
 		return j.result(l, right.t, rows), nil
 	}
-	left, err := bySeries(c, l, o.By, o.On)
+	left, err := bySeries(c, l, "as-of join", o.By, o.On)
 	if err != nil {
-		return nil, wrap("as-of join", err)
+		return nil, err
 	}
 	defer left.release()
-	right, err := bySeries(c, r, o.By, o.On)
+	right, err := bySeries(c, r, "as-of join", o.By, o.On)
 	if err != nil {
-		return nil, wrap("as-of join", err)
+		return nil, err
 	}
 	defer right.release()
 	rows := alloc[uint32](l.mem, left.t.rows)

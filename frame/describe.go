@@ -19,7 +19,7 @@ import (
 // Collective.
 func Describe(c collective.Comm, t *Table) (*Table, error) {
 	if err := sameSchema(c, t); err != nil {
-		return nil, wrap("describe", err)
+		return nil, err
 	}
 	text, f64, i64 := arrow.BinaryTypes.LargeString, arrow.PrimitiveTypes.Float64, arrow.PrimitiveTypes.Int64
 	var fields []arrow.Field
@@ -33,7 +33,7 @@ func Describe(c collective.Comm, t *Table) (*Table, error) {
 	defer b.Release()
 	for k, f := range t.schema.Fields() {
 		if err := describeColumn(c, t, k, f, b); err != nil {
-			return nil, wrap("describe", err)
+			return nil, err
 		}
 	}
 	return NewTable(t.mem, schema, b.NewRecord())

@@ -47,9 +47,9 @@ func Fill(c collective.Comm, t *Table, by []string, time string, o FillOptions) 
 		}
 		return out, nil
 	}
-	s, err := bySeries(c, t, by, time)
+	s, err := bySeries(c, t, "fill", by, time)
 	if err != nil {
-		return nil, fmt.Errorf("frame: fill: %w", err)
+		return nil, err
 	}
 	defer s.release()
 	m, rec := s.t.mem, s.t.Record()

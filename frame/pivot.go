@@ -35,12 +35,12 @@ func Pivot(c collective.Comm, t *Table, o PivotOptions) (*Table, error) {
 	}
 	names, err := o.names(c, t)
 	if err != nil {
-		return nil, wrap("pivot", err)
+		return nil, err
 	}
 	defer names.Release()
-	all, err := bySeries(c, t, o.Index, "")
+	all, err := bySeries(c, t, "pivot", o.Index, "")
 	if err != nil {
-		return nil, wrap("pivot", err)
+		return nil, err
 	}
 	defer all.release()
 	out, err := o.local(all, names, value)
@@ -92,7 +92,7 @@ func (o *PivotOptions) names(c collective.Comm, t *Table) (*Table, error) {
 		return newTable(t.mem, []arrow.Field{t.schema.Field(k)}, []arrow.Array{take(t.mem, a, rows)}, len(rows)), nil
 	}
 	mine, err := one(t, k)
-	if err := collective.Agree(c, err); err != nil {
+	if err := collective.Agree(c, wrap("pivot", err)); err != nil {
 		if mine != nil {
 			mine.Release()
 		}
@@ -105,7 +105,7 @@ func (o *PivotOptions) names(c collective.Comm, t *Table) (*Table, error) {
 	}
 	defer all.Release()
 	if all, err = one(all, 0); err != nil { // on all ranks
-		return nil, err
+		return nil, wrap("pivot", err)
 	}
 	defer all.Release()
 	cols, err := sortColumns(all, []SortKey{{Column: o.Columns}})
@@ -121,10 +121,9 @@ func (o *PivotOptions) names(c collective.Comm, t *Table) (*Table, error) {
 	for i := range sorted.rows {
 		if n := a.ValueStr(i); texts[n] {
 			sorted.Release()
-			return nil, twoColumns(n)
-		} else {
-			texts[n] = true
+			return nil, wrap("pivot", twoColumns(n))
 		}
+		texts[a.ValueStr(i)] = true
 	}
 	return sorted, nil
 }

@@ -36,9 +36,9 @@ func Resample(c collective.Comm, t *Table, by []string, time string, o ResampleO
 	if err := collective.Agree(c, wrap("resample", r.bind(t))); err != nil {
 		return nil, err
 	}
-	s, err := bySeries(c, t, by, time)
+	s, err := bySeries(c, t, "resample", by, time)
 	if err != nil {
-		return nil, fmt.Errorf("frame: resample: %w", err)
+		return nil, err
 	}
 	defer s.release()
 	out, err := r.local(s)

@@ -38,9 +38,9 @@ func Rolling(c collective.Comm, t *Table, by []string, time string, aggs ...Roll
 	if err := collective.Agree(c, wrap("rolling", r.bind(t, by, time))); err != nil {
 		return nil, err
 	}
-	s, err := bySeries(c, t, by, time)
+	s, err := bySeries(c, t, "rolling", by, time)
 	if err != nil {
-		return nil, fmt.Errorf("frame: rolling: %w", err)
+		return nil, err
 	}
 	defer s.release()
 	out, err := r.local(s)

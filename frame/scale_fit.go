@@ -46,14 +46,10 @@ func FitScaler(c collective.Comm, t *Table, o ScalerOptions) (*Table, error) {
 	if err := collective.Agree(c, wrap("fit scaler", o.check(t))); err != nil {
 		return nil, err
 	}
-	var out *Table
-	var err error
 	if len(o.By) == 0 {
-		out, err = o.fitAll(c, t)
-	} else {
-		out, err = o.fitSeries(c, t)
+		return o.fitAll(c, t)
 	}
-	return out, wrap("fit scaler", err)
+	return o.fitSeries(c, t)
 }
 
 func (o *ScalerOptions) check(t *Table) error {
@@ -160,7 +156,7 @@ func (o *ScalerOptions) fitColumn(c collective.Comm, t *Table, name string) (cen
 	case err != nil:
 		return 0, 0, err
 	case n == 0:
-		return 0, 0, fmt.Errorf("column %s has no cell in the rows to fit", quote(name))
+		return 0, 0, fmt.Errorf("frame: fit scaler: column %s has no cell in the rows to fit", quote(name))
 	case o.Method == "standard":
 		s, err := momentsAll(c, f, true)
 		return s.mean, scaleOf(math.Sqrt(s.m2 / s.n)), err
@@ -189,7 +185,7 @@ func (o *ScalerOptions) fitSeries(c collective.Comm, t *Table) (*Table, error) {
 	}
 	rows := t.sub(needed)
 	defer rows.Release()
-	s, err := bySeries(c, rows, o.By, "")
+	s, err := bySeries(c, rows, "fit scaler", o.By, "")
 	if err != nil {
 		return nil, err
 	}

@@ -20,17 +20,16 @@ type series struct {
 
 // bySeries brings the rows of each series, those with equal cells in by, to one rank and
 // orders them by by, then by time if it is not ""; rows with equal ones keep their order.
-// The caller releases the result. Collective.
-func bySeries(c collective.Comm, t *Table, by []string, time string) (*series, error) {
-	err := checkSeries(t, by, time)
-	if err := collective.Agree(c, err); err != nil {
+// The caller releases the result; errors begin with op. Collective.
+func bySeries(c collective.Comm, t *Table, op string, by []string, time string) (*series, error) {
+	if err := collective.Agree(c, wrap(op, checkSeries(t, by, time))); err != nil {
 		return nil, err
 	}
 	mine, err := PartitionBy(c, t, by...)
 	if err != nil {
 		return nil, err
 	}
-	if err := collective.Agree(c, fitsRows(mine.rows)); err != nil {
+	if err := collective.Agree(c, wrap(op, fitsRows(mine.rows))); err != nil {
 		mine.Release()
 		return nil, err
 	}

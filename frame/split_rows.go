@@ -52,9 +52,9 @@ func Split(c collective.Comm, t *Table, by []string, time string, o SplitOptions
 			return o.columns(t.mem, names, part)
 		}), nil
 	}
-	s, err := bySeries(c, t, by, time)
+	s, err := bySeries(c, t, "split", by, time)
 	if err != nil {
-		return nil, wrap("split", err)
+		return nil, err
 	}
 	defer s.release()
 	part := alloc[uint32](t.mem, s.t.rows)
