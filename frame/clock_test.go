@@ -47,3 +47,20 @@ func FuzzParsePeriod(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseTicks(f *testing.F) {
+	for _, s := range []string{"2020-01-01", "2020-01-01 05:00", "1677-09-21 00:12:43.145", "9999-12-31T23:59:59Z", "0001-01", "2020-13-01", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, perDay := range []int64{1, 86400, 86400e3, 86400e6, 86400e9} {
+			x, err := parseTicks(s, perDay)
+			if err != nil {
+				continue
+			}
+			if y, err := parseTicks(timeText(x, perDay), perDay); err == nil && y != x {
+				t.Errorf("%q is %d, which prints as %s, %d", s, x, timeText(x, perDay), y)
+			}
+		}
+	})
+}

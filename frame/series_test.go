@@ -102,3 +102,56 @@ func wantError(t *testing.T, rec arrow.Record, want string, op func(c collective
 		}
 	}
 }
+
+// TestSeriesNoRows runs every operator on tables without rows.
+func TestSeriesNoRows(t *testing.T) {
+	rec := record("g s, t d32, x f64, i i32, fit b", "a 2020-01-01 1 1 true").NewSlice(0, 0)
+	by := []string{"g"}
+	sum := Agg{Column: "x", Func: "sum"}
+	for name, c := range map[string]struct {
+		rows int // of the result, on each rank
+		op   func(c collective.Comm, t *Table) (*Table, error)
+	}{
+		"rolling": {0, func(c collective.Comm, t *Table) (*Table, error) {
+			return Rolling(c, t, by, "t", RollingAgg{Agg: sum}, RollingAgg{Agg: Agg{Column: "x", Func: "median"}, Rows: 3}, RollingAgg{Agg: Agg{Column: "g", Func: "max"}, Span: "3d"})
+		}},
+		"resample": {0, func(c collective.Comm, t *Table) (*Table, error) {
+			return Resample(c, t, by, "t", ResampleOptions{Every: "1mo", Aggs: []Agg{sum}, Gaps: true})
+		}},
+		"fill": {0, func(c collective.Comm, t *Table) (*Table, error) {
+			return Fill(c, t, by, "t", FillOptions{Columns: []string{"x"}, Method: "linear"})
+		}},
+		"constant": {0, func(c collective.Comm, t *Table) (*Table, error) {
+			return Fill(c, t, nil, "", FillOptions{Columns: []string{"x"}, Method: "constant", Value: 1.})
+		}},
+		"scaler of series": {0, func(c collective.Comm, t *Table) (*Table, error) {
+			return FitScaler(c, t, ScalerOptions{Columns: []string{"x"}, Method: "robust", By: by})
+		}},
+		"fourier": {0, func(c collective.Comm, t *Table) (*Table, error) {
+			return Fourier(c, t, "t", Cycle{Period: "year", Harmonics: 2})
+		}},
+		"split": {0, func(c collective.Comm, t *Table) (*Table, error) {
+			return Split(c, t, by, "t", SplitOptions{Steps: []int{1, 2, 3}})
+		}},
+		"as-of join": {0, func(c collective.Comm, t *Table) (*Table, error) {
+			return AsOf(c, t, t, AsOfOptions{On: "t", By: by})
+		}},
+		"as-of join without keys": {0, func(c collective.Comm, t *Table) (*Table, error) { return AsOf(c, t, t, AsOfOptions{On: "t"}) }},
+		"pivot": {0, func(c collective.Comm, t *Table) (*Table, error) {
+			return Pivot(c, t, PivotOptions{Index: by, Columns: "i", Values: "x"})
+		}},
+		"melt": {0, func(c collective.Comm, t *Table) (*Table, error) {
+			return Melt(c, t, MeltOptions{Values: []string{"x"}})
+		}},
+		"describe": {5, Describe},
+		"aggregate": {1, func(c collective.Comm, t *Table) (*Table, error) {
+			return ScalarAggregate(c, t, sum, Agg{Column: "g", Func: "min"}, Agg{Column: "g", Func: "count_distinct"}, Agg{Column: "i", Func: "sum"}, Agg{Column: "i", Func: "median"})
+		}},
+	} {
+		for n, got := range onRanks(t, 0, []arrow.Record{rec}, func(c0 collective.Comm, tabs []*Table) (*Table, error) { return c.op(c0, tabs[0]) }) {
+			if len(got) != n*c.rows {
+				t.Errorf("%s on %d ranks: %d rows, want %d", name, n, len(got), n*c.rows)
+			}
+		}
+	}
+}
