@@ -105,27 +105,11 @@ func agreeOnSchema(c collective.Comm, what string, files []string, mine map[int]
 	}
 	for _, i := range slices.Sorted(maps.Keys(mine)) {
 		if mine[i] != string(first) {
-			err = fmt.Errorf("frame: %s: %s has other columns than %s: %s", what, files[i], files[0], differs(string(first), mine[i]))
+			err = fmt.Errorf("frame: %s: %s has other columns than %s: %s", what, files[i], files[0], difference(string(first), mine[i], files[0]))
 			break
 		}
 	}
 	return collective.Agree(c, err)
-}
-
-// differs is the first line in which the schema of a file differs from that of the first file.
-func differs(first, other string) string {
-	a, b := strings.Split(strings.TrimSpace(first), "\n"), strings.Split(strings.TrimSpace(other), "\n")
-	for i := range max(len(a), len(b)) {
-		switch {
-		case i >= len(a):
-			return "column " + b[i] + " is not in the first"
-		case i >= len(b):
-			return "column " + a[i] + " is missing"
-		case a[i] != b[i]:
-			return fmt.Sprintf("column %d is %s, in the first %s", i+1, b[i], a[i])
-		}
-	}
-	return "none"
 }
 
 // gatherCounts gives all ranks what each rank knows of its share of n files: a list of

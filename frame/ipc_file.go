@@ -39,11 +39,11 @@ func openIPC(m *Memory, f *os.File) (*ipcFile, error) {
 			file.close()
 		}
 	}()
-	if file.dicts, file.batches, err = ipcFooter(p.b); err != nil {
+	var schema flat // the footer's: some writers garble the message before it
+	if schema, file.dicts, file.batches, err = ipcFooter(p.b); err != nil {
 		return nil, err
 	}
-	msg, _ := ipcMessage(p.b[8:]) // the schema comes first, as in a stream
-	if file.fields, err = ipcFields(msg); err != nil {
+	if file.fields, err = ipcFields(schema); err != nil {
 		return nil, err
 	}
 	opened = true

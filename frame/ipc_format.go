@@ -51,6 +51,8 @@ func rescue(what, path string, err *error) {
 	case nil:
 	case corrupt:
 		*err = fmt.Errorf("frame: %s: %s: the file is corrupt: %s", what, path, string(p))
+	case unsupported:
+		*err = fmt.Errorf("frame: %s: %s: %w", what, path, p)
 	case runtime.Error:
 		*err = fmt.Errorf("frame: %s: %s: the file is corrupt: %w", what, path, p)
 	case error:
@@ -65,21 +67,26 @@ func rescue(what, path string, err *error) {
 	}
 }
 
-// ipcFooter finds the messages of a file.
-func ipcFooter(b []byte) (dictionaries, batches []ipcBlock, err error) {
+// ipcFooter finds the schema and the messages of a file.
+func ipcFooter(b []byte) (schema flat, dictionaries, batches []ipcBlock, err error) {
+	none := flat{}
 	n := len(b)
 	switch {
 	case n >= 4 && u32At(b, 0) == 1<<32-1:
-		return nil, nil, errors.New("this is an Arrow IPC stream; the file format is wanted, which has a footer")
+		return none, nil, nil, errors.New("this is an Arrow IPC stream; the file format is wanted, which has a footer")
 	case n < len(ipcMagic) || !bytes.HasPrefix(b, []byte(ipcMagic)):
-		return nil, nil, errors.New("this is not an Arrow IPC file: it does not begin with ARROW1")
+		return none, nil, nil, errors.New("this is not an Arrow IPC file: it does not begin with ARROW1")
 	case n < 2*len(ipcMagic)+6 || !bytes.HasSuffix(b, []byte(ipcMagic)):
-		return nil, nil, errors.New("the end of the file is missing: it does not end with ARROW1")
+		return none, nil, nil, errors.New("the end of the file is missing: it does not end with ARROW1")
 	}
 	end := n - len(ipcMagic) - 4
 	size := u32At(b, end)
 	need(b[:end], end-size, size)
 	footer := rootTable(b[end-size : end])
+	schema, ok := footer.table(1)
+	if !ok {
+		panic(corrupt("the footer has no schema"))
+	}
 	blocks := func(i int) []ipcBlock {
 		at, n := footer.vector(i, 24)
 		list := make([]ipcBlock, n)
@@ -91,7 +98,7 @@ func ipcFooter(b []byte) (dictionaries, batches []ipcBlock, err error) {
 		}
 		return list
 	}
-	return blocks(2), blocks(3), nil
+	return schema, blocks(2), blocks(3), nil
 }
 
 // ipcMessage is the table of the message at the start of b, and where it ends.
@@ -105,12 +112,8 @@ func ipcMessage(b []byte) (msg flat, end int) {
 	return rootTable(b[head : head+n]), head + n
 }
 
-// ipcFields is the columns that a schema message declares.
-func ipcFields(msg flat) ([]ipcField, error) {
-	s, ok := msg.table(2)
-	if msg.u8(1, 0) != ipcSchema || !ok {
-		panic(corrupt("a schema is missing where one must be"))
-	}
+// ipcFields is the columns that a schema declares.
+func ipcFields(s flat) ([]ipcField, error) {
 	if little := s.i16(0, 0) == 0; little != (endian.NativeEndian == endian.LittleEndian) {
 		return nil, errors.New("its numbers are big-endian; write it on a little-endian machine")
 	}

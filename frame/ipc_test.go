@@ -248,7 +248,7 @@ func TestReadIPCErrors(t *testing.T) {
 		{[]string{bad("cut.arrow", good[:len(good)/2])}, nil, "cut.arrow: the end of the file is missing: it does not end with ARROW1"},
 		{[]string{bad("wrong.arrow", wrong)}, nil, "wrong.arrow: the file is corrupt: an offset points outside of its message"},
 		{[]string{bad("list.arrow", ipcBytes(t, list, nil))}, nil, `list.arrow: column "l": its type is not supported; a column holds numbers, booleans, text, dates, times or decimals of 128 bits`},
-		{[]string{a, b}, nil, b + " has other columns than " + a + `: column 1 is "x" int64, in the first "null" float64`},
+		{[]string{a, b}, nil, b + " has other columns than " + a + `: column 1 is "x" int64, in that of ` + a + ` "null" float64`},
 		{[]string{b}, []string{"y"}, `b.arrow: no column "y"; did you mean "x"?; columns: x`},
 		{[]string{b}, []string{"x", "x"}, `b.arrow: column "x" is asked for twice`},
 	} {

@@ -4,10 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io/fs"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/memory"
@@ -43,7 +39,7 @@ type ParquetWriter struct {
 // sink keeps the first error of its file. It does not pass it on: Arrow's writer
 // drops the errors of row groups and of the footer, and panics on some.
 type sink struct {
-	f    *os.File
+	f    *atomicFile
 	err  error
 	tail [4]byte // last bytes written
 }
@@ -64,14 +60,9 @@ func (s *sink) Write(b []byte) (int, error) {
 // exists is an error. The caller ends it with Close or Abort; Abort after Close does
 // nothing, so it can be deferred.
 func NewParquetWriter(path string, schema *arrow.Schema, o ParquetOptions) (*ParquetWriter, error) {
-	if err := mustNotExist(path); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, bare(err))
-	}
-	dir, base := filepath.Split(path)
-	tmp := filepath.Join(dir, fmt.Sprintf(".%s.%08x.tmp", base, rand.Uint32()))
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	f, err := createAtomic(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: create: %w", path, bare(err))
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if o.RowGroup == 0 {
 		o.RowGroup = defaultRowGroup
@@ -89,6 +80,8 @@ func NewParquetWriter(path string, schema *arrow.Schema, o ParquetOptions) (*Par
 		switch field.Type.ID() {
 		case arrow.STRING, arrow.LARGE_STRING, arrow.DICTIONARY:
 			props = append(props, parquet.WithDictionaryFor(field.Name, true))
+		case arrow.UINT8, arrow.UINT16, arrow.UINT32, arrow.UINT64:
+			props = append(props, parquet.WithStatsFor(field.Name, false)) // Arrow's writer takes the minimum for signed, and readers would skip rows
 		}
 	}
 	p := &ParquetWriter{path: path, out: &sink{f: f}}
@@ -96,7 +89,7 @@ func NewParquetWriter(path string, schema *arrow.Schema, o ParquetOptions) (*Par
 	p.w, err = pqarrow.NewFileWriter(schema, p.buf, parquet.NewWriterProperties(props...),
 		pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema(), pqarrow.WithAllocator(o.Alloc)))
 	if err != nil {
-		p.discard()
+		f.Abort()
 		return nil, fmt.Errorf("%s: schema for Parquet: %w", path, err)
 	}
 	return p, nil
@@ -119,11 +112,11 @@ func (p *ParquetWriter) Close() error {
 	if p.done {
 		return nil
 	}
+	p.done = true
 	if err := p.finish(); err != nil {
-		p.discard()
+		p.out.f.Abort()
 		return fmt.Errorf("%s: write: %w", p.path, bare(err))
 	}
-	p.done = true
 	return nil
 }
 
@@ -139,23 +132,7 @@ func (p *ParquetWriter) finish() error {
 	if string(p.out.tail[:]) != "PAR1" {
 		return errors.New("the footer was left out by Arrow's writer")
 	}
-	if err := p.out.f.Sync(); err != nil {
-		return err
-	}
-	if err := p.out.f.Close(); err != nil {
-		return err
-	}
-	if err := mustNotExist(p.path); err != nil {
-		return err
-	}
-	if err := os.Rename(p.out.f.Name(), p.path); err != nil {
-		return err
-	}
-	if err := syncFolder(filepath.Dir(p.path)); err != nil {
-		os.Remove(p.path)
-		return err
-	}
-	return nil
+	return p.out.f.Commit()
 }
 
 // Abort removes what was written; after Close it does nothing.
@@ -163,38 +140,10 @@ func (p *ParquetWriter) Abort() error {
 	if p.done {
 		return nil
 	}
+	p.done = true
 	p.w.Close() // frees its buffers; what it writes is thrown away
-	if err := p.discard(); err != nil {
-		return fmt.Errorf("%s: abort: %w", p.path, bare(err))
+	if err := p.out.f.Abort(); err != nil {
+		return fmt.Errorf("%s: abort: %w", p.path, err)
 	}
 	return nil
-}
-
-// discard closes and removes the hidden file.
-func (p *ParquetWriter) discard() error {
-	p.done = true
-	p.out.f.Close()
-	return os.Remove(p.out.f.Name())
-}
-
-// mustNotExist is an error, without the path, where there is a file.
-func mustNotExist(path string) error {
-	_, err := os.Lstat(path)
-	switch {
-	case err == nil:
-		return fmt.Errorf("%w and is not overwritten; remove it or write elsewhere", fs.ErrExist)
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	}
-	return err
-}
-
-// syncFolder makes a rename in dir survive a power cut.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
