@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"deeprc/collective"
 )
@@ -24,6 +25,8 @@ type IPCReadOptions struct {
 // Of n ranks each has one n-th of the rows, in the order of the files; all ranks must
 // see the files.
 //
+// A folder named key=value makes a column, as in [ReadParquet].
+//
 // The table maps the files, and costs memory only where columns are compressed (LZ4,
 // Zstandard), are dictionary-encoded, or have 32-bit offsets (the offsets). The files
 // must stay as they are until the table is released: to cut a mapped file short ends
@@ -38,6 +41,10 @@ func ReadIPC(c collective.Comm, paths []string, o IPCReadOptions) (*Table, ReadS
 	if err != nil {
 		return nil, ReadStats{}, err
 	}
+	keys, err := hiveKeys(files)
+	if err != nil {
+		return nil, ReadStats{}, fmt.Errorf("frame: %s: %w", what, err) // the same on all ranks
+	}
 	lo, hi := collective.Share(len(files), c.Rank(), c.Size())
 	schemas, counts := map[int]string{}, [][]int{}
 	look := func(i int) {
@@ -45,7 +52,11 @@ func ReadIPC(c collective.Comm, paths []string, o IPCReadOptions) (*Table, ReadS
 			return
 		}
 		err = withIPC(files[i], o.Memory, func(f *ipcFile) error {
-			schemas[i] = describe(f.schema())
+			schema, err := keyedSchema(f, keys)
+			if err != nil {
+				return fmt.Errorf("frame: %s: %s: %w", what, files[i], err)
+			}
+			schemas[i] = describe(schema)
 			if i >= lo && i < hi {
 				counts = append(counts, f.rows())
 			}
@@ -68,7 +79,7 @@ func ReadIPC(c collective.Comm, paths []string, o IPCReadOptions) (*Table, ReadS
 	if err != nil {
 		return nil, ReadStats{}, err
 	}
-	t, stats, err := readIPCParts(files, o, rowShare(all, c.Rank(), c.Size()))
+	t, stats, err := readIPCParts(files, keys, o, rowShare(all, c.Rank(), c.Size()))
 	if err := collective.Agree(c, err); err != nil {
 		if t != nil {
 			t.Release()
@@ -120,7 +131,7 @@ func withIPC(path string, m *Memory, do func(*ipcFile) error) (err error) {
 
 // readIPCParts makes a table of this rank's parts; where it has none, the first file
 // tells the columns.
-func readIPCParts(files []string, o IPCReadOptions, parts []part) (*Table, ReadStats, error) {
+func readIPCParts(files []string, keys []hiveKey, o IPCReadOptions, parts []part) (*Table, ReadStats, error) {
 	t := &Table{mem: o.Memory}
 	var stats ReadStats
 	if len(parts) == 0 {
@@ -129,7 +140,11 @@ func readIPCParts(files []string, o IPCReadOptions, parts []part) (*Table, ReadS
 	for len(parts) > 0 {
 		i := parts[0].file
 		err := withIPC(files[i], o.Memory, func(f *ipcFile) error {
-			columns, fields, err := chooseColumns(f.schema(), o.Columns)
+			schema, err := keyedSchema(f, keys)
+			if err != nil {
+				return fmt.Errorf("frame: read IPC: %s: %w", files[i], err)
+			}
+			columns, fields, err := chooseColumns(schema, o.Columns)
 			if err != nil {
 				return fmt.Errorf("frame: read IPC: %s: %w", files[i], err)
 			}
@@ -139,7 +154,7 @@ func readIPCParts(files []string, o IPCReadOptions, parts []part) (*Table, ReadS
 				if p.lo == p.hi {
 					continue
 				}
-				t.chunks = append(t.chunks, f.record(p.unit, columns, p.lo, p.hi))
+				t.chunks = append(t.chunks, keyedRecord(f, keys, i, p, columns, t.schema))
 				t.rows += p.hi - p.lo
 			}
 			return nil
@@ -151,6 +166,46 @@ func readIPCParts(files []string, o IPCReadOptions, parts []part) (*Table, ReadS
 	}
 	stats.Rows, stats.Bytes = int64(t.rows), t.Bytes()
 	return t, stats, nil
+}
+
+// keyedSchema is the columns of a file and, behind them, the hive keys.
+func keyedSchema(f *ipcFile, keys []hiveKey) (*arrow.Schema, error) {
+	s := f.schema()
+	fields := s.Fields()
+	for _, k := range keys {
+		if s.HasField(k.name) {
+			return nil, fmt.Errorf("two columns are named %s, folders counted", quote(k.name))
+		}
+		fields = append(fields, arrow.Field{Name: k.name, Type: k.typ, Nullable: true})
+	}
+	return arrow.NewSchema(fields, nil), nil
+}
+
+// keyedRecord is a part of file number i, the given columns of its keyedSchema.
+func keyedRecord(f *ipcFile, keys []hiveKey, i int, p part, columns []int, schema *arrow.Schema) arrow.Record {
+	var own []int
+	for _, col := range columns {
+		if col < len(f.fields) {
+			own = append(own, col)
+		}
+	}
+	rec := f.record(p.unit, own, p.lo, p.hi)
+	if len(own) == len(columns) {
+		return rec
+	}
+	defer rec.Release()
+	cols := make([]arrow.Array, len(columns))
+	at := 0
+	for k, col := range columns {
+		if col < len(f.fields) {
+			cols[k] = rec.Column(at)
+			at++
+			continue
+		}
+		cols[k] = keys[col-len(f.fields)].column(f.mem, i, p.hi-p.lo)
+		defer cols[k].Release()
+	}
+	return array.NewRecord(schema, cols, int64(p.hi-p.lo))
 }
 
 // chooseColumns is the places and fields of the wanted columns of a schema, all if none is named.

@@ -176,11 +176,7 @@ func levelsOf(m *Memory, sides [][]sortColumn) [][]level {
 			product = p
 			for s, w := range part {
 				c := &sides[s][i]
-				valid := c.valid
-				if nulls == 0 {
-					valid = nil
-				}
-				C.pack_order(u64(out[s][len(out[s])-1].code), u64(w), p8(valid), C.int64_t(c.bit0), C.int64_t(c.n), C.uint64_t(lo), C.uint64_t(hi), C.uint64_t(base), flag(c.desc), C.int(nulls), flag(c.nullsFirst))
+				C.pack_order(u64(out[s][len(out[s])-1].code), u64(w), p8(c.valid), C.int64_t(c.bit0), C.int64_t(c.n), C.uint64_t(lo), C.uint64_t(hi), C.uint64_t(base), flag(c.desc), C.int(nulls), flag(c.nullsFirst))
 				free(m, w)
 			}
 		}

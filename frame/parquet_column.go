@@ -144,11 +144,7 @@ func (d *chunkReader) readPage(p page, at int) {
 }
 
 func (d *chunkReader) wrongEncoding(p page) unsupported {
-	name, ok := encodingNames[p.encoding]
-	if !ok {
-		name = fmt.Sprint("number ", p.encoding)
-	}
-	return unsupported("its encoding " + name)
+	return unsupported(fmt.Sprintf("encoding number %d of %s", p.encoding, d.col.physical))
 }
 
 // indices reads the numbers of dictionary entries.
@@ -222,6 +218,13 @@ func (d *chunkReader) readFixed(p page, b, cells []byte) {
 				k -= n
 			}
 		}
+	case encDelta:
+		if d.col.physical != parquet.Types.Int32 && d.col.physical != parquet.Types.Int64 {
+			panic(d.wrongEncoding(p))
+		}
+		d.readDelta(b, cells)
+	case encSplit:
+		d.readSplit(b, cells)
 	default:
 		panic(d.wrongEncoding(p))
 	}
@@ -313,11 +316,7 @@ func (d *chunkReader) readTexts(p page, b []byte, at, have int) {
 				size += d.texts[j].n
 				off[i+k+1] = int64(end + size)
 			}
-			if end+size > d.text.Cap() {
-				d.text.Reserve(max(end+size, 2*d.text.Cap()))
-			}
-			d.text.ResizeNoShrink(end + size)
-			out := d.text.Bytes()[end:]
+			out := d.grow(size)
 			for _, j := range ix[:n] {
 				s := d.texts[j]
 				copyText(out, d.dict[s.at:], s.n)
@@ -326,6 +325,10 @@ func (d *chunkReader) readTexts(p page, b []byte, at, have int) {
 			end += size
 			i += n
 		}
+	case encDeltaLengths:
+		d.readLengths(b, off)
+	case encDeltaPrefixes:
+		d.readPrefixes(b, off)
 	default:
 		panic(d.wrongEncoding(p))
 	}

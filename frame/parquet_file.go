@@ -126,7 +126,7 @@ func (p *pqFile) rows(group int) int {
 
 // mayHave reports whether rows of a group may satisfy the test of a column, after the
 // group's statistics.
-func (p *pqFile) mayHave(group int, col pqColumn, t *test) bool {
+func (p *pqFile) mayHave(group int, col pqColumn, t *condition) bool {
 	g := p.md.RowGroups[group]
 	if col.leaf >= len(g.Columns) || g.Columns[col.leaf].MetaData == nil {
 		return true
@@ -216,7 +216,7 @@ func (r *groupReader) column(p *pqFile, file, group int, col pqColumn, n int) (a
 
 // record reads the given columns of a row group, of the rows that satisfy all tests, nil if
 // none does; where names the tests' columns.
-func (r *groupReader) record(p *pqFile, file, group int, cols, where []pqColumn, tests []*test) (arrow.Record, error) {
+func (r *groupReader) record(p *pqFile, file, group int, cols, where []pqColumn, tests []*condition) (arrow.Record, error) {
 	all := p.rows(group)
 	n := all // rows that are kept
 	got := map[string]arrow.Array{}

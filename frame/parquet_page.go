@@ -26,13 +26,15 @@ const (
 
 // encodings
 const (
-	encPlain     = 0
-	encPlainDict = 2
-	encRLE       = 3
-	encRLEDict   = 8
+	encPlain         = 0
+	encPlainDict     = 2
+	encRLE           = 3
+	encDelta         = 5
+	encDeltaLengths  = 6
+	encDeltaPrefixes = 7
+	encRLEDict       = 8
+	encSplit         = 9
 )
-
-var encodingNames = map[int]string{4: "BIT_PACKED", 5: "DELTA_BINARY_PACKED", 6: "DELTA_LENGTH_BYTE_ARRAY", 7: "DELTA_BYTE_ARRAY", 9: "BYTE_STREAM_SPLIT"}
 
 // page is what the head of a page says, and where its bytes lie.
 type page struct {
@@ -207,7 +209,6 @@ func pages(b []byte, rows int) []page {
 
 // unpacker decompresses pages; it is kept while files are read.
 type unpacker struct {
-	mem  *Memory
 	zstd *zstd.Decoder
 }
 

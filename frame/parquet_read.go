@@ -33,7 +33,7 @@ type ParquetReadOptions struct {
 //
 // Columns are those of [NewTable], the time zone and durations that Arrow's writers note
 // included; decimals may have 38 digits. Nested columns can be left out, but not read.
-// Plain, dictionary and run-length encodings are known, and all compressions but LZO and
+// All encodings but the deprecated BIT_PACKED are known, and all compressions but LZO and
 // Hadoop's LZ4; others are errors, as are encrypted files.
 //
 // Errors name file, row group and column; all ranks return the error of the lowest rank
@@ -93,7 +93,7 @@ func ReadParquet(c collective.Comm, paths []string, o ParquetReadOptions) (*Tabl
 // filePlan is what to read of a file.
 type filePlan struct {
 	cols, where []pqColumn
-	tests       []*test
+	tests       []*condition
 	rows        []int // of each row group; 0 where no row can be wanted
 }
 
@@ -111,7 +111,7 @@ func planFile(p *pqFile, i int, keys []hiveKey, o ParquetReadOptions) (*filePlan
 		if err != nil {
 			return nil, named(err)
 		}
-		t, err := newTest(w, col[0].typ)
+		t, err := newCondition(w, col[0].typ)
 		if err != nil {
 			return nil, named(err)
 		}
@@ -134,7 +134,7 @@ func planFile(p *pqFile, i int, keys []hiveKey, o ParquetReadOptions) (*filePlan
 }
 
 // keyHolds reports whether the rows of a file satisfy the test of a hive key.
-func keyHolds(keys []hiveKey, file int, name string, t *test) bool {
+func keyHolds(keys []hiveKey, file int, name string, t *condition) bool {
 	for i := range keys {
 		if keys[i].name == name {
 			a := keys[i].column(nil, file, 1)

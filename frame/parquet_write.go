@@ -26,7 +26,7 @@ type ParquetWriteOptions struct {
 //
 // The files are those of a [ParquetWriter], each whole or not at all; if one rank fails, no
 // file stays. Durations are an error, since Arrow's writer has none; times in seconds become
-// milliseconds. Errors name the file. Collective.
+// milliseconds, and dates in milliseconds become days. Errors name the file. Collective.
 func WriteParquet(c collective.Comm, t *Table, folder string, o ParquetWriteOptions) error {
 	const what = "write Parquet"
 	for _, f := range t.schema.Fields() {

@@ -67,7 +67,7 @@ func TestWriteParquetTypes(t *testing.T) {
 }
 
 // Each combination of keys, missing ones and odd names included, has its folder and comes back.
-func TestWriteParquetPartitionBy(t *testing.T) {
+func TestWritePartitionBy(t *testing.T) {
 	s := arrow.NewSchema([]arrow.Field{
 		{Name: "a key", Type: arrow.BinaryTypes.LargeString, Nullable: true},
 		{Name: "n", Type: arrow.PrimitiveTypes.Int16, Nullable: true},
@@ -91,12 +91,17 @@ func TestWriteParquetPartitionBy(t *testing.T) {
 	rec := b.NewRecord()
 	want := rowsOf(rec)
 	slices.Sort(want)
-	for _, n := range ranksOfTest {
+	by, all := []string{"a key", "n"}, []string{"a key", "n", "row"}
+	for i := range 2 * len(ranksOfTest) {
+		n, parquet := ranksOfTest[i/2], i%2 == 0
 		folder := t.TempDir()
 		err := collective.RunLocal(n, func(c collective.Comm) error {
 			tab := cut(c, checked(t), rec, uint64(n))
 			defer tab.Release()
-			return WriteParquet(c, tab, folder, ParquetWriteOptions{PartitionBy: []string{"a key", "n"}})
+			if parquet {
+				return WriteParquet(c, tab, folder, ParquetWriteOptions{PartitionBy: by})
+			}
+			return WriteIPC(c, tab, folder, IPCWriteOptions{PartitionBy: by})
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -113,7 +118,11 @@ func TestWriteParquetPartitionBy(t *testing.T) {
 			t.Errorf("folders %s", got)
 		}
 		got, _, err := readRows(t, n, func(c collective.Comm, m *Memory) (*Table, error) {
-			tab, _, err := ReadParquet(c, []string{folder}, ParquetReadOptions{Memory: m, Columns: []string{"a key", "n", "row"}})
+			if parquet {
+				tab, _, err := ReadParquet(c, []string{folder}, ParquetReadOptions{Memory: m, Columns: all})
+				return tab, err
+			}
+			tab, _, err := ReadIPC(c, []string{folder}, IPCReadOptions{Memory: m, Columns: all})
 			return tab, err
 		})
 		if err != nil {

@@ -23,8 +23,8 @@ type Predicate struct {
 
 var compareOps = []string{"=", "!=", "<", "<=", ">", ">="}
 
-// test is a Predicate for a column of a known type; one of the constants is set.
-type test struct {
+// condition is a Predicate for a column of a known type; one of the constants is set.
+type condition struct {
 	op  string
 	typ arrow.DataType
 	i   int64 // of signed integers, dates and times in the column's unit
@@ -34,9 +34,9 @@ type test struct {
 	b   bool
 }
 
-// newTest is p for columns of type dt.
-func newTest(p Predicate, dt arrow.DataType) (*test, error) {
-	t := &test{op: p.Op, typ: dt}
+// newCondition is p for columns of type dt.
+func newCondition(p Predicate, dt arrow.DataType) (*condition, error) {
+	t := &condition{op: p.Op, typ: dt}
 	if !slices.Contains(compareOps, p.Op) {
 		return nil, fmt.Errorf("where column %s: no comparison %s; there are: %s", quote(p.Column), quote(p.Op), list(compareOps))
 	}
@@ -121,7 +121,7 @@ func timeCell(dt arrow.DataType, at time.Time) (int64, bool) {
 }
 
 // holds reports whether a value that compares with the constant as c does satisfies the test.
-func (t *test) holds(c int) bool {
+func (t *condition) holds(c int) bool {
 	switch t.op {
 	case "=":
 		return c == 0
@@ -139,7 +139,7 @@ func (t *test) holds(c int) bool {
 
 // mayHold reports whether some value between two that compare with the constant as lo and hi do
 // may satisfy the test.
-func (t *test) mayHold(lo, hi int) bool {
+func (t *condition) mayHold(lo, hi int) bool {
 	switch t.op {
 	case "=":
 		return lo <= 0 && hi >= 0
@@ -152,7 +152,7 @@ func (t *test) mayHold(lo, hi int) bool {
 }
 
 // and takes away from keep the rows whose cells do not satisfy the test.
-func (t *test) and(c *column, keep []bool) {
+func (t *condition) and(c *column, keep []bool) {
 	switch t.typ.ID() {
 	case arrow.INT8:
 		compareAll(values[int8](c), t.op, t.i, keep)
@@ -226,7 +226,7 @@ func compareAll[T, V number](cells []T, op string, v V, keep []bool) {
 
 // between reports whether a value from lo to hi may satisfy the test; the bounds are cells
 // as Parquet stores them. It is true where the bounds tell nothing.
-func (t *test) between(lo, hi []byte) bool {
+func (t *condition) between(lo, hi []byte) bool {
 	id := t.typ.ID()
 	if id == arrow.LARGE_STRING {
 		return bytes.Compare(lo, hi) > 0 || t.mayHold(bytes.Compare(lo, t.s), bytes.Compare(hi, t.s))
@@ -270,6 +270,6 @@ func (t *test) between(lo, hi []byte) bool {
 
 // inBounds reports whether a value from lo to hi may compare with v as the test wants. Bounds
 // in the wrong order are not believed.
-func inBounds[T cmp.Ordered](t *test, lo, hi, v T) bool {
+func inBounds[T cmp.Ordered](t *condition, lo, hi, v T) bool {
 	return lo > hi || t.mayHold(cmp.Compare(lo, v), cmp.Compare(hi, v))
 }

@@ -71,7 +71,7 @@ static inline int ok(const uint8_t *valid, int64_t i) { return !valid || (valid[
 
 void pack_order(uint64_t *code, const uint64_t *w, const uint8_t *valid, int64_t bit0, int64_t n, uint64_t lo, uint64_t hi,
                 uint64_t base, int desc, int nulls, int nulls_first) {
-  uint64_t none = nulls_first ? 0 : base - 1, add = nulls && nulls_first;
+  uint64_t none = nulls && !nulls_first ? base - 1 : 0, add = nulls && nulls_first;
   for (int64_t i = 0; i < n; i++) {
     uint64_t digit = ok(valid, bit0 + i) ? (desc ? hi - w[i] : w[i] - lo) + add : none;
     code[i] = code[i] * base + digit;

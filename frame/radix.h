@@ -8,6 +8,7 @@
 void sort_pairs(uint64_t *code, uint32_t *row, uint64_t *tmp_code, uint32_t *tmp_row, int64_t n);
 // code[i] of rows as digits of a number: code·base + digit, where a digit is w − lo, or hi − w if desc, moved by 1 if there
 // are missing cells, on whichever side, that come first; they are 0 then, and base − 1 else.
+// Without nulls missing cells are 0: another level tells them apart.
 void pack_order(uint64_t *code, const uint64_t *w, const uint8_t *valid, int64_t bit0, int64_t n, uint64_t lo, uint64_t hi,
                 uint64_t base, int desc, int nulls, int nulls_first);
 // Bytes 7·depth… of the texts of rows, as a number in their order: 7 bytes, then how many are left (8: more than 7). Missing

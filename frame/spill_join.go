@@ -77,7 +77,7 @@ func (j *joiner) bucket(out *spilled, l, r *Table, depth int) error {
 		rw := r.copied()
 		defer rw.Release()
 		step := max(1, int(int64(l.rows)*m.limited()/bucketShare/max(1, l.Bytes())/4))
-		for lo := 0; lo < l.rows; lo += step {
+		for lo := 0; lo == 0 || lo < l.rows; lo += step {
 			piece := l.slice(lo, min(l.rows, lo+step))
 			t, err := j.local(piece, rw)
 			piece.Release()

@@ -27,8 +27,8 @@ type partFormat struct {
 	open   func(path string, schema *arrow.Schema) (partWriter, error)
 }
 
-// parts writes one rank's files of a table.
-type parts struct {
+// partFiles writes one rank's files of a table.
+type partFiles struct {
 	format partFormat
 	folder string
 	name   string   // of this rank's files
@@ -53,7 +53,7 @@ func writeParts(c collective.Comm, what string, t *Table, folder string, by []st
 	if err := collective.Agree(c, err); err != nil {
 		return err
 	}
-	p := &parts{format: format, folder: folder, name: fmt.Sprintf("part-%05d", c.Rank()) + format.suffix}
+	p := &partFiles{format: format, folder: folder, name: fmt.Sprintf("part-%05d", c.Rank()) + format.suffix}
 	switch {
 	case len(by) > 0:
 		err = p.writeBy(t, by)
@@ -82,7 +82,7 @@ func emptyFolder(folder string) error {
 }
 
 // write makes this rank's file in a folder.
-func (p *parts) write(folder string, schema *arrow.Schema, recs []arrow.Record) error {
+func (p *partFiles) write(folder string, schema *arrow.Schema, recs []arrow.Record) error {
 	path := filepath.Join(folder, p.name)
 	w, err := p.format.open(path, schema)
 	if err != nil {
@@ -105,7 +105,7 @@ func (p *parts) write(folder string, schema *arrow.Schema, recs []arrow.Record) 
 }
 
 // writeBy makes this rank's files in the folders of the keys.
-func (p *parts) writeBy(t *Table, by []string) error {
+func (p *partFiles) writeBy(t *Table, by []string) error {
 	keys := make([]SortKey, len(by))
 	for i, n := range by {
 		keys[i].Column = n
@@ -177,7 +177,7 @@ func (p *parts) writeBy(t *Table, by []string) error {
 }
 
 // remove takes back this rank's files, and folders that it leaves empty.
-func (p *parts) remove() error {
+func (p *partFiles) remove() error {
 	for _, path := range p.done {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -49,6 +49,10 @@ var frameOps = []struct {
 		t, _, err := frame.ReadCSV(c, path, frame.CSVOptions{Memory: m})
 		return t, err
 	}},
+	{"parquet", nil, "parquet", func(c collective.Comm, _ []*frame.Table, path string, m *frame.Memory) (*frame.Table, error) {
+		t, _, err := frame.ReadParquet(c, []string{path}, frame.ParquetReadOptions{Memory: m})
+		return t, err
+	}},
 }
 
 // FrameOps are the names of the operations that can be measured.
@@ -85,12 +89,11 @@ func FrameOnce(o FrameOptions, op, dir, version string) (*FrameRun, error) {
 				in = append(in, t)
 			}
 			r := &FrameRun{Engine: "deeprc", Version: version, Op: op, Threads: o.Ranks}
-			out, err := r.measure(c, func() (*frame.Table, error) { return f.run(c, in, path, m) })
+			out, err := r.measure(c, m, func() (*frame.Table, error) { return f.run(c, in, path, m) })
 			if err != nil {
 				return err
 			}
 			defer out.Release()
-			r.MemoryBytes = m.Peak()
 			if f.format != "" {
 				info, err := os.Stat(path)
 				if err != nil {
@@ -117,7 +120,7 @@ func FrameOnce(o FrameOptions, op, dir, version string) (*FrameRun, error) {
 }
 
 // measure times an operation on the slowest rank; collective.
-func (r *FrameRun) measure(c collective.Comm, op func() (*frame.Table, error)) (*frame.Table, error) {
+func (r *FrameRun) measure(c collective.Comm, m *frame.Memory, op func() (*frame.Table, error)) (*frame.Table, error) {
 	var err error
 	if c.Rank() == 0 {
 		err = resetPeak()
@@ -135,6 +138,7 @@ func (r *FrameRun) measure(c collective.Comm, op func() (*frame.Table, error)) (
 	}
 	r.Seconds, err = collective.AllReduceOne(c, time.Since(begin).Seconds(), collective.Max)
 	if err == nil && c.Rank() == 0 {
+		r.MemoryBytes = m.Peak()
 		r.RSSBytes, r.RusageBytes, err = peaks()
 	}
 	if err := collective.Agree(c, err); err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"deeprc/collective"
+	"deeprc/frame"
 	"deeprc/model"
 )
 
@@ -13,11 +14,28 @@ import (
 // cuts the windows and builds the nets, and prints the plan. It writes nothing.
 func Check(c collective.Comm, cfg *Config, w io.Writer) error {
 	j := &job{c: c, cfg: cfg, screen: newScreen(false), times: &timings{}}
+	j.steps = func(i int, t *frame.Table, r stepReport) {
+		s := cfg.Steps[i]
+		fmt.Fprintf(w, "step %-5d %s", i, s.Op)
+		if s.From != "" {
+			fmt.Fprintf(w, " of %s", s.From)
+		}
+		if o, ok := s.Options.(other); ok {
+			fmt.Fprintf(w, " with %s", o.otherTable())
+		}
+		if s.As != "" {
+			fmt.Fprintf(w, ", as %s", s.As)
+		}
+		fmt.Fprintf(w, ": %s\n", r)
+		for _, f := range t.Schema().Fields() {
+			fmt.Fprintf(w, "           %s %s\n", f.Name, f.Type)
+		}
+	}
 	if err := j.prepare(); err != nil {
 		return err
 	}
 	s := j.series
-	fmt.Fprintf(w, "data       %s: %d rows, a step is %s, %d channels: %s\n", cfg.Data.Path, s.Rows, s.Step, len(s.Channels), list(s.Channels))
+	fmt.Fprintf(w, "data       %s: %d rows, a step is %s, %d channels: %s\n", cfg.source(), s.Rows, s.Step, len(s.Channels), list(s.Channels))
 	for p, ws := range j.sets {
 		g := s.Groups[0]
 		from := min(cfg.Windows.Lookback, g.Bounds[p])

@@ -22,6 +22,7 @@ import (
 // key, its default and its line in the reference.
 type Config struct {
 	Run      RunConfig          `toml:"run" doc:"the run as a whole"`
+	Steps    []StepConfig       `toml:"preprocess" doc:"one step of preparing the table to learn from, in order; the last one's result is that table"`
 	Data     DataConfig         `toml:"data" doc:"the table to learn from"`
 	Windows  WindowsConfig      `toml:"windows" doc:"what one forecast sees and covers"`
 	Models   []ModelConfig      `toml:"model" doc:"one a model; all are trained and evaluated on the same windows"`
@@ -34,11 +35,14 @@ type RunConfig struct {
 	Name string `toml:"name" default:"run" doc:"begins the name of the run's folder"`
 	Seed int    `toml:"seed" default:"1" doc:"of initial parameters and of the order of windows; the same seed gives the same run"`
 	Dir  string `toml:"dir" default:"runs" doc:"folder in which the run's folder is made"`
+
+	Memory  string `toml:"memory" default:"" doc:"bytes that tables may take on each rank, as 8GiB or 500MB; beyond it join, sort and groupby work from files; empty: no limit"`
+	Scratch string `toml:"scratch" default:"" doc:"folder of those files, removed afterwards; empty: TMPDIR, else /tmp"`
 }
 
 // DataConfig is the [data] table.
 type DataConfig struct {
-	Path     string      `toml:"path" default:"" doc:"CSV file, from the working directory; synth: the seeded generator of [data.synth]"`
+	Path     string      `toml:"path" default:"" doc:"CSV file, from the working directory; synth: the seeded generator of [data.synth]; empty: the result of the last [[preprocess]] step"`
 	Layout   string      `toml:"layout" default:"auto" doc:"wide (one column a channel), long (columns id, time, target), auto: long where the id column exists"`
 	Time     string      `toml:"time" default:"" doc:"column of timestamps or whole numbers; empty: date, ds, time, timestamp or datetime, whichever the file has"`
 	Channels []string    `toml:"channels" default:"[]" doc:"wide: columns to forecast; empty: every numeric column"`
@@ -132,8 +136,10 @@ func LoadConfig(path string, sets []string) (*Config, error) {
 func (cfg *Config) check() error {
 	w, e := cfg.Windows, cfg.Evaluate
 	switch {
-	case cfg.Data.Path == "":
-		return errors.New("data.path is not set: name a CSV file, or synth")
+	case cfg.Data.Path == "" && len(cfg.Steps) == 0:
+		return errors.New("data.path is not set: name a CSV file, or synth, or prepare a table with [[preprocess]] steps")
+	case cfg.Data.Path != "" && len(cfg.Steps) > 0:
+		return fmt.Errorf("data.path = %q, but there are [[preprocess]] steps, whose last result is the data: take data.path out, and read the file in the first step", cfg.Data.Path)
 	case !slices.Contains([]string{"auto", "wide", "long"}, cfg.Data.Layout):
 		return fmt.Errorf("data.layout = %q: want auto, wide or long", cfg.Data.Layout)
 	case !slices.Contains([]string{"auto", "rows"}, cfg.Data.Step):
@@ -155,6 +161,12 @@ func (cfg *Config) check() error {
 	}
 	if err := cfg.Data.Synth.synth().check(); err != nil {
 		return fmt.Errorf("data.synth: %w", err)
+	}
+	if _, err := parseBytes(cfg.Run.Memory); err != nil {
+		return fmt.Errorf("run.memory = %q: %w", cfg.Run.Memory, err)
+	}
+	if err := checkSteps(cfg.Steps); err != nil {
+		return err
 	}
 	for _, m := range e.Metrics {
 		if _, ok := model.FindMetric(m); !ok {

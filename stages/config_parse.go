@@ -55,9 +55,12 @@ func (d decoder) config(cfg *Config, tree map[string]any) error {
 	}
 	rest := map[string]any{}
 	for k, v := range tree {
-		if k != "model" {
+		if k != "model" && k != "preprocess" {
 			rest[k] = v
 		}
+	}
+	if err := d.steps(cfg, tree["preprocess"]); err != nil {
+		return err
 	}
 	if err := d.fill(reflect.ValueOf(cfg).Elem(), rest, ""); err != nil {
 		return err
@@ -87,7 +90,7 @@ func (d decoder) config(cfg *Config, tree map[string]any) error {
 				return err
 			}
 		}
-		if err := d.fill2(&m, t, path); err != nil {
+		if err := d.split(reflect.ValueOf(&m).Elem(), reflect.ValueOf(m.Options).Elem(), t, path, "train"); err != nil {
 			return err
 		}
 		if m.Name == "" {
@@ -104,26 +107,52 @@ func (d decoder) config(cfg *Config, tree map[string]any) error {
 	return nil
 }
 
-// fill2 splits a [[model]] table between its own keys and its net's.
-func (d decoder) fill2(m *ModelConfig, t map[string]any, path string) error {
-	own, net := map[string]any{}, map[string]any{}
-	mine := keysOf(reflect.TypeFor[ModelConfig]())
-	nets := keysOf(reflect.TypeOf(m.Options).Elem())
-	for k, v := range t {
+// split fills both v and the options of its kind from one table; keys of extra are neither's.
+func (d decoder) split(v, options reflect.Value, t map[string]any, path string, extra ...string) error {
+	own, rest := map[string]any{}, map[string]any{}
+	mine, theirs := keysOf(v.Type()), keysOf(options.Type())
+	for k, val := range t {
 		switch {
-		case k == "train":
+		case slices.Contains(extra, k):
 		case slices.Contains(mine, k):
-			own[k] = v
-		case slices.Contains(nets, k):
-			net[k] = v
+			own[k] = val
+		case slices.Contains(theirs, k):
+			rest[k] = val
 		default:
-			return d.unknown(path, k, append(append([]string{"train"}, mine...), nets...))
+			return d.unknown(path, k, slices.Concat(extra, mine, theirs))
 		}
 	}
-	if err := d.fill(reflect.ValueOf(m).Elem(), own, path); err != nil {
+	if err := d.fill(v, own, path); err != nil {
 		return err
 	}
-	return d.fill(reflect.ValueOf(m.Options).Elem(), net, path)
+	return d.fill(options, rest, path)
+}
+
+// steps fills the [[preprocess]] tables.
+func (d decoder) steps(cfg *Config, v any) error {
+	list, err := tables(v)
+	if err != nil {
+		return d.at("preprocess", errors.New("want [[preprocess]] tables, with two brackets"))
+	}
+	for i, t := range list {
+		path := fmt.Sprintf("preprocess.%d", i)
+		name, ok := t["op"].(string)
+		kind, known := findOperator(name)
+		switch {
+		case t["op"] == nil:
+			return d.at(path, errors.New("op is not set: name an operator"))
+		case !ok:
+			return d.at(path+".op", fmt.Errorf("is %v: want a string in quotes", t["op"]))
+		case !known:
+			return d.at(path+".op", fmt.Errorf("no operator %q%s", name, didYouMean(name, operatorNames())))
+		}
+		s := StepConfig{Options: kind.make()}
+		if err := d.split(reflect.ValueOf(&s).Elem(), reflect.ValueOf(s.Options).Elem(), t, path); err != nil {
+			return err
+		}
+		cfg.Steps = append(cfg.Steps, s)
+	}
+	return nil
 }
 
 func tables(v any) ([]map[string]any, error) {
@@ -160,7 +189,7 @@ func (d decoder) fields(v reflect.Value, tree map[string]any, path string, defau
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		key := f.Tag.Get("toml")
-		if key == "" {
+		if key == "" || f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct {
 			continue
 		}
 		full := strings.TrimPrefix(path+"."+key, ".")
@@ -236,6 +265,13 @@ func setValue(v reflect.Value, val any) error {
 			return fmt.Errorf("is %v: want true or false", val)
 		}
 		v.SetBool(b)
+	case reflect.Interface: // any of them
+		switch val.(type) {
+		case string, int64, float64, bool:
+			v.Set(reflect.ValueOf(val))
+		default:
+			return fmt.Errorf("is %v: want a string, a number, true or false", val)
+		}
 	case reflect.Slice: // of strings
 		list, ok := val.([]any)
 		if !ok {

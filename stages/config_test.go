@@ -33,7 +33,7 @@ func TestConfigDefaults(t *testing.T) {
 	train := model.TrainOptions{Optimizer: "adam", LR: 1e-3, Batch: 32, Epochs: 10, Loss: "mse", HuberDelta: 1, Schedule: "constant",
 		StepSize: 1000, Gamma: .5, Beta1: .9, Beta2: .999, Eps: 1e-8, Patience: 3, LogEvery: 1}
 	want := &Config{
-		Run: RunConfig{"run", 1, "runs"},
+		Run: RunConfig{Name: "run", Seed: 1, Dir: "runs"},
 		Data: DataConfig{Path: "synth", Layout: "auto", Channels: []string{}, ID: "unique_id", Target: "y", NA: []string{}, Step: "auto",
 			Split: Split{Fractions: []float64{.7, .1, .2}}, Synth: SynthConfig{8, 17520, 1}},
 		Windows: WindowsConfig{336, 96, 1},
@@ -63,7 +63,7 @@ func TestConfigErrors(t *testing.T) {
 	const m = synthText + "[[model]]\n" // three lines
 	for _, c := range []struct{ name, text, set, want string }{
 		{"unknown table", synthText + "[trian]\nlr = 1\n", "", `t.toml:3: trian: unknown key in the top level; did you mean "train"?`},
-		{"unknown top-level key", "lookback = 3\n" + synthText, "", `t.toml:1: lookback: unknown key in the top level; there are run, data, windows`},
+		{"unknown top-level key", "lookback = 3\n" + synthText, "", `t.toml:1: lookback: unknown key in the top level; there are run, preprocess, data, windows`},
 		{"unknown key", synthText + "pth = \"x\"\n", "", `t.toml:3: data.pth: unknown key in [data]; did you mean "path"?`},
 		{"unknown key in a sub-table", synthText + "\n[data.synth]\nhour = 3\n", "", `t.toml:5: data.synth.hour: unknown key in [data.synth]; did you mean "hours"?`},
 		{"unknown key, far from any", synthText + "[windows]\nzzzzzzzz = 3\n", "", `windows.zzzzzzzz: unknown key in [windows]; there are lookback, horizon, stride`},
@@ -239,7 +239,7 @@ func TestConfigWriteParses(t *testing.T) {
 	}
 	for range 300 {
 		cfg := &Config{
-			Run: RunConfig{pick("a b", "é\n\"", "x#"), rnd.Int() - rnd.Int(), word()},
+			Run: RunConfig{Name: pick("a b", "é\n\"", "x#"), Seed: rnd.Int() - rnd.Int(), Dir: word()},
 			Data: DataConfig{Path: word(), Layout: pick("auto", "wide", "long"), Time: pick("", word()), Channels: list(), ID: word(), Target: word(),
 				NA: list(), Step: pick("auto", "rows"), Synth: SynthConfig{1 + rnd.IntN(9), 1 + rnd.IntN(9), -rnd.IntN(9)}},
 			Windows: WindowsConfig{1 + rnd.IntN(1e6), 1 + rnd.IntN(1e6), 1 + rnd.IntN(1e6)},

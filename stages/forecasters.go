@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"deeprc/collective"
+	"deeprc/frame"
 	"deeprc/model"
 )
 
@@ -34,6 +35,7 @@ type job struct {
 	sets   [3]*windowSet // train, validation, test
 	screen *screen
 	times  *timings
+	steps  func(i int, t *frame.Table, r stepReport) // called after each [[preprocess]] step; may be nil
 }
 
 // season is the number of steps after which seasonal_naive repeats.

@@ -23,8 +23,9 @@ type rawRows struct {
 
 func (r *rawRows) long() bool { return r.ids != nil }
 
-// readData reads this rank's part of the input; collective. Progress is called with bytes done, and of this rank's part.
-func readData(c collective.Comm, cfg *DataConfig, progress func(done, total int64)) (*rawRows, error) {
+// readData reads this rank's part of the input: of the file, or of table if it is not nil; collective. Progress is
+// called with bytes done, and of this rank's part.
+func readData(c collective.Comm, cfg *DataConfig, table *frame.Table, progress func(done, total int64)) (*rawRows, error) {
 	if cfg.Path == "synth" {
 		return synthRows(c, cfg.Synth), nil
 	}
@@ -33,8 +34,11 @@ func readData(c collective.Comm, cfg *DataConfig, progress func(done, total int6
 		na = nil
 	}
 	opts := frame.CSVOptions{NA: na, Types: map[string]frame.Type{}, Progress: progress}
-	names, err := frame.CSVColumns(c, cfg.Path, opts)
-	if err != nil {
+	var names []string
+	var err error
+	if table != nil {
+		names = table.Names()
+	} else if names, err = frame.CSVColumns(c, cfg.Path, opts); err != nil {
 		return nil, err
 	}
 	layout := cfg.Layout
@@ -72,8 +76,11 @@ func readData(c collective.Comm, cfg *DataConfig, progress func(done, total int6
 	} else {
 		opts.Columns = nil
 	}
-	t, stats, err := frame.ReadCSV(c, cfg.Path, opts)
-	if err != nil {
+	var t *frame.Table
+	var stats frame.ReadStats
+	if table != nil {
+		t = table.Retain()
+	} else if t, stats, err = frame.ReadCSV(c, cfg.Path, opts); err != nil {
 		return nil, err
 	}
 	defer t.Release()
@@ -140,7 +147,7 @@ func timeColumn(cfg *DataConfig, names []string) (string, error) {
 
 func numericColumns(t *frame.Table, except string) (names []string) {
 	for _, f := range t.Schema().Fields() {
-		if f.Name != except && (f.Type.ID() == arrow.INT64 || f.Type.ID() == arrow.FLOAT64) {
+		if f.Name != except && (arrow.IsInteger(f.Type.ID()) || arrow.IsFloating(f.Type.ID())) {
 			names = append(names, f.Name)
 		}
 	}

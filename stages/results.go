@@ -169,7 +169,7 @@ func (j *job) page(version string, all []*fitted, res []scores, times []StageTim
 	s, cfg := j.series, j.cfg
 	r := &Report{Title: cfg.Run.Name, Version: version, Created: now, Scale: cfg.Evaluate.Scale, Metrics: cfg.Evaluate.Metrics}
 	r.Facts = [][2]string{
-		{"data", cfg.Data.Path}, {"rows", fmt.Sprint(s.Rows)}, {"channels", fmt.Sprint(len(s.Channels))},
+		{"data", cfg.source()}, {"rows", fmt.Sprint(s.Rows)}, {"channels", fmt.Sprint(len(s.Channels))},
 		{"time step", s.Step.String()}, {"missing values", fmt.Sprint(s.Missing)},
 		{"lookback", fmt.Sprint(cfg.Windows.Lookback)}, {"horizon", fmt.Sprint(cfg.Windows.Horizon)},
 		{"windows", fmt.Sprintf("%d train, %d validation, %d test", j.sets[0].Len(), j.sets[1].Len(), j.sets[2].Len())},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"deeprc/collective"
+	"deeprc/frame"
 	"deeprc/model"
 )
 
@@ -59,9 +60,18 @@ func (j *job) prepare() error {
 	if j.dev, err = model.CPU(max(1, min(runtime.NumCPU(), runtime.GOMAXPROCS(0))/place.LocalSize)); err != nil {
 		return err
 	}
+	table, err := j.preprocess()
+	if err != nil {
+		return err
+	}
+	if table != nil {
+		defer table.Release()
+	}
+	data := j.cfg.Data
+	data.Path = j.cfg.source()
 	done := j.times.start("read")
 	bar := j.screen.bar("read", "MiB", 0)
-	raw, err := readData(j.c, &j.cfg.Data, func(n, total int64) {
+	raw, err := readData(j.c, &data, table, func(n, total int64) {
 		bar.resize(int(total >> 20))
 		bar.set(int(n>>20), "")
 	})
@@ -70,7 +80,7 @@ func (j *job) prepare() error {
 	}
 	done(int64(len(raw.ts)), raw.bytes)
 	done = j.times.start("prepare")
-	if j.series, err = buildSeries(j.c, &j.cfg.Data, raw); err != nil {
+	if j.series, err = buildSeries(j.c, &data, raw); err != nil {
 		return err
 	}
 	s := j.series
@@ -82,11 +92,51 @@ func (j *job) prepare() error {
 	return nil
 }
 
+// preprocessed is how messages call the table of the last step.
+const preprocessed = "the last [[preprocess]] step's table"
+
+// source is where the data comes from, for people.
+func (cfg *Config) source() string {
+	if len(cfg.Steps) > 0 {
+		return preprocessed
+	}
+	return cfg.Data.Path
+}
+
+// preprocess runs the steps, if there are any, and tells of each; collective.
+func (j *job) preprocess() (*frame.Table, error) {
+	if len(j.cfg.Steps) == 0 {
+		return nil, nil
+	}
+	limit, err := parseBytes(j.cfg.Run.Memory)
+	if err != nil {
+		return nil, err
+	}
+	mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Scratch: j.cfg.Run.Scratch})
+	end := j.times.start("preprocess")
+	t, err := preprocess(j.c, mem, j.cfg.Steps, func(i int, t *frame.Table, r stepReport) {
+		s := j.cfg.Steps[i]
+		name := s.Op
+		if s.As != "" {
+			name += " → " + s.As
+		}
+		j.screen.printf("%-24s %s", name, r)
+		if j.steps != nil {
+			j.steps(i, t, r)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	end(int64(t.NumRows()), t.Bytes())
+	return t, nil
+}
+
 // warnings are what a person should know of the data before trusting the result.
 func (j *job) warnings() (w []string) {
 	s := j.series
 	if s.Gaps > 0 {
-		w = append(w, fmt.Sprintf("%d time steps of %s have no row; they are treated as missing", s.Gaps, j.cfg.Data.Path))
+		w = append(w, fmt.Sprintf("%d time steps of %s have no row; they are treated as missing", s.Gaps, j.cfg.source()))
 	}
 	if s.Missing > 0 {
 		w = append(w, fmt.Sprintf("%d of %d values are missing: filled forward where a forecast sees them, not counted where it is measured",
@@ -136,7 +186,7 @@ func openLog(dir string, root bool) (*slog.Logger, func(), error) {
 func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logger) (*Result, error) {
 	root := j.c.Rank() == 0
 	s := j.series
-	log.Info("begin", "version", o.Version, "ranks", j.c.Size(), "device", j.dev.Name(), "data", j.cfg.Data.Path,
+	log.Info("begin", "version", o.Version, "ranks", j.c.Size(), "device", j.dev.Name(), "data", j.cfg.source(),
 		"rows", s.Rows, "channels", len(s.Channels), "step", s.Step.String(),
 		"train", j.sets[0].Len(), "val", j.sets[1].Len(), "test", j.sets[2].Len())
 	for _, w := range j.warnings() {

@@ -462,7 +462,7 @@ func TestReadData(t *testing.T) {
 			}
 			cfg := mustParse(t, "[data]\npath = \"t.csv\"\n", sets...)
 			for _, n := range []int{1, 3} {
-				err := collective.RunLocal(n, func(c collective.Comm) error { _, err := readData(c, &cfg.Data, nil); return err })
+				err := collective.RunLocal(n, func(c collective.Comm) error { _, err := readData(c, &cfg.Data, nil, nil); return err })
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("%d ranks: got %v, want %s", n, err, c.want)
 				}
@@ -486,7 +486,7 @@ func TestReadDataSynth(t *testing.T) {
 		var out *Series
 		cfg := mustParse(t, synthText, append(sets, "data.synth.series=3", "data.synth.hours=900", "data.synth.seed=5")...)
 		err := collective.RunLocal(n, func(c collective.Comm) error {
-			raw, err := readData(c, &cfg.Data, nil)
+			raw, err := readData(c, &cfg.Data, nil, nil)
 			if err != nil {
 				return err
 			}

@@ -144,7 +144,7 @@ func TestWindowsETTh1(t *testing.T) {
 		for _, split := range []string{`["2017-06-26", "2017-10-24", "2018-02-21"]`, "[8640, 2880, 2880]"} {
 			cfg := mustParse(t, "[data]\n", "data.path="+path, "windows.horizon="+h, "data.split="+split)
 			err := collective.RunLocal(2, func(c collective.Comm) error {
-				raw, err := readData(c, &cfg.Data, nil)
+				raw, err := readData(c, &cfg.Data, nil, nil)
 				if err != nil {
 					return err
 				}

@@ -24,11 +24,19 @@ func randomJoin(rng *rand.Rand) question {
 	}
 	l := frametest.Spec{Seed: rng.Uint64(), Rows: frametest.RandomRows(rng, 150)}
 	r := frametest.Spec{Seed: rng.Uint64(), Rows: frametest.RandomRows(rng, 150)}
+	skewed := rng.IntN(8) == 0 // so many rows of one key that they do not go to one rank
+	if skewed {
+		l.Rows, r.Rows, o.Plan = 5000+rng.IntN(5000), rng.IntN(6), frame.Shuffle
+	}
 	var on []string
 	for i := range 1 + rng.IntN(3) {
 		k := frametest.RandomColumn(rng, fmt.Sprint("k", i), frametest.KeyTypes...)
 		k2 := frametest.RandomColumn(rng, k.Name, k.Type) // of another shape, with other missing cells
 		k2.Domain = k.Domain
+		if skewed {
+			k.Shape, k.Nulls = frametest.Heavy, min(k.Nulls, 0.1)
+			k2.Distinct, k2.Nulls = min(k2.Distinct, 4), min(k2.Nulls, 0.1)
+		}
 		if rng.IntN(3) == 0 {
 			k2.Name = fmt.Sprint("right_k", i)
 		}

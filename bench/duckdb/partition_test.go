@@ -10,7 +10,7 @@ import (
 	"deeprc/frame/frametest"
 )
 
-// TestPartitionBy: the rows stay the same.
+// TestPartitionBy: the rows stay the same, and those with equal keys are on one rank.
 func TestPartitionBy(t *testing.T) {
 	holds(t, func(rng *rand.Rand) question {
 		s := randomTable(rng, 300)
@@ -22,11 +22,47 @@ func TestPartitionBy(t *testing.T) {
 			tables: []frametest.Spec{s},
 			text:   fmt.Sprintf("partition by %q", keys),
 			op: func(c collective.Comm, in []*frame.Table) (*frame.Table, error) {
-				return frame.PartitionBy(c, in[0], keys...)
+				out, err := frame.PartitionBy(c, in[0], keys...)
+				if err != nil {
+					return nil, err
+				}
+				if err := together(c, out, keys); err != nil {
+					out.Release()
+					return nil, err
+				}
+				return out, nil
 			},
 			sql: "SELECT * FROM t0",
 		}
 	})
+}
+
+// together is an error if rows with equal keys are on several ranks; collective.
+func together(c collective.Comm, t *frame.Table, keys []string) error {
+	if len(keys) == 0 {
+		if c.Rank() > 0 && t.NumRows() > 0 {
+			return fmt.Errorf("rank %d has rows, though there are no keys", c.Rank())
+		}
+		return nil
+	}
+	whole, err := frame.Unique(c, t, keys...)
+	if err != nil {
+		return err
+	}
+	defer whole.Release()
+	mine, err := frame.Unique(collective.Local(1)[0], t, keys...)
+	if err != nil {
+		return err
+	}
+	defer mine.Release()
+	n := []int64{int64(whole.NumRows()), int64(mine.NumRows())}
+	if err := collective.AllReduce(c, n, collective.Sum); err != nil {
+		return err
+	}
+	if n[0] != n[1] {
+		return fmt.Errorf("the ranks have %d keys together, of which %d are different", n[1], n[0])
+	}
+	return nil
 }
 
 // TestRepartition: the rows stay the same, in order, and every rank has its share.

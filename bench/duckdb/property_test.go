@@ -56,13 +56,19 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-// check compares one rank with DuckDB, then the other numbers of ranks with one rank.
+// little is a limit of memory, in bytes, that many of the random tables are beyond.
+const little = 4 << 10
+
+// check compares one rank with DuckDB, then other numbers of ranks, with and without enough memory, with one rank.
 func (q question) check(t *testing.T) (err error) {
-	m := frametest.Memory(t)
 	var one *frame.Table
-	for _, ranks := range []int{1, 2, 3, 5} {
+	for _, on := range []struct {
+		ranks int
+		limit int64
+	}{{1, 0}, {2, 0}, {3, 0}, {5, 0}, {1, little}, {3, little}} {
+		m := frametest.Limited(t, on.limit)
 		var all *frame.Table
-		err := collective.RunLocal(ranks, func(c collective.Comm) error {
+		err := collective.RunLocal(on.ranks, func(c collective.Comm) error {
 			got, err := q.run(c, m)
 			if err == nil && c.Rank() == 0 {
 				all = got
@@ -72,7 +78,7 @@ func (q question) check(t *testing.T) (err error) {
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("on %d rank(s): %w", ranks, err)
+			return fmt.Errorf("on %d rank(s) with a memory limit of %d: %w", on.ranks, on.limit, err)
 		}
 		defer all.Release()
 		if one == nil {
@@ -81,7 +87,7 @@ func (q question) check(t *testing.T) (err error) {
 				return fmt.Errorf("one rank against DuckDB: %w", err)
 			}
 		} else if err := frametest.Diff(all, one, q.diff); err != nil {
-			return fmt.Errorf("%d ranks against one: %w", ranks, err)
+			return fmt.Errorf("%d rank(s) with a memory limit of %d against one rank: %w", on.ranks, on.limit, err)
 		}
 	}
 	return nil

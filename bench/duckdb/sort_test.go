@@ -16,7 +16,7 @@ func TestSort(t *testing.T) {
 	holds(t, func(rng *rand.Rand) question {
 		s := randomTable(rng, 300)
 		var keys []frame.SortKey
-		var by []string
+		var by, columns []string
 		for _, i := range rng.Perm(len(s.Columns))[:min(len(s.Columns), 1+rng.IntN(3))] {
 			k := frame.SortKey{Column: s.Columns[i].Name, Desc: rng.IntN(2) == 0, NullsFirst: rng.IntN(2) == 0}
 			direction, nulls := "ASC", "LAST"
@@ -26,7 +26,7 @@ func TestSort(t *testing.T) {
 			if k.NullsFirst {
 				nulls = "FIRST"
 			}
-			keys, by = append(keys, k), append(by, fmt.Sprintf("%s %s NULLS %s", as("t0", k.Column), direction, nulls))
+			keys, columns, by = append(keys, k), append(columns, k.Column), append(by, fmt.Sprintf("%s %s NULLS %s", as("t0", k.Column), direction, nulls))
 		}
 		return question{
 			tables: []frametest.Spec{s},
@@ -35,7 +35,7 @@ func TestSort(t *testing.T) {
 				return frame.Sort(c, in[0], keys...)
 			},
 			sql:  "SELECT * FROM t0 ORDER BY " + strings.Join(by, ", ") + ", rowid",
-			diff: frametest.DiffOptions{Ordered: true},
+			diff: frametest.DiffOptions{Ordered: true, Inexact: columns}, // of −0 in a key DuckDB makes 0
 		}
 	})
 }

@@ -1,0 +1,76 @@
+package stages
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"deeprc/collective"
+	"deeprc/frame"
+)
+
+// Operator is one step of [[preprocess]]: a struct whose fields are its options.
+type Operator interface {
+	// Run makes a new table; in is the table that the step works on, nil where it reads one.
+	// It does not release what it gets. Collective.
+	Run(e *operatorEnv, in *frame.Table) (*frame.Table, error)
+}
+
+// operatorKind is an operator that [[preprocess]] knows.
+type operatorKind struct {
+	name  string
+	doc   string
+	reads bool // it needs no table
+	make  func() Operator
+}
+
+var operatorKinds []operatorKind
+
+// registerOperator adds an operator; S's fields have toml, default and doc tags.
+func registerOperator[S any, P interface {
+	*S
+	Operator
+}](name, doc string) {
+	operatorKinds = append(operatorKinds, operatorKind{name: name, doc: doc, reads: strings.HasPrefix(name, "read_"), make: func() Operator { return P(new(S)) }})
+}
+
+// operatorNames lists the operators by name.
+func operatorNames() (names []string) {
+	for _, k := range operatorKinds {
+		names = append(names, k.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func findOperator(name string) (operatorKind, bool) {
+	i := slices.IndexFunc(operatorKinds, func(k operatorKind) bool { return k.name == name })
+	if i < 0 {
+		return operatorKind{}, false
+	}
+	return operatorKinds[i], true
+}
+
+// operatorEnv is what a step can use.
+type operatorEnv struct {
+	c      collective.Comm
+	mem    *frame.Memory
+	tables map[string]*frame.Table // results that have a name
+}
+
+// table is a named result of an earlier step.
+func (e *operatorEnv) table(name string) (*frame.Table, error) {
+	t, ok := e.tables[name]
+	if !ok {
+		var names []string
+		for n := range e.tables {
+			names = append(names, n)
+		}
+		slices.Sort(names)
+		return nil, fmt.Errorf("no earlier step's result is named %q (as = %q)%s", name, name, didYouMean(name, names))
+	}
+	return t, nil
+}
+
+// other is a step that works on a second table.
+type other interface{ otherTable() string }

@@ -1,0 +1,155 @@
+package stages
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"deeprc/collective"
+	"deeprc/frame"
+)
+
+// StepConfig is one [[preprocess]] table.
+type StepConfig struct {
+	Op   string `toml:"op" default:"" doc:"the operator"`
+	From string `toml:"from" default:"" doc:"the table that it works on: the name of an earlier step's result; empty: the result of the step before"`
+	As   string `toml:"as" default:"" doc:"name of its result, for from and with of later steps"`
+
+	Options Operator // the operator's own keys, in the same table
+}
+
+// checkSteps finds what can be found without data: names of tables, and where they come from.
+func checkSteps(steps []StepConfig) error {
+	names := map[string]bool{}
+	for i, s := range steps {
+		kind, _ := findOperator(s.Op)
+		switch {
+		case kind.reads && s.From != "":
+			return fmt.Errorf("preprocess %d (%s): from = %q: it reads a table from files, so it works on none", i, s.Op, s.From)
+		case !kind.reads && i == 0:
+			return fmt.Errorf("preprocess 0 (%s): the first step must read a table; operators that do: %s", s.Op, list(readers()))
+		case s.From != "" && !names[s.From]:
+			return fmt.Errorf("preprocess %d (%s): from = %q: no earlier step's result has this name (as)", i, s.Op, s.From)
+		case names[s.As] && s.As != "":
+			return fmt.Errorf("preprocess %d (%s): as = %q: an earlier step's result has this name", i, s.Op, s.As)
+		}
+		if o, ok := s.Options.(other); ok && !names[o.otherTable()] {
+			return fmt.Errorf("preprocess %d (%s): with = %q: no earlier step's result has this name (as)", i, s.Op, o.otherTable())
+		}
+		if s.As != "" {
+			names[s.As] = true
+		}
+	}
+	return nil
+}
+
+func readers() (names []string) {
+	for _, n := range operatorNames() {
+		if k, _ := findOperator(n); k.reads {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// stepReport is what a step did, over all ranks.
+type stepReport struct {
+	rows, bytes int64
+	seconds     float64 // on the slowest rank
+	imbalance   float64 // rows of the fullest rank ÷ mean
+}
+
+func (r stepReport) String() string {
+	return fmt.Sprintf("%d rows, %s, %.2f s, imbalance %.2f", r.rows, bytesText(r.bytes), r.seconds, r.imbalance)
+}
+
+func bytesText(n int64) string {
+	f, unit := float64(n), 0
+	for f >= 1000 && unit < 4 {
+		f /= 1000
+		unit++
+	}
+	return fmt.Sprintf("%.3g %s", f, [...]string{"B", "kB", "MB", "GB", "TB"}[unit])
+}
+
+// preprocess runs the steps and returns the last one's table, which the caller releases; after each,
+// done is called on every rank. Collective.
+func preprocess(c collective.Comm, m *frame.Memory, steps []StepConfig, done func(i int, t *frame.Table, r stepReport)) (*frame.Table, error) {
+	e := &operatorEnv{c: c, mem: m, tables: map[string]*frame.Table{}}
+	var last *frame.Table
+	live := map[*frame.Table]int{} // tables, and the last step that needs them
+	defer func() {
+		for t := range live {
+			t.Release()
+		}
+	}()
+	for i, s := range steps {
+		in := last
+		if s.From != "" {
+			in = e.tables[s.From]
+		}
+		begin := time.Now()
+		t, err := s.Options.Run(e, in)
+		if err := collective.Agree(c, err); err != nil {
+			var bad ConfigError
+			err = fmt.Errorf("preprocess %d (%s): %w", i, s.Op, err)
+			if errors.As(err, &bad) {
+				return nil, ConfigError{err}
+			}
+			return nil, err
+		}
+		report, err := reportStep(c, t, time.Since(begin))
+		if err != nil {
+			t.Release()
+			return nil, err
+		}
+		live[t] = lastUse(steps, i)
+		last = t
+		if s.As != "" {
+			e.tables[s.As] = t
+		}
+		done(i, t, report)
+		for t, until := range live {
+			if until <= i {
+				t.Release()
+				delete(live, t)
+			}
+		}
+	}
+	delete(live, last)
+	return last, nil
+}
+
+// lastUse is the last step that works on the result of step i; the last result is used after all steps.
+func lastUse(steps []StepConfig, i int) int {
+	if i == len(steps)-1 {
+		return len(steps)
+	}
+	use := i
+	if kind, _ := findOperator(steps[i+1].Op); !kind.reads && steps[i+1].From == "" {
+		use = i + 1
+	}
+	for k, s := range steps {
+		o, ok := s.Options.(other)
+		if as := steps[i].As; as != "" && (s.From == as || ok && o.otherTable() == as) {
+			use = max(use, k)
+		}
+	}
+	return use
+}
+
+func reportStep(c collective.Comm, t *frame.Table, took time.Duration) (stepReport, error) {
+	sums := []int64{int64(t.NumRows()), t.Bytes()}
+	most := []float64{float64(t.NumRows()), took.Seconds()}
+	if err := collective.AllReduce(c, sums, collective.Sum); err != nil {
+		return stepReport{}, err
+	}
+	if err := collective.AllReduce(c, most, collective.Max); err != nil {
+		return stepReport{}, err
+	}
+	r := stepReport{rows: sums[0], bytes: sums[1], seconds: most[1], imbalance: 1}
+	if sums[0] > 0 {
+		r.imbalance = most[0] * float64(c.Size()) / float64(sums[0])
+	}
+	return r, nil
+}
