@@ -166,7 +166,7 @@ func (p *parser) choose(path string, o *CSVOptions, added *addedColumns) error {
 			return fmt.Errorf("%s: the file has a column %s, so that none of that name can be added", path, quote(n))
 		}
 	}
-	p.at = make([]*textColumn, len(p.names))
+	p.at = make([]*cellColumn, len(p.names))
 	wanted := o.Columns
 	if len(wanted) == 0 {
 		wanted = p.names
@@ -179,7 +179,7 @@ func (p *parser) choose(path string, o *CSVOptions, added *addedColumns) error {
 		if p.at[i] != nil {
 			return fmt.Errorf("%s: column %s is asked for twice", path, quote(n))
 		}
-		p.at[i] = &textColumn{name: n, m: o.Memory, na: &p.na, verbatim: slices.Contains(o.Verbatim, n),
+		p.at[i] = &cellColumn{name: n, m: o.Memory, na: &p.na, verbatim: slices.Contains(o.Verbatim, n),
 			naHint: "; if it marks a missing value, add it to data.na"}
 		p.cols = append(p.cols, p.at[i])
 	}
@@ -200,7 +200,7 @@ func (p *parser) choose(path string, o *CSVOptions, added *addedColumns) error {
 
 // finishText makes a Table of the parsed cells of this rank, and the columns to be added to
 // them; collective.
-func finishText(c collective.Comm, what string, m *Memory, src *textSource, cols []*textColumn, runs []run, added *addedColumns) (*Table, ReadStats, error) {
+func finishText(c collective.Comm, what string, m *Memory, src *textSource, cols []*cellColumn, runs []run, added *addedColumns) (*Table, ReadStats, error) {
 	if err := agreeWidths(c, what, cols); err != nil {
 		return nil, ReadStats{}, err
 	}
@@ -223,7 +223,7 @@ func finishText(c collective.Comm, what string, m *Memory, src *textSource, cols
 }
 
 // agreeWidths makes an integer column Float64 on all ranks where it became so on one; collective.
-func agreeWidths(c collective.Comm, what string, cols []*textColumn) error {
+func agreeWidths(c collective.Comm, what string, cols []*cellColumn) error {
 	wide := make([]uint8, len(cols))
 	for i, col := range cols {
 		if col.kind == floatKind {

@@ -12,8 +12,8 @@ import (
 type parser struct {
 	src   *textSource
 	names []string
-	at    []*textColumn // by field; nil where the column is not wanted
-	cols  []*textColumn // in the table's order
+	at    []*cellColumn // by field; nil where the column is not wanted
+	cols  []*cellColumn // in the table's order
 	na    missing
 	scan  scanner // over the block
 	path  string  // of the block's file
@@ -144,7 +144,7 @@ func (p *parser) where(line, n int) string {
 
 // cell appends the next cell to col. A fault says why the cell does not fit; an
 // err is about quotes.
-func (p *parser) cell(col *textColumn, room int) (last bool, fault string, err error) {
+func (p *parser) cell(col *cellColumn, room int) (last bool, fault string, err error) {
 	s := &p.scan
 	from := s.pos
 	switch col.kind { // an unquoted cell without spaces, in one pass

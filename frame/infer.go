@@ -65,7 +65,7 @@ func decide(v []int64) Type {
 // quote, which parse will report. Records with a wrong number of fields do not vote.
 func (p *parser) sample() []int64 {
 	votes := make([]int64, len(p.cols)*kinds)
-	index := make(map[*textColumn]int, len(p.cols))
+	index := make(map[*cellColumn]int, len(p.cols))
 	for i, col := range p.cols {
 		index[col] = i
 	}

@@ -25,8 +25,8 @@ const (
 	rareKind // a type for which speed does not matter
 )
 
-// textColumn is the cells of one column of a file of text so far. The builder of its kind is set.
-type textColumn struct {
+// cellColumn is the cells of one column of a file of text so far. The builder of its kind is set.
+type cellColumn struct {
 	name     string
 	typ      Type
 	kind     cellKind
@@ -49,7 +49,7 @@ type textColumn struct {
 }
 
 // choose sets the column's type.
-func (c *textColumn) choose(t Type) error {
+func (c *cellColumn) choose(t Type) error {
 	c.typ, c.tick = t, 1
 	ints := func(bits int) {
 		c.kind, c.lo, c.hi = intKind, -1<<(bits-1), 1<<(bits-1)-1
@@ -91,7 +91,7 @@ func (c *textColumn) choose(t Type) error {
 }
 
 // reserve makes room for n more rows, and first the builder.
-func (c *textColumn) reserve(n int) {
+func (c *cellColumn) reserve(n int) {
 	if c.b == nil {
 		switch c.kind {
 		case intKind, timeKind:
@@ -114,7 +114,7 @@ func (c *textColumn) reserve(n int) {
 }
 
 // widen makes an integer column Float64, with room for n more rows.
-func (c *textColumn) widen(n int) {
+func (c *cellColumn) widen(n int) {
 	ints := c.i64.NewInt64Array()
 	defer ints.Release()
 	c.release()
@@ -131,14 +131,14 @@ func (c *textColumn) widen(n int) {
 	}
 }
 
-func (c *textColumn) release() {
+func (c *cellColumn) release() {
 	if c.b != nil {
 		c.b.Release()
 		c.b = nil
 	}
 }
 
-func (c *textColumn) putFloat(v float64) (fits bool) {
+func (c *cellColumn) putFloat(v float64) (fits bool) {
 	switch {
 	case c.na.number(v):
 		c.f64.AppendNull()
@@ -150,7 +150,7 @@ func (c *textColumn) putFloat(v float64) (fits bool) {
 	return true
 }
 
-func (c *textColumn) putInt(v int64) (fits bool) {
+func (c *cellColumn) putInt(v int64) (fits bool) {
 	switch {
 	case c.na.number(float64(v)):
 		c.i64.AppendNull()
@@ -162,7 +162,7 @@ func (c *textColumn) putInt(v int64) (fits bool) {
 	return true
 }
 
-func (c *textColumn) putTime(us int64) (fits bool) {
+func (c *cellColumn) putTime(us int64) (fits bool) {
 	if c.tick > 1 && us%c.tick != 0 {
 		return false
 	}
@@ -172,7 +172,7 @@ func (c *textColumn) putTime(us int64) (fits bool) {
 
 // put appends a cell of any form, and says what is wrong with it; room is that for rows to
 // come, this one included.
-func (c *textColumn) put(cell []byte, room int) (fault string) {
+func (c *cellColumn) put(cell []byte, room int) (fault string) {
 	t := bytes.TrimSpace(cell)
 	if c.na.text(t) && !(c.verbatim && len(t) > 0) {
 		c.b.AppendNull()
@@ -227,7 +227,7 @@ func (c *textColumn) put(cell []byte, room int) (fault string) {
 }
 
 // putText appends a copy of cell.
-func (c *textColumn) putText(cell []byte) (fault string) {
+func (c *cellColumn) putText(cell []byte) (fault string) {
 	if !utf8.Valid(cell) && c.typ.ID() == arrow.LARGE_STRING {
 		return fmt.Sprintf("%s is %s", quote(string(cell)), notUTF8)
 	}
@@ -236,7 +236,7 @@ func (c *textColumn) putText(cell []byte) (fault string) {
 }
 
 // putRare appends a cell, t without spaces, of a type that few files have.
-func (c *textColumn) putRare(cell, t []byte) (fault string) {
+func (c *cellColumn) putRare(cell, t []byte) (fault string) {
 	switch b := c.b.(type) {
 	case *array.Uint64Builder:
 		v, err := strconv.ParseUint(string(bytes.TrimPrefix(t, []byte{'+'})), 10, 64)
@@ -378,7 +378,7 @@ func scanDecimal(t []byte, d *arrow.Decimal128Type) (decimal128.Num, bool) {
 }
 
 // misfit says that a cell is not what its column wants, and what to do.
-func (c *textColumn) misfit(cell []byte, what string) string {
+func (c *cellColumn) misfit(cell []byte, what string) string {
 	msg := fmt.Sprintf("%s %s%s", quote(string(cell)), what, c.naHint)
 	if c.blank && !c.declared {
 		msg += fmt.Sprintf("; the column had no value in the first %d records of any rank and was taken for numbers, so declare its type if it is none", sampleRecords)
@@ -387,7 +387,7 @@ func (c *textColumn) misfit(cell []byte, what string) string {
 }
 
 // array is the cells as an array of the column's type, which the caller releases.
-func (c *textColumn) array() arrow.Array {
+func (c *cellColumn) array() arrow.Array {
 	a := c.b.NewArray()
 	if arrow.TypeEqual(a.DataType(), c.typ) {
 		return a
