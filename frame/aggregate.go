@@ -65,9 +65,12 @@ func (a *aggregator) count() []int64 {
 	return out
 }
 
-// floats are the column's cells as float64; the second result frees them.
-func (a *aggregator) floats() ([]float64, func()) {
-	m, c := a.g.m, &a.col
+func (a *aggregator) floats() ([]float64, func()) { return floats(a.g.m, &a.col) }
+func (a *aggregator) ints() ([]int64, func())     { return integers(a.g.m, &a.col) }
+
+// floats are the cells of a column of numbers or booleans as float64, not to be written to; the second
+// result frees them.
+func floats(m *Memory, c *column) ([]float64, func()) {
 	if c.typ.ID() == arrow.FLOAT64 {
 		return values[float64](c), func() {}
 	}
@@ -78,16 +81,16 @@ func (a *aggregator) floats() ([]float64, func()) {
 	case arrow.UINT64:
 		convert(f, values[uint64](c))
 	default:
-		i, done := a.ints()
+		i, done := integers(m, c)
 		convert(f, i)
 		done()
 	}
 	return f, func() { free(m, f) }
 }
 
-// ints are the column's cells as int64; the second result frees them.
-func (a *aggregator) ints() ([]int64, func()) {
-	m, c := a.g.m, &a.col
+// integers are the cells of a column of integers, but uint64, or booleans as int64, not to be written
+// to; the second result frees them.
+func integers(m *Memory, c *column) ([]int64, func()) {
 	if wordKind(c.typ) == C.W_I64 {
 		return values[int64](c), func() {}
 	}

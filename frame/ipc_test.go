@@ -278,6 +278,13 @@ func FuzzReadIPC(f *testing.F) {
 			}
 		}
 	}
+	for _, b := range filesOfOthers(f, "*.arrow") {
+		f.Add(b)
+		rng := rand.New(rand.NewPCG(1, uint64(len(b))))
+		for range 10 {
+			f.Add(mutate(rng, b))
+		}
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		path := write(t, t.TempDir(), "f.arrow", b)
 		m := checked(t)

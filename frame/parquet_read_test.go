@@ -329,6 +329,13 @@ func FuzzReadParquet(f *testing.F) {
 			f.Add(mutate(rng, b))
 		}
 	}
+	for _, b := range filesOfOthers(f, "*.parquet") {
+		f.Add(b)
+		rng := rand.New(rand.NewPCG(1, uint64(len(b))))
+		for range 10 {
+			f.Add(mutate(rng, b))
+		}
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		path := write(t, t.TempDir(), "f.parquet", b)
 		m := checked(t)

@@ -265,6 +265,13 @@ func setValue(v reflect.Value, val any) error {
 			return fmt.Errorf("is %v: want true or false", val)
 		}
 		v.SetBool(b)
+	case reflect.Interface: // any of them
+		switch val.(type) {
+		case string, int64, float64, bool:
+			v.Set(reflect.ValueOf(val))
+		default:
+			return fmt.Errorf("is %v: want a string, a number, true or false", val)
+		}
 	case reflect.Slice: // of strings
 		list, ok := val.([]any)
 		if !ok {

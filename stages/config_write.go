@@ -75,6 +75,9 @@ func tomlValue(v reflect.Value) string {
 	if s, ok := v.Interface().(Split); ok {
 		return s.String()
 	}
+	if v.Kind() == reflect.Interface {
+		v = v.Elem()
+	}
 	switch v.Kind() {
 	case reflect.String:
 		return tomlString(v.String())

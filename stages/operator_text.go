@@ -18,6 +18,17 @@ func oneOf(key, value string, values []string) (int, error) {
 	return i, nil
 }
 
+func parseAggs(texts []string) (aggs []frame.Agg, err error) {
+	for _, text := range texts {
+		a, err := parseAgg(text)
+		if err != nil {
+			return nil, fmt.Errorf("aggs: %w", err)
+		}
+		aggs = append(aggs, a)
+	}
+	return aggs, nil
+}
+
 // parseAgg reads "mean(q)", "name = mean(q)" or "quantile(q, 0.9)".
 func parseAgg(text string) (a frame.Agg, err error) {
 	call := text

@@ -56,13 +56,9 @@ type groupbyStep struct {
 }
 
 func (s *groupbyStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
-	var aggs []frame.Agg
-	for _, text := range s.Aggs {
-		a, err := parseAgg(text)
-		if err != nil {
-			return nil, fmt.Errorf("aggs: %w", err)
-		}
-		aggs = append(aggs, a)
+	aggs, err := parseAggs(s.Aggs)
+	if err != nil {
+		return nil, err
 	}
 	return frame.GroupBy(e.c, in, s.By, aggs...)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"deeprc/collective"
 	"deeprc/frame"
@@ -20,7 +21,7 @@ func basins(t *testing.T) string {
 	flow.WriteString("id,day,q\n")
 	for b := range 3 {
 		for d := range 200 {
-			fmt.Fprintf(&flow, "0100%d,%d,%d\n", b, d, (d*7+b)%50)
+			fmt.Fprintf(&flow, "0100%d,%s,%d\n", b, time.UnixMilli(int64(d)*86400e3).UTC().Format("2006-01-02"), (d*7+b)%50)
 		}
 	}
 	for name, text := range map[string]string{"flow.csv": flow.String(), "attributes.csv": "id,area\n01000,10\n01001,11\n"} {
@@ -108,7 +109,7 @@ func TestPreprocess(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%d ranks give other rows than one", n)
 		}
-		if len(got) != 400 || got[0] != "01001,0,1,11" || got[399] != "01000,199,43,10" {
+		if len(got) != 400 || got[0] != "01001,1970-01-01 00:00:00Z,1,11" || got[399] != "01000,1970-07-19 00:00:00Z,43,10" {
 			t.Errorf("%d rows, from %s to %s", len(got), got[0], got[len(got)-1])
 		}
 		if reports[2].rows != 3 || reports[3].rows != 400 || reports[3].imbalance < 1 {
@@ -190,6 +191,109 @@ func TestParseSortKey(t *testing.T) {
 		"q nulls first": {Column: "q", NullsFirst: true}, "desc": {Column: "desc"}} {
 		if got := parseSortKey(s); got != want {
 			t.Errorf("%q is %+v", s, got)
+		}
+	}
+}
+
+// TestSeriesSteps: a chain of all operators of series gives the same rows for any number of ranks.
+func TestSeriesSteps(t *testing.T) {
+	const steps = `
+[data]
+id = "id"
+[[preprocess]]
+op = "read_csv"
+path = "DIR/flow.csv"
+text = ["id"]
+[[preprocess]]
+op = "split"
+by = ["id"]
+time = "day"
+flags = true
+[[preprocess]]
+op = "rolling"
+by = ["id"]
+time = "day"
+rows = 7
+aggs = ["week = mean(q)", "max(q)"]
+as = "rolled"
+[[preprocess]]
+op = "fit_scaler"
+columns = ["week"]
+fit = "split_train"
+as = "scaler"
+[[preprocess]]
+op = "scale"
+from = "rolled"
+params = "scaler"
+as = "scaled"
+[[preprocess]]
+op = "unscale"
+params = "scaler"
+[[preprocess]]
+op = "asof"
+with = "scaled"
+by = ["id"]
+time = "day"
+[[preprocess]]
+op = "fill"
+by = ["id"]
+time = "day"
+columns = ["week"]
+method = "constant"
+value = -1.0
+[[preprocess]]
+op = "melt"
+id = ["id", "day"]
+values = ["week", "week_right"]
+[[preprocess]]
+op = "pivot"
+index = ["id", "day"]
+columns = "variable"
+values = "value"
+[[preprocess]]
+op = "resample"
+by = ["id"]
+time = "day"
+every = "50d"
+aggs = ["sum(week)", "std(week_right)"]
+[[preprocess]]
+op = "sort"
+by = ["id", "day"]
+`
+	var want []string
+	for _, n := range []int{1, 3} {
+		cfg, err := parseConfig("t.toml", strings.ReplaceAll(steps, "DIR", basins(t)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := make([][]string, n)
+		err = collective.RunLocal(n, func(c collective.Comm) error {
+			tab, err := preprocess(c, nil, cfg.Steps, func(int, *frame.Table, stepReport) {})
+			if err != nil {
+				return err
+			}
+			defer tab.Release()
+			for i := range tab.NumRows() {
+				var cells []string
+				for _, col := range tab.Record().Columns() {
+					cells = append(cells, col.ValueStr(i))
+				}
+				rows[c.Rank()] = append(rows[c.Rank()], strings.Join(cells, ","))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.Concat(rows...)
+		if n == 1 {
+			want = got
+			if len(want) != 12 || !strings.HasPrefix(want[0], "01000,1970-01-01") {
+				t.Errorf("%d rows: %q", len(want), want)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d ranks: %q\none: %q", n, got, want)
 		}
 	}
 }

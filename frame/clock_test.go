@@ -1,0 +1,66 @@
+package frame
+
+import (
+	"testing"
+	"time"
+)
+
+func TestCivil(t *testing.T) {
+	for day := int64(-800_000); day < 800_000; day += 13 {
+		d := time.Unix(day*86400, 0).UTC()
+		y, m, first := civil(day)
+		if y != int64(d.Year()) || m != int(d.Month())-1 || first != day-int64(d.Day())+1 || monthStart((y-1970)*12+int64(m)) != first {
+			t.Fatalf("day %d: %d-%d from %d; want %v", day, y, m+1, first, d)
+		}
+	}
+}
+
+func TestGrid(t *testing.T) {
+	for _, every := range []string{"1ns", "7m", "1h", "36h", "5d", "1w", "2w", "1mo", "5mo", "1y", "4y"} {
+		for _, perDay := range []int64{86400e9, 86400e6, 86400, 1} {
+			g, err := newGrid(every, perDay)
+			if err != nil {
+				continue
+			}
+			for _, x := range []int64{0, -1, 1, 12345, -98765, 1e6, -1e6} {
+				if k := g.bin(x); g.start(k) > x || g.start(k+1) <= x {
+					t.Errorf("%s, %d ticks a day: %d is in bin %d, from %d to %d", every, perDay, x, k, g.start(k), g.start(k+1))
+				}
+			}
+		}
+	}
+}
+
+func FuzzParsePeriod(f *testing.F) {
+	for _, s := range []string{"15m", "1h", "36h", "7d", "1mo", "1y", "2w", "1µs", "99999999999999999999d", "200000d", "-1d", "", "d", "0s"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := parsePeriod(s)
+		if (err == nil) != (p.months > 0 && p.ns == 0 && p.months <= 12*12e4 || p.months == 0 && p.ns > 0) {
+			t.Errorf("%q: %+v, %v", s, p, err)
+		}
+		if err == nil && p.ns > 0 {
+			if q, err := parsePeriod(fixedText(p.ns)); err != nil || q != p {
+				t.Errorf("%q: %+v prints as %s, %+v, %v", s, p, fixedText(p.ns), q, err)
+			}
+		}
+	})
+}
+
+func FuzzParseTicks(f *testing.F) {
+	for _, s := range []string{"2020-01-01", "2020-01-01 05:00", "1677-09-21 00:12:43.145", "9999-12-31T23:59:59Z", "0001-01", "2020-13-01", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, perDay := range []int64{1, 86400, 86400e3, 86400e6, 86400e9} {
+			x, err := parseTicks(s, perDay)
+			if err != nil {
+				continue
+			}
+			if y, err := parseTicks(timeText(x, perDay), perDay); err == nil && y != x {
+				t.Errorf("%q is %d, which prints as %s, %d", s, x, timeText(x, perDay), y)
+			}
+		}
+	})
+}
