@@ -152,7 +152,7 @@ func onlyOnce(basins []string) error {
 
 // byBasin is the files below a folder whose names are a basin, _, and an end.
 func byBasin(folder, suffix string) (map[string]string, error) {
-	files, err := below(folder, suffix)
+	files, err := below(folder, []string{suffix})
 	if err != nil {
 		return nil, err
 	}
@@ -249,7 +249,7 @@ func (r *camelsReader) basin(files camelsFiles) error {
 	copy(view[int32](date), days)
 	cols := []arrow.Array{repeated(r.mem, files.basin, n), newArray(arrow.FixedWidthTypes.Date32, n, 0, nil, date)}
 	for _, v := range append(cells, flow) {
-		cols = append(cols, floatColumn(r.mem, v))
+		cols = append(cols, numbers(r.mem, v))
 	}
 	r.recs = append(r.recs, array.NewRecord(r.schema, cols, int64(n)))
 	for _, a := range cols {

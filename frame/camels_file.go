@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/bitutil"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
 // cubicFoot is a cubic foot in mm³, 304.8³.
@@ -239,21 +237,13 @@ func repeated(m *Memory, s string, n int) arrow.Array {
 	return k.column(m, 0, n)
 }
 
-// floatColumn is a column of v, in which NaN means a missing cell.
-func floatColumn(m *Memory, v []float64) arrow.Array {
-	n, nulls := len(v), 0
-	b := newBuffer(m, 8*n)
-	copy(view[float64](b), v)
-	var valid *memory.Buffer
+// numbers is a column of v, in which NaN means a missing cell.
+func numbers(m *Memory, v []float64) arrow.Array {
+	c := newCollector[float64](m, len(v))
 	for i, x := range v {
-		if math.IsNaN(x) {
-			if valid == nil {
-				valid = newBuffer(m, (n+7)/8)
-				bitutil.SetBitsTo(valid.Bytes(), 0, int64(n), true)
-			}
-			nulls++
-			bitutil.ClearBit(valid.Bytes(), i)
+		if !math.IsNaN(x) {
+			c.put(i, x)
 		}
 	}
-	return newArray(arrow.PrimitiveTypes.Float64, n, nulls, valid, b)
+	return c.array(Float64)
 }

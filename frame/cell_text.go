@@ -188,7 +188,7 @@ func putTimes[T int32 | int64](t *cellText, c *column, f clockForm) (putCell, er
 		first, last = 0, 0
 	}
 	for i, x := range v {
-		if day, _ := divide(int64(x), f.perDay); (day < first || day > last) && !c.isNull(i) {
+		if day := floorDiv(int64(x), f.perDay); (day < first || day > last) && !c.isNull(i) {
 			if !f.date {
 				return nil, fmt.Errorf("row %d of this rank (from 0) is no time of a day", i)
 			}
@@ -202,12 +202,13 @@ func putTimes[T int32 | int64](t *cellText, c *column, f clockForm) (putCell, er
 }
 
 func (f *clockForm) append(b []byte, v int64) []byte {
-	day, rest := divide(v, f.perDay)
+	day := floorDiv(v, f.perDay)
+	rest := v - day*f.perDay
 	if f.date {
-		year, month, d := dateOf(day)
-		b = append(appendPadded(b, year, 4), '-')
-		b = append(appendPadded(b, month, 2), '-')
-		b = appendPadded(b, d, 2)
+		year, month, first := civil(day)
+		b = append(appendPadded(b, int(year), 4), '-')
+		b = append(appendPadded(b, month+1, 2), '-')
+		b = appendPadded(b, int(day-first)+1, 2)
 	}
 	if !f.clock && (!f.briefly || rest == 0) {
 		return b
@@ -237,29 +238,4 @@ func appendPadded(b []byte, n, width int) []byte {
 		n /= 10
 	}
 	return append(b, d[:width]...)
-}
-
-// divide is floor(a/b) and the rest, for b > 0.
-func divide(a, b int64) (q, rest int64) {
-	q, rest = a/b, a%b
-	if rest < 0 {
-		q, rest = q-1, rest+b
-	}
-	return q, rest
-}
-
-// dateOf is the date of the proleptic Gregorian calendar that lies a number of days behind
-// 1970-01-01, the inverse of [daysTo]. In an era of 146,097 days, which begins in March, the
-// year of day d is (d − d/1460 + d/36524 − d/146096)/365, and its month (5·(day of year)+2)/153.
-func dateOf(day int64) (year, month, d int) {
-	era, e := divide(day+719468, 146097)
-	y := (e - e/1460 + e/36524 - e/146096) / 365
-	n := e - (365*y + y/4 - y/100)
-	m := (5*n + 2) / 153
-	d = int(n-(153*m+2)/5) + 1
-	year = int(y + era*400)
-	if m < 10 {
-		return year, int(m) + 3, d
-	}
-	return year + 1, int(m) - 9, d
 }

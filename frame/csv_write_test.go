@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -283,15 +282,6 @@ func TestWriteCSVPartitionBy(t *testing.T) {
 	for name, want := range map[string]string{"k=a%2Fb": "v\n1\n3\n", "k=__HIVE_DEFAULT_PARTITION__": "v\n2\n"} {
 		if got, err := os.ReadFile(filepath.Join(dir, name, "part-00000.csv")); string(got) != want {
 			t.Errorf("%s: %q, %v; want %q", name, got, err, want)
-		}
-	}
-}
-
-func TestDateOf(t *testing.T) {
-	for day := daysTo(0, 1, 1); day <= daysTo(9999, 12, 31); day += 17 {
-		y, m, d := dateOf(day)
-		if w := time.Unix(day*86400, 0).UTC(); w.Year() != y || int(w.Month()) != m || w.Day() != d {
-			t.Fatalf("day %d is %d-%d-%d, want %s", day, y, m, d, w)
 		}
 	}
 }
