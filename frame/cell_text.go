@@ -20,8 +20,8 @@ type cellText struct {
 // putCell appends the cell of a row, which is not missing, to b.
 type putCell func(b []byte, row int) []byte
 
-// column is how the cells of c are written. It is an error where one of them, or its type,
-// has no form that readers know.
+// column is how the cells of c are written. It is an error where one of them has no form that
+// readers know.
 func (t *cellText) column(c *column) (putCell, error) {
 	switch typ := c.typ.(type) {
 	case *arrow.BooleanType:
@@ -47,7 +47,7 @@ func (t *cellText) column(c *column) (putCell, error) {
 		return putFloats[float32](t, c, 32)
 	case *arrow.Float64Type:
 		return putFloats[float64](t, c, 64)
-	case *arrow.LargeStringType:
+	case *arrow.LargeStringType, *arrow.LargeBinaryType:
 		return t.texts(c)
 	case *arrow.Decimal128Type:
 		v := values[decimal128.Num](c)
@@ -66,9 +66,9 @@ func (t *cellText) column(c *column) (putCell, error) {
 		perSec, digits := unitOf(typ.Unit)
 		return putTimes[int64](t, c, clockForm{perDay: 86400 * perSec, digits: digits, clock: true})
 	case *arrow.DurationType:
-		return nil, fmt.Errorf("durations have no form in text that readers know; cast the column to int64")
+		return putInts[int64](c), nil
 	}
-	return nil, fmt.Errorf("the type %s has no form in text; cast the column to another", c.typ)
+	panic("frame: cells of " + c.typ.String() + " as text")
 }
 
 // unitOf is the number of units in a second, and their decimal digits.
@@ -109,13 +109,16 @@ func putFloats[T float32 | float64](t *cellText, c *column, bits int) (putCell, 
 	}, nil
 }
 
-// texts writes text as it is, in CSV within quotes where it needs them.
+// texts writes bytes as they are, in CSV within quotes where it needs them.
 func (t *cellText) texts(c *column) (putCell, error) {
-	if t.json {
-		if !utf8.Valid(c.text[c.off[0]:c.off[c.n]]) {
-			return nil, fmt.Errorf("holds text that is not UTF-8, which JSON must be")
-		}
+	all := c.text[c.off[0]:c.off[c.n]]
+	switch {
+	case t.json && !utf8.Valid(all):
+		return nil, fmt.Errorf("holds bytes that are not UTF-8 text, which JSON must be")
+	case t.json:
 		return func(b []byte, row int) []byte { return appendJSON(b, c.str(row)) }, nil
+	case bytes.IndexByte(all, 0) >= 0:
+		return nil, fmt.Errorf("holds a NUL byte, which no CSV file may")
 	}
 	return func(b []byte, row int) []byte { return t.appendCSV(b, c.str(row)) }, nil
 }

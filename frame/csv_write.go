@@ -23,10 +23,11 @@ type CSVWriteOptions struct {
 
 // WriteCSV writes a table to a folder of CSV files, part-00000.csv and so on, laid out as
 // [WriteParquet] does; each has the header. The format is RFC 4180 with line ends \n; cells
-// are written so that [ReadCSV] gives them again where it knows their type: a float64 to the
-// last bit, with a decimal point or exponent, times in UTC as 2006-01-02 15:04:05.999. An empty
-// text is read as missing, a NaN with the marks of ReadCSV too. Binary cells, durations, and
-// times outside of the years 0 to 9999 are errors. Each file is whole or not at all; if one
+// are written so that [ReadCSV] gives them again where it is told their types: floats to the
+// last bit, with a decimal point or exponent, times in UTC as 2006-01-02 15:04:05.999, durations
+// as whole numbers of their unit, binary cells as their bytes. But an empty text is read as
+// missing, and so is NaN with the marks of ReadCSV; it refuses infinities. NUL bytes and times
+// outside of the years 0 to 9999 are errors. Each file is whole or not at all; if one
 // rank fails, no file stays. Errors name the file and column. Collective.
 func WriteCSV(c collective.Comm, t *Table, folder string, o CSVWriteOptions) error {
 	const what = "write CSV"

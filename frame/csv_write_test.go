@@ -52,7 +52,7 @@ func writeText(t testing.TB, rec arrow.Record, write func(c collective.Comm, tab
 	return string(b), err
 }
 
-func csvFile1(o CSVWriteOptions) func(c collective.Comm, tab *Table, path string) error {
+func wholeCSV(o CSVWriteOptions) func(c collective.Comm, tab *Table, path string) error {
 	return func(c collective.Comm, tab *Table, path string) error { return WriteCSVFile(c, tab, path, o) }
 }
 
@@ -77,12 +77,12 @@ func TestWriteCells(t *testing.T) {
 		{&arrow.TimestampType{Unit: arrow.Second, TimeZone: "Europe/Berlin"}, `[3600]`, `1970-01-01 01:00:00Z`, `"1970-01-01 01:00:00Z"`, ""},
 		{&arrow.TimestampType{Unit: arrow.Nanosecond}, `[7]`, `1970-01-01 00:00:00.000000007`, `"1970-01-01 00:00:00.000000007"`, ""},
 		{arrow.FixedWidthTypes.Time32ms, `["23:59:58.5"]`, `23:59:58.500`, `"23:59:58.500"`, ""},
-		{arrow.FixedWidthTypes.Duration_ms, `[1]`, "", "", `column "a": durations have no form in text that readers know; cast the column to int64`},
-		{arrow.BinaryTypes.LargeBinary, `["AA=="]`, "", "", `column "a": the type large_binary has no form in text; cast the column to another`},
+		{arrow.FixedWidthTypes.Duration_ms, `[1]`, `1`, `1`, ""},
+		{arrow.BinaryTypes.LargeBinary, `["Ig=="]`, "\"\"\"\"", `"\""`, ""},
 		{&arrow.Decimal128Type{Precision: 20, Scale: 3}, `["-1.25"]`, `-1.250`, `-1.250`, ""},
 	} {
 		rec := oneColumn(t, c.typ, c.cells)
-		got, err := writeText(t, rec, csvFile1(CSVWriteOptions{}))
+		got, err := writeText(t, rec, wholeCSV(CSVWriteOptions{}))
 		want := "a\n" + strings.Join(strings.Split(c.csv, "|"), "\n") + "\n"
 		if c.fail != "" {
 			if want := "frame: write CSV: FILE: write: " + c.fail; fmt.Sprint(err) != want && fmt.Sprint(err) != "frame: write CSV: "+c.fail {
@@ -106,9 +106,14 @@ func TestWriteCells(t *testing.T) {
 	}
 }
 
-func TestWriteJSONFails(t *testing.T) {
-	rec := oneColumn(t, arrow.PrimitiveTypes.Float64, `[1, "NaN"]`)
-	_, err := writeText(t, rec, WriteJSONLFile)
+func TestWriteTextRefuses(t *testing.T) {
+	rec := oneColumn(t, arrow.BinaryTypes.LargeString, `["a", "b\u0000"]`)
+	_, err := writeText(t, rec, wholeCSV(CSVWriteOptions{}))
+	if want := `frame: write CSV: column "a": holds a NUL byte, which no CSV file may`; fmt.Sprint(err) != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+	rec = oneColumn(t, arrow.PrimitiveTypes.Float64, `[1, "NaN"]`)
+	_, err = writeText(t, rec, WriteJSONLFile)
 	if want := `frame: write JSON lines: column "a": row 1 of this rank (from 0) is NaN, which JSON has no form for; make it missing first`; fmt.Sprint(err) != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
@@ -117,14 +122,37 @@ func TestWriteJSONFails(t *testing.T) {
 	a := b.NewArray()
 	rec = array.NewRecord(arrow.NewSchema([]arrow.Field{{Name: "a", Type: a.DataType(), Nullable: true}}, nil), []arrow.Array{a}, 1)
 	_, err = writeText(t, rec, WriteJSONLFile)
-	if want := `frame: write JSON lines: column "a": holds text that is not UTF-8, which JSON must be`; fmt.Sprint(err) != want {
+	if want := `frame: write JSON lines: column "a": holds bytes that are not UTF-8 text, which JSON must be`; fmt.Sprint(err) != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 }
 
+// A table of every type is read as it was written.
+func TestWriteCSVTypes(t *testing.T) {
+	schema, recs := allTypes()
+	m := checked(t)
+	want := tableOf(t, m, schema, recs)
+	defer want.Release()
+	path := filepath.Join(t.TempDir(), "t.csv")
+	c := collective.Local(1)[0]
+	if err := WriteCSVFile(c, want, path, CSVWriteOptions{NA: "missing"}); err != nil {
+		t.Fatal(err)
+	}
+	o := CSVOptions{NA: []string{"missing"}, Types: map[string]Type{}, Memory: m}
+	for _, f := range want.schema.Fields() {
+		o.Types[f.Name] = f.Type
+	}
+	got, _, err := ReadCSV(c, path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Release()
+	sameRows(t, got, want)
+}
+
 func TestWriteCSVOptions(t *testing.T) {
 	rec := oneColumn(t, arrow.BinaryTypes.LargeString, `["a;b", null, "a,b"]`)
-	got, err := writeText(t, rec, csvFile1(CSVWriteOptions{Comma: ';', NoHeader: true, NA: "NA"}))
+	got, err := writeText(t, rec, wholeCSV(CSVWriteOptions{Comma: ';', NoHeader: true, NA: "NA"}))
 	if err != nil || got != "\"a;b\"\nNA\na,b\n" {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -132,7 +160,7 @@ func TestWriteCSVOptions(t *testing.T) {
 		`frame: write CSV: fields cannot be separated by '.'`:                 {Comma: '.'},
 		`frame: write CSV: one file cannot be partitioned; write to a folder`: {PartitionBy: []string{"a"}},
 	} {
-		if _, err := writeText(t, rec, csvFile1(o)); fmt.Sprint(err) != want {
+		if _, err := writeText(t, rec, wholeCSV(o)); fmt.Sprint(err) != want {
 			t.Errorf("got %v\nwant %s", err, want)
 		}
 	}
@@ -310,7 +338,7 @@ func FuzzWriteCSV(f *testing.F) {
 			fields, cols = append(fields, arrow.Field{Name: fmt.Sprint(i), Type: a.DataType(), Nullable: true}), append(cols, a)
 		}
 		rec := array.NewRecord(arrow.NewSchema(fields, nil), cols, int64(cols[0].Len()))
-		text, err := writeText(t, rec, csvFile1(CSVWriteOptions{}))
+		text, err := writeText(t, rec, wholeCSV(CSVWriteOptions{}))
 		if err != nil {
 			t.Fatal(err)
 		}

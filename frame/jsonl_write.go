@@ -15,8 +15,8 @@ type JSONLWriteOptions struct {
 
 // WriteJSONL writes a table to a folder of files with a JSON object a line, part-00000.jsonl
 // and so on, laid out as [WriteParquet] does. An object has all columns, null where a cell is
-// missing. Numbers are written as by [WriteCSV], dates and times as such text. NaN, infinities,
-// binary cells, durations and text that is not UTF-8 are errors. Each file is whole or not at
+// missing. Numbers are written as by [WriteCSV], dates, times and binary cells as such text. NaN,
+// infinities, bytes that are not UTF-8 and times outside of the years 0 to 9999 are errors. Each file is whole or not at
 // all; if one rank fails, no file stays. Errors name the file and column. Collective.
 func WriteJSONL(c collective.Comm, t *Table, folder string, o JSONLWriteOptions) error {
 	return writeLines(c, "write JSON lines", t, folder, ".jsonl", o.PartitionBy, jsonLines)
