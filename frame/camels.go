@@ -1,258 +1,259 @@
 package frame
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"deeprc/collective"
 )
 
-// CAMELSOptions says what [ReadCAMELS] reads. All ranks pass the same.
+// CAMELSOptions says what [ReadCAMELS] and [ReadCAMELSAttributes] read. All ranks pass the same.
 type CAMELSOptions struct {
-	// Basins are the gauges to read, in this order, by their numbers of eight digits; none
-	// means all that have a forcing, by number.
+	// Basins are the gauges to read, as 01022500, in the order that the table will have;
+	// none means all, in order.
 	Basins []string
-	// Forcing is the product, a folder of basin_mean_forcing: daymet, maurer,
-	// maurer_extended, nldas or nldas_extended.
+	// Forcing is the meteorological product: the name of a folder of basin_mean_forcing,
+	// as daymet, maurer, maurer_extended, nldas or nldas_extended. Not of ReadCAMELSAttributes.
 	Forcing string
 	// Memory is where the table will live; nil means no limit.
 	Memory *Memory
 }
 
-var (
-	forcingFile    = regexp.MustCompile(`^([0-9]{8})_lump_[a-z_]+_forcing_leap\.txt$`)
-	streamflowFile = regexp.MustCompile(`^([0-9]{8})_streamflow_qc\.txt$`)
+const (
+	readCAMELS    = "read CAMELS-US"
+	forcingSuffix = "_forcing_leap.txt"
+	flowSuffix    = "_streamflow_qc.txt"
+	// FlowColumn is the column of observed streamflow of [ReadCAMELS], as NeuralHydrology names it.
+	FlowColumn = "QObs(mm/d)"
 )
 
-// ReadCAMELS reads the daily series of CAMELS-US in its original layout (Newman et al.
-// 2015, doi:10.5194/hess-19-209-2015) into a distributed table; collective. Dir is the folder
-// with basin_mean_forcing and usgs_streamflow. Of n ranks each reads one n-th of the basins.
+// camelsFiles are the two files of a basin.
+type camelsFiles struct{ basin, forcing, flow string }
+
+// ReadCAMELS reads the time series of CAMELS-US (Newman et al. 2015, doi:10.5194/hess-19-209-2015) from a
+// folder in its original layout:
 //
-// The columns are basin, the gauge's number as text; date; the forcings as float64 under
-// the names of the files, as prcp(mm/day); and QObs(mm/d), the streamflow of that date, divided by
-// the area that stands in the forcing's third line. Rows are the dates of the forcing. A streamflow
-// that is negative (-999) or has no line is missing, as in NeuralHydrology.
+//	basin_mean_forcing/<forcing>/**/01022500_lump_*_forcing_leap.txt
+//	usgs_streamflow/**/01022500_streamflow_qc.txt
 //
-// Errors name file, line and column; all ranks return the error of the lowest rank that met one.
+// The table has the columns basin (text), date (date32), those of the forcing files but the
+// hour, under their names there, as "prcp(mm/day)" (float64), and [FlowColumn]: the streamflow
+// of the date in mm a day, 28316846.592 mm³·Q·86400 s/(A·10⁶ mm²) of Q in cubic feet a second and
+// the area A in m² of the forcing file's header; missing where Q is negative, as -999 is, or has no line. The rows are those of the
+// forcing files, basin by basin, like NeuralHydrology's. Each rank reads the same number of
+// basins, but for one.
+//
+// Dates must rise within a file, and the basins' columns be the same but for letter case; those
+// of the first basin give the names. Errors name file and line. Collective.
 func ReadCAMELS(c collective.Comm, dir string, o CAMELSOptions) (*Table, ReadStats, error) {
-	const what = "read CAMELS"
-	var files []string // basin, forcing and streamflow of each, one after another
+	basins, err := shareCAMELS(c, dir, o)
+	if err != nil {
+		return nil, ReadStats{}, err
+	}
+	r := &camelsReader{mem: o.Memory}
+	lo, hi := collective.Share(len(basins), c.Rank(), c.Size())
+	err = r.names(basins[0].forcing)
+	for i := lo; i < hi && err == nil; i++ {
+		err = r.basin(basins[i])
+	}
+	if err := collective.Agree(c, wrap(readCAMELS, err)); err != nil {
+		for _, rec := range r.recs {
+			rec.Release()
+		}
+		return nil, ReadStats{}, err
+	}
+	t := (&Table{mem: o.Memory, schema: r.schema}).with(r.recs...)
+	return t, ReadStats{Bytes: r.bytes, Rows: int64(t.rows)}, nil
+}
+
+// shareCAMELS finds the basins' files on rank 0 and gives them to all; collective.
+func shareCAMELS(c collective.Comm, dir string, o CAMELSOptions) ([]camelsFiles, error) {
+	var text []byte
 	var err error
 	if c.Rank() == 0 {
-		files, err = camelsFiles(dir, o)
-		err = wrap(what, err)
+		var found []camelsFiles
+		found, err = findCAMELS(dir, o)
+		err = wrap(readCAMELS, err)
+		for _, b := range found {
+			text = append(text, b.basin+"\x00"+b.forcing+"\x00"+b.flow+"\x00"...)
+		}
 	}
 	if err := collective.Agree(c, err); err != nil {
-		return nil, ReadStats{}, err
+		return nil, err
 	}
-	joined, err := collective.BroadcastBytes(c, []byte(strings.Join(files, "\x00")), 0)
-	if err != nil {
-		return nil, ReadStats{}, fmt.Errorf("frame: %s: list files: %w", what, err)
+	if text, err = collective.BroadcastBytes(c, text, 0); err != nil {
+		return nil, wrap(readCAMELS, err)
 	}
-	files = strings.Split(string(joined), "\x00")
-	s := newBasinSeries(o.Memory)
-	defer s.release()
-	lo, hi := collective.Share(len(files)/3, c.Rank(), c.Size())
-	if c.Rank() == 0 {
-		err = s.readNames(files[1])
+	var basins []camelsFiles
+	for names := range slices.Chunk(strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00"), 3) {
+		basins = append(basins, camelsFiles{names[0], names[1], names[2]})
 	}
-	if err := collective.Agree(c, err); err != nil {
-		return nil, ReadStats{}, err
-	}
-	names, err := collective.BroadcastBytes(c, []byte(strings.Join(s.names, "\x00")), 0)
-	if err != nil {
-		return nil, ReadStats{}, fmt.Errorf("frame: %s: compare columns: %w", what, err)
-	}
-	s.setNames(files[1], strings.Split(string(names), "\x00"))
-	for i := lo; i < hi && err == nil; i++ {
-		err = s.read(files[3*i], files[3*i+1], files[3*i+2])
-	}
-	if err := collective.Agree(c, err); err != nil {
-		return nil, ReadStats{}, err
-	}
-	t := s.table()
-	return t, ReadStats{Bytes: s.bytes, Rows: int64(t.rows)}, nil
+	return basins, nil
 }
 
-// camelsFiles is, for each basin, its number and the paths of its forcing and streamflow.
-func camelsFiles(dir string, o CAMELSOptions) ([]string, error) {
+func findCAMELS(dir string, o CAMELSOptions) ([]camelsFiles, error) {
+	if err := onlyOnce(o.Basins); err != nil {
+		return nil, err
+	}
 	products := filepath.Join(dir, "basin_mean_forcing")
-	names, err := folders(products)
+	entries, err := os.ReadDir(products)
 	if err != nil {
-		return nil, err
-	}
-	if !slices.Contains(names, o.Forcing) {
-		msg := "no forcing " + quote(o.Forcing)
-		if n, ok := Nearest(o.Forcing, names); ok {
-			msg += "; did you mean " + quote(n) + "?"
-		}
-		return nil, fmt.Errorf("%s: %s; there are: %s", products, msg, list(names))
-	}
-	forcing, err := basinFiles(filepath.Join(products, o.Forcing), forcingFile)
-	if err != nil {
-		return nil, err
-	}
-	flow, err := basinFiles(filepath.Join(dir, "usgs_streamflow"), streamflowFile)
-	if err != nil {
-		return nil, err
-	}
-	known := sortedKeys(forcing)
-	basins := o.Basins
-	if len(basins) == 0 {
-		basins = known
-	}
-	var files []string
-	for i, b := range basins {
-		switch {
-		case slices.Contains(basins[:i], b):
-			return nil, fmt.Errorf("basin %s is asked for twice", quote(b))
-		case forcing[b] == "":
-			near := ""
-			if n, ok := Nearest(b, known); ok {
-				near = "; did you mean " + n + "?"
-			}
-			return nil, fmt.Errorf("%s: no forcing of basin %s%s", filepath.Join(products, o.Forcing), quote(b), near)
-		case flow[b] == "":
-			return nil, fmt.Errorf("%s: no streamflow of basin %s", filepath.Join(dir, "usgs_streamflow"), quote(b))
-		}
-		files = append(files, b, forcing[b], flow[b])
-	}
-	return files, nil
-}
-
-// folders is the names of the folders in dir.
-func folders(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, openError(dir, err)
+		return nil, openError(products, err)
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() {
-			names = append(names, e.Name())
-		}
+		names = append(names, e.Name())
 	}
-	return names, nil
-}
-
-// basinFiles is the files below dir by the basin that their names begin with.
-func basinFiles(dir string, name *regexp.Regexp) (map[string]string, error) {
-	files := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return openError(path, err)
-			}
-			return fmt.Errorf("%s: %w", path, bare(err))
-		}
-		if m := name.FindStringSubmatch(d.Name()); m != nil && !d.IsDir() {
-			if other := files[m[1]]; other != "" {
-				return fmt.Errorf("basin %s has two files, %s and %s", m[1], other, path)
-			}
-			files[m[1]] = path
-		}
-		return nil
-	})
-	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("%s: no file's name is that of a basin, as %s", dir, strings.NewReplacer("^([0-9]{8})", "01022500", "[a-z_]+", "cida", `\.`, ".", "$", "").Replace(name.String()))
+	if !slices.Contains(names, o.Forcing) {
+		return nil, fmt.Errorf("%s: no forcing %s%s; there are %s", products, quote(o.Forcing), didYouMean(o.Forcing, names), list(names))
 	}
-	return files, err
-}
-
-// ReadCAMELSAttributes reads the static attributes of CAMELS-US (Addor et al. 2017,
-// doi:10.5194/hess-21-5293-2017), the files camels_*.txt of dir/camels_attributes_v2.0,
-// into a distributed table; collective. It has a row for each gauge, by number, and the columns
-// of all files: gauge_id and huc_02, which are text, and the others as [ReadCSV] finds them.
-// Basins are the gauges to keep, none means all.
-func ReadCAMELSAttributes(c collective.Comm, dir string, basins []string, m *Memory) (*Table, error) {
-	const what = "read CAMELS attributes"
-	files, err := listFiles(c, what, []string{filepath.Join(dir, "camels_attributes_v2.0", "camels_*.txt")})
+	forcing, err := byBasin(filepath.Join(products, o.Forcing), forcingSuffix)
 	if err != nil {
 		return nil, err
 	}
-	var all *Table
-	for _, path := range files {
-		t, err := readAttributes(c, path, m)
-		if err != nil {
-			if all != nil {
-				all.Release()
-			}
-			return nil, err
-		}
-		if all == nil {
-			all = t
-			continue
-		}
-		both, err := Join(c, all, t, JoinOptions{Kind: Full, On: []string{"gauge_id"}})
-		all.Release()
-		t.Release()
-		if err != nil {
-			return nil, err
-		}
-		all = both
-	}
-	defer func() { all.Release() }()
-	if len(basins) > 0 {
-		some, found, err := all.onlyBasins(basins)
-		if err != nil {
-			return nil, err
-		}
-		all.Release()
-		all = some
-		if err := collective.AllReduce(c, found, collective.Max); err != nil {
-			return nil, fmt.Errorf("frame: %s: look for basins: %w", what, err)
-		}
-		if i := slices.Index(found, 0); i >= 0 {
-			return nil, fmt.Errorf("frame: %s: %s: no attributes of basin %s", what, dir, quote(basins[i]))
-		}
-	}
-	return Sort(c, all, SortKey{Column: "gauge_id"})
-}
-
-// readAttributes reads one file of attributes; collective.
-func readAttributes(c collective.Comm, path string, m *Memory) (*Table, error) {
-	o := CSVOptions{Comma: ';', Types: map[string]Type{}, Memory: m}
-	names, err := CSVColumns(c, path, o)
+	flow, err := byBasin(filepath.Join(dir, "usgs_streamflow"), flowSuffix)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(names, "gauge_id") {
-		return nil, fmt.Errorf("%s: %s", path, noColumn("gauge_id", names))
+	wanted := o.Basins
+	if len(wanted) == 0 {
+		wanted = sortedKeys(forcing)
 	}
-	for _, n := range []string{"gauge_id", "huc_02"} {
-		if slices.Contains(names, n) {
-			o.Types[n] = String
+	basins := make([]camelsFiles, len(wanted))
+	for i, b := range wanted {
+		basins[i] = camelsFiles{b, forcing[b], flow[b]}
+		if forcing[b] == "" {
+			return nil, fmt.Errorf("%s: no file of basin %s%s", filepath.Join(products, o.Forcing), quote(b), didYouMean(b, sortedKeys(forcing)))
+		}
+		if flow[b] == "" {
+			return nil, fmt.Errorf("%s: no file of basin %s%s", filepath.Join(dir, "usgs_streamflow"), quote(b), didYouMean(b, sortedKeys(flow)))
 		}
 	}
-	t, _, err := ReadCSV(c, path, o)
-	return t, err
+	return basins, nil
 }
 
-// onlyBasins is the rows whose gauge_id is among basins, and 1 for each basin that is here.
-func (t *Table) onlyBasins(basins []string) (_ *Table, found []uint8, err error) {
-	ids, err := t.Strings("gauge_id")
-	if err != nil {
-		return nil, nil, err
+// onlyOnce is an error where a basin is named twice.
+func onlyOnce(basins []string) error {
+	seen := make(map[string]bool, len(basins))
+	for _, b := range basins {
+		if seen[b] {
+			return fmt.Errorf("basin %s is asked for twice", quote(b))
+		}
+		seen[b] = true
 	}
-	var rows []uint32
-	found = make([]uint8, len(basins))
-	for i, id := range ids {
-		if k := slices.Index(basins, id); k >= 0 {
-			found[k] = 1
-			rows = append(rows, uint32(i))
+	return nil
+}
+
+// byBasin is the files below a folder whose names are a basin, _, and an end.
+func byBasin(folder, suffix string) (map[string]string, error) {
+	files, err := below(folder, []string{suffix})
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("%s: the folder has no file that ends in %s", folder, suffix)
+	}
+	by := make(map[string]string, len(files))
+	for _, f := range files {
+		basin, _, _ := strings.Cut(filepath.Base(f), "_")
+		if other := by[basin]; other != "" {
+			return nil, fmt.Errorf("%s and %s are both of basin %s; remove one", other, f, basin)
+		}
+		by[basin] = f
+	}
+	return by, nil
+}
+
+// didYouMean is a question after the nearest name, or "".
+func didYouMean(word string, among []string) string {
+	if n, ok := Nearest(word, among); ok {
+		return "; did you mean " + quote(n) + "?"
+	}
+	return ""
+}
+
+// camelsReader makes one record of each basin.
+type camelsReader struct {
+	mem    *Memory
+	schema *arrow.Schema
+	cols   []string // of the forcing, the date's left out
+	recs   []arrow.Record
+	bytes  int64
+}
+
+// names makes the schema, from a forcing file.
+func (r *camelsReader) names(path string) error {
+	b, err := readHead(path)
+	if err != nil {
+		return err
+	}
+	f, err := newForcing(path, b)
+	if err != nil {
+		return err
+	}
+	r.cols = f.names
+	field := func(name string, typ arrow.DataType) arrow.Field {
+		return arrow.Field{Name: name, Type: typ, Nullable: true}
+	}
+	fields := []arrow.Field{field("basin", arrow.BinaryTypes.LargeString), field("date", arrow.FixedWidthTypes.Date32)}
+	for _, n := range r.cols {
+		fields = append(fields, field(n, arrow.PrimitiveTypes.Float64))
+	}
+	r.schema = arrow.NewSchema(append(fields, field(FlowColumn, arrow.PrimitiveTypes.Float64)), nil)
+	return nil
+}
+
+// basin appends the record of a basin.
+func (r *camelsReader) basin(files camelsFiles) error {
+	text, err := os.ReadFile(files.forcing)
+	if err != nil {
+		return openError(files.forcing, err)
+	}
+	r.bytes += int64(len(text))
+	f, err := newForcing(files.forcing, text)
+	if err != nil {
+		return err
+	}
+	if !slices.EqualFunc(f.names, r.cols, strings.EqualFold) {
+		return fmt.Errorf("%s:4: the columns are %s, those of the first basin %s", files.forcing, list(f.names), list(r.cols))
+	}
+	days, cells := make([]int32, 0, f.most), make([][]float64, len(r.cols))
+	for i := range cells {
+		cells[i] = make([]float64, 0, f.most)
+	}
+	if days, err = f.read(days, cells); err != nil {
+		return err
+	}
+	if text, err = os.ReadFile(files.flow); err != nil {
+		return openError(files.flow, err)
+	}
+	r.bytes += int64(len(text))
+	flow, err := readFlow(files.flow, text, files.basin, days)
+	if err != nil {
+		return err
+	}
+	for i, cfs := range flow {
+		flow[i] = missingValue
+		if cfs >= 0 {
+			flow[i] = cubicFoot * cfs * 86400 / (f.area * 1e6)
 		}
 	}
-	cols := make([]arrow.Array, t.schema.NumFields())
-	for i, a := range t.Record().Columns() {
-		cols[i] = take(t.mem, a, rows)
+	n := len(days)
+	date := newBuffer(r.mem, 4*n)
+	copy(view[int32](date), days)
+	cols := []arrow.Array{repeated(r.mem, files.basin, n), newArray(arrow.FixedWidthTypes.Date32, n, 0, nil, date)}
+	for _, v := range append(cells, flow) {
+		cols = append(cols, numbers(r.mem, v))
 	}
-	return newTable(t.mem, t.schema.Fields(), cols, len(rows)), found, nil
+	r.recs = append(r.recs, array.NewRecord(r.schema, cols, int64(n)))
+	for _, a := range cols {
+		a.Release()
+	}
+	return nil
 }

@@ -29,6 +29,16 @@ type run struct {
 	rows int64
 }
 
+// addRun appends rows that come from a file.
+func addRun(runs []run, file int, rows int64) []run {
+	if n := len(runs); n > 0 && runs[n-1].file == file {
+		runs[n-1].rows += rows
+	} else if rows > 0 {
+		runs = append(runs, run{file, rows})
+	}
+	return runs
+}
+
 // progressRows are the rows between two calls of progress.
 const progressRows = 1 << 14
 
@@ -68,11 +78,7 @@ func (p *parser) parse() error {
 		if err := p.block(); err != nil {
 			return err
 		}
-		if n := len(p.runs); n > 0 && p.runs[n-1].file == file {
-			p.runs[n-1].rows += p.rows - before
-		} else if p.rows > before {
-			p.runs = append(p.runs, run{file, p.rows - before})
-		}
+		p.runs = addRun(p.runs, file, p.rows-before)
 		if ok, err := p.open(); !ok {
 			return err
 		}

@@ -1,7 +1,6 @@
 package frame
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -9,110 +8,80 @@ import (
 	"deeprc/collective"
 )
 
-// CSVWriteOptions says how [WriteCSV] writes. All ranks pass the same.
+// CSVWriteOptions says how [WriteCSV] and [WriteCSVFile] write. All ranks pass the same.
 type CSVWriteOptions struct {
 	// Comma separates the fields; 0 means a comma.
 	Comma byte
-	// PartitionBy are the columns whose cells name the folders that the files go to,
-	// key=value, instead of being in them: integers, booleans, text or dates. Not for
-	// [WriteCSVFile].
+	// NoHeader leaves out the line with the columns' names.
+	NoHeader bool
+	// NA is what stands for a missing cell; [ReadCSV] takes text that is the same for missing too.
+	NA string
+	// PartitionBy are the columns whose cells name the folders that the files go to, as in
+	// [ParquetWriteOptions]; not of WriteCSVFile.
 	PartitionBy []string
 }
 
-// WriteCSV writes a table to a folder, which is made, or exists and is empty: files
-// part-00000.csv and so on, or hive folders of them, one for each rank that has rows, as [WriteParquet]
-// does. [ReadCSVFiles] of the folder gives the rows in the same order.
-//
-// Files have a header, and lines end in \n. A missing cell is empty; an empty text is "", which
-// [ReadCSV] takes for missing, too, as it does other text of blanks only, and marks such as NA. Floats
-// are the shortest text that is read as the same number; NaN is NaN, one of those marks. Times are as 2006-01-02 15:04:05.000001, with a zone in UTC with
-// a Z; durations are the number of their unit. Text with a NUL byte and years beyond
-// 9999 are errors. Files appear whole or not at all; if one rank fails, no file stays.
-// Errors name file and column. Collective.
+// WriteCSV writes a table to a folder of CSV files, part-00000.csv and so on, laid out as
+// [WriteParquet] does; each has the header. The format is RFC 4180 with line ends \n; cells
+// are written so that [ReadCSV] gives them again where it is told their types: floats to the
+// last bit, with a decimal point or exponent, times in UTC as 2006-01-02 15:04:05.999, durations
+// as whole numbers of their unit, binary cells as their bytes. But an empty text is read as
+// missing, and so is NaN with the marks of ReadCSV; it refuses infinities. NUL bytes and times
+// outside of the years 0 to 9999 are errors. Each file is whole or not at all; if one
+// rank fails, no file stays. Errors name the file and column. Collective.
 func WriteCSV(c collective.Comm, t *Table, folder string, o CSVWriteOptions) error {
+	const what = "write CSV"
 	if err := o.check(); err != nil {
-		return err
+		return wrap(what, err)
 	}
-	return writeParts(c, "write CSV", t, folder, o.PartitionBy, partFormat{".csv", func(path string, s *arrow.Schema) (partWriter, error) {
-		return newTextWriter(path, newCSVStyle(s, o.Comma))
-	}})
+	return writeLines(c, what, t, folder, ".csv", o.PartitionBy, o.format)
 }
 
-// WriteCSVFile writes a table to one file, which must not exist: the rows of all ranks in
-// order. Rank 0 writes it, with some rows of the others in memory. All else is as in [WriteCSV].
-// Collective.
+// WriteCSVFile writes the rows of all ranks, in their order, to one file, as [WriteCSV] does.
+// Rank 0 writes it and gets the others' rows in small batches. Collective.
 func WriteCSVFile(c collective.Comm, t *Table, path string, o CSVWriteOptions) error {
-	if len(o.PartitionBy) > 0 {
-		return fmt.Errorf("frame: write CSV: one file has no folders for the keys %s", list(o.PartitionBy))
+	const what = "write CSV"
+	err := o.check()
+	if err == nil && len(o.PartitionBy) > 0 {
+		err = fmt.Errorf("one file cannot be partitioned; write to a folder")
 	}
-	if err := o.check(); err != nil {
-		return err
+	if err != nil {
+		return wrap(what, err)
 	}
-	return writeOne(c, "write CSV", t, path, newCSVStyle(t.schema, o.Comma))
+	return writeWhole(c, what, t, path, o.format(t.schema))
 }
 
 func (o *CSVWriteOptions) check() error {
 	if o.Comma != 0 && isFieldByte(o.Comma) {
-		return fmt.Errorf("frame: write CSV: fields cannot be separated by %q", o.Comma)
+		return fmt.Errorf("fields cannot be separated by %q", o.Comma)
 	}
 	return nil
 }
 
-// csvStyle writes records of RFC 4180 with \n at their ends.
-type csvStyle struct {
-	comma byte
-	names []string
-	need  string // bytes for which a field is quoted
-}
-
-func newCSVStyle(s *arrow.Schema, comma byte) *csvStyle {
+func (o *CSVWriteOptions) format(s *arrow.Schema) *lineFormat {
+	comma := o.Comma
 	if comma == 0 {
 		comma = ','
 	}
-	c := &csvStyle{comma: comma, need: "\"\r\n" + string(rune(comma))}
-	for _, f := range s.Fields() {
-		c.names = append(c.names, f.Name)
+	f := &lineFormat{after: []byte{'\n'}}
+	for _, b := range []byte{comma, '"', '\n', '\r'} {
+		f.quote[b] = true
 	}
-	return c
-}
-
-func (s *csvStyle) head(dst []byte) []byte {
-	for i, n := range s.names {
-		dst = s.text(s.before(dst, i), []byte(n))
+	f.null = f.appendCSV(nil, []byte(o.NA))
+	if o.NA == "" && s.NumFields() == 1 {
+		f.null = []byte(`""`) // an empty line is no record
 	}
-	return s.end(dst)
-}
-
-func (s *csvStyle) before(dst []byte, i int) []byte {
-	if i > 0 {
-		return append(dst, s.comma)
-	}
-	return dst
-}
-
-func (s *csvStyle) text(dst, cell []byte) []byte {
-	if len(cell) > 0 && !bytes.ContainsAny(cell, s.need) {
-		return append(dst, cell...)
-	}
-	dst = append(dst, '"')
-	for _, b := range cell {
-		if b == '"' {
-			dst = append(dst, '"')
+	for i, field := range s.Fields() {
+		var before []byte
+		if i > 0 {
+			before = []byte{comma}
 		}
-		dst = append(dst, b)
+		f.before = append(f.before, before)
+		f.header = f.appendCSV(append(f.header, before...), []byte(field.Name))
 	}
-	return append(dst, '"')
-}
-
-func (s *csvStyle) time(dst, cell []byte) []byte { return append(dst, cell...) }
-
-// null is nothing; alone in its line it is quoted, since readers pass over blank lines.
-func (s *csvStyle) null() string {
-	if len(s.names) == 1 {
-		return `""`
+	f.header = append(f.header, '\n')
+	if o.NoHeader {
+		f.header = nil
 	}
-	return ""
+	return f
 }
-
-func (s *csvStyle) end(dst []byte) []byte { return append(dst, '\n') }
-func (s *csvStyle) finite() bool          { return false }

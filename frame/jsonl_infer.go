@@ -2,184 +2,137 @@ package frame
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 
 	"deeprc/collective"
 )
 
-// The votes of a key's sampled values.
+// jsonKey is a key of the sampled objects and how many values of each kind it has.
+type jsonKey struct {
+	name  string
+	votes [jsonVotes]int64
+}
+
+// The votes of a key's values.
 const (
-	jsonSeen  = iota // not null
-	jsonNum          // numbers
-	jsonFrac         // of them, not int64
-	jsonStr          // text
-	jsonWhen         // of it, times
-	jsonKinds        // number of counters
+	jsonInts  = iota
+	jsonFracs // numbers that are not int64
+	jsonTexts // that are not times
+	jsonTimes // texts that are times
+	jsonBools
+	jsonOthers // nested
+	jsonVotes
 )
 
-// jsonVotes are the counters of a key.
-type jsonVotes [jsonKinds]int64
+func (k *jsonKey) blank() bool { return k.votes == [jsonVotes]int64{} }
 
-// count adds a value.
-func (v *jsonVotes) count(token jsonToken, text []byte) {
-	if token == jsonNull {
-		return
-	}
-	v[jsonSeen]++
-	switch token {
-	case jsonNumber:
-		v[jsonNum]++
-		if _, n, ok := scanInt(text, 0); !ok || n != len(text) {
-			v[jsonFrac]++
-		}
-	case jsonText:
-		v[jsonStr]++
-		if _, n, ok := scanTime(text, 0); ok && n == len(text) {
-			v[jsonWhen]++
-		}
-	}
-}
-
-var errSampled = errors.New("enough lines")
-
-// infer fixes the columns and their types; collective. Votes are summed over the ranks, so all
-// decide the same.
-func (p *jsonParser) infer(c collective.Comm, what string) error {
-	seen, votes := p.sample()
-	for i, n := range p.o.Columns {
-		if slices.Contains(p.o.Columns[:i], n) {
-			return fmt.Errorf("frame: %s: column %s is asked for twice", what, quote(n))
-		}
-		p.add(n)
-	}
-	names, err := agreeOnKeys(c, what, seen)
-	if err != nil {
-		return err
-	}
-	if len(p.o.Columns) == 0 {
-		for _, n := range names {
-			p.add(n)
-		}
-	}
-	for _, n := range sortedKeys(p.o.Types) {
-		if p.byName[n] == nil && !slices.Contains(names, n) {
-			return fmt.Errorf("frame: %s: %s", what, noColumn(n, names))
-		}
-	}
-	sum := make([]int64, 0, len(p.keys)*jsonKinds)
-	for _, k := range p.keys {
-		if v := votes[string(k.name)]; v != nil {
-			sum = append(sum, v[:]...)
-		} else {
-			sum = append(sum, make([]int64, jsonKinds)...)
-		}
-	}
-	if err := collective.AllReduce(c, sum, collective.Sum); err != nil {
-		return fmt.Errorf("frame: %s: agree on column types: %w", what, err)
-	}
-	for i, k := range p.keys {
-		t, declared := p.o.Types[k.col.name]
-		v := sum[i*jsonKinds : (i+1)*jsonKinds]
-		k.col.declared, k.col.blank = declared, v[jsonSeen] == 0
-		switch {
-		case !declared && !slices.Contains(names, k.col.name):
-			return fmt.Errorf("frame: %s: in the first %d lines of each rank %s; if it comes later, declare its type", what, sampleRecords, noColumn(k.col.name, names))
-		case !declared:
-			t = decideJSON(v)
-		}
-		if err := k.col.choose(t); err != nil {
-			return fmt.Errorf("frame: %s: %w", what, err)
-		}
-	}
-	return nil
-}
-
-func decideJSON(v []int64) Type {
+// decide is the type of the most values.
+func (k *jsonKey) decide() Type {
+	v := k.votes
+	nums, texts := v[jsonInts]+v[jsonFracs], v[jsonTexts]+v[jsonTimes]
 	switch {
-	case v[jsonSeen] == 0 || 2*v[jsonNum] > v[jsonSeen] && v[jsonFrac] > 0:
+	case nums >= texts && nums >= v[jsonBools] && v[jsonInts] > 0 && v[jsonFracs] == 0:
+		return Int64
+	case nums >= texts && nums >= v[jsonBools]:
 		return Float64
-	case 2*v[jsonNum] > v[jsonSeen]:
-		return Int64
-	case v[jsonWhen] == v[jsonSeen]:
+	case v[jsonBools] > texts:
+		return Bool
+	case v[jsonTexts] == 0:
 		return Timestamp
-	case v[jsonStr] > 0:
-		return String
-	case v[jsonNum] > 0:
-		return Int64
 	}
-	return Bool
+	return String
 }
 
-// sample is the keys of the first lines, in order, and their votes, up to a line that is wrong, which
-// parse will report.
-func (p *jsonParser) sample() (names []string, votes map[string]*jsonVotes) {
-	votes = map[string]*jsonVotes{}
-	n := 0
-	p.lines(func(line []byte, _ int) error {
-		if n++; n > sampleRecords {
-			return errSampled
+// infer is the keys of the first objects of all ranks, in the order in which they have them
+// first, with the sums of their votes; collective.
+func (p *jsonParser) infer(c collective.Comm) ([]jsonKey, error) {
+	var msg []byte
+	for _, k := range p.sample() {
+		line, err := json.Marshal([]any{k.name, k.votes})
+		if err != nil {
+			panic(err)
 		}
-		s := jsonScanner{b: line}
-		if err := s.open(); err != nil {
-			return err
+		msg = append(append(msg, line...), '\n')
+	}
+	all, _, err := collective.AllGatherV(c, msg)
+	if err != nil {
+		return nil, fmt.Errorf("frame: %s: agree on keys: %w", readJSONL, err)
+	}
+	var keys []jsonKey
+	at := map[string]int{}
+	for len(all) > 0 {
+		var k jsonKey
+		n := 0
+		for all[n] != '\n' {
+			n++
+		}
+		if err := json.Unmarshal(all[:n], &[]any{&k.name, &k.votes}); err != nil {
+			panic(err)
+		}
+		all = all[n+1:]
+		i, ok := at[k.name]
+		if !ok {
+			i = len(keys)
+			at[k.name] = i
+			keys = append(keys, jsonKey{name: k.name})
+		}
+		for j, v := range k.votes {
+			keys[i].votes[j] += v
+		}
+	}
+	return keys, nil
+}
+
+// sample is the keys of this rank's first objects, up to a line that is wrong, which parse will report.
+func (p *jsonParser) sample() []jsonKey {
+	var keys []jsonKey
+	at := map[string]int{}
+	lines := lineWalker{b: p.text}
+	for n := 0; n < sampleRecords; n++ {
+		line, ok := lines.next()
+		if !ok || p.scan.open(line) != nil {
+			break
 		}
 		for {
-			key, ok, err := s.key()
-			if err != nil || !ok {
-				return err
-			}
-			v := votes[string(key)]
-			if v == nil {
-				v = new(jsonVotes)
-				votes[string(key)] = v
-				names = append(names, string(key))
-			}
-			token, text, err := s.value()
+			key, more, err := p.scan.key()
 			if err != nil {
-				return err
+				return keys
 			}
-			v.count(token, text)
+			if !more {
+				break
+			}
+			i, ok := at[string(key)]
+			if !ok {
+				i = len(keys)
+				keys = append(keys, jsonKey{name: string(key)})
+				at[keys[i].name] = i
+			}
+			v, kind, err := p.scan.value()
+			if err != nil {
+				return keys
+			}
+			if kind != jsonNull {
+				keys[i].votes[voteOf(v, kind)]++
+			}
 		}
-	})
-	return names, votes
+	}
+	return keys
 }
 
-// agreeOnKeys is the keys of all ranks, in the order of ranks; collective. Ranks whose keys
-// others have too cost nothing.
-func agreeOnKeys(c collective.Comm, what string, mine []string) ([]string, error) {
-	var all []string
-	known := map[string]bool{}
-	for {
-		mine = slices.DeleteFunc(mine, func(n string) bool { return known[n] })
-		first := int64(c.Size())
-		if len(mine) > 0 {
-			first = int64(c.Rank())
+func voteOf(v []byte, kind jsonKind) int {
+	switch kind {
+	case jsonNumber:
+		if _, end, ok := scanInt(v, 0); ok && end == len(v) {
+			return jsonInts
 		}
-		first, err := collective.AllReduceOne(c, first, collective.Min)
-		if err != nil {
-			return nil, fmt.Errorf("frame: %s: agree on keys: %w", what, err)
+		return jsonFracs
+	case jsonText:
+		if _, end, ok := scanTime(v, 0); ok && end == len(v) {
+			return jsonTimes
 		}
-		if first == int64(c.Size()) {
-			return all, nil
-		}
-		var msg []byte
-		if int(first) == c.Rank() {
-			if msg, err = json.Marshal(mine); err != nil {
-				panic(err) // text
-			}
-		}
-		if msg, err = collective.BroadcastBytes(c, msg, int(first)); err != nil {
-			return nil, fmt.Errorf("frame: %s: agree on keys: %w", what, err)
-		}
-		var names []string
-		if err := json.Unmarshal(msg, &names); err != nil {
-			return nil, fmt.Errorf("frame: %s: agree on keys: %w", what, err)
-		}
-		for _, n := range names {
-			known[n] = true
-		}
-		all = append(all, names...)
+		return jsonTexts
+	case jsonBool:
+		return jsonBools
 	}
+	return jsonOthers
 }
