@@ -86,7 +86,7 @@ func benchFrameCommand() *cobra.Command {
 		Use:   "frame",
 		Short: "Seconds and memory of operations on tables, beside DuckDB, Polars, pandas and PyArrow",
 		Long: "Frame makes two tables of two int64 columns, keys uniform in 0 … 0.9·rows, and runs each operation in a process of\n" +
-			"its own: join (inner), sort and groupby (sum and mean) by key, and reading from CSV. With --peers it runs the same\n" +
+			"its own: join (inner), sort and groupby (sum and mean) by key, and reading from CSV and Parquet. With --peers it runs the same\n" +
 			"on the same files by bench/peers, in turn, on as many threads as there are ranks.",
 		Example: "  deeprc bench frame --rows 1000000\n" +
 			"  make peers && deeprc bench frame --rows 35000000 --ranks 2 --peers bench/peers/venv/bin/python --json",

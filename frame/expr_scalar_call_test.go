@@ -68,6 +68,8 @@ func (x *scalar) call(n ast.Node, name string, nodes []ast.Node, row int) any {
 		for _, v := range args[1:] {
 			f, isFloat := v.(float64)
 			switch {
+			case isFloat && (math.IsNaN(f) || math.IsNaN(out.(float64))): // math.Max(Inf, NaN) is Inf
+				out = math.NaN()
 			case isFloat && name == "min":
 				out = math.Min(out.(float64), f)
 			case isFloat:

@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,4 +50,19 @@ func TestFilesOfOthers(t *testing.T) {
 		}
 		tab.Release()
 	}
+}
+
+// filesOfOthers is the files of testdata/others that match a pattern.
+func filesOfOthers(t testing.TB, pattern string) [][]byte {
+	paths, err := filepath.Glob("testdata/others/" + pattern)
+	if err != nil || len(paths) == 0 {
+		t.Fatal(pattern, err)
+	}
+	files := make([][]byte, len(paths))
+	for i, p := range paths {
+		if files[i], err = os.ReadFile(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
 }

@@ -49,6 +49,10 @@ var frameOps = []struct {
 		t, _, err := frame.ReadCSV(c, path, frame.CSVOptions{Memory: m})
 		return t, err
 	}},
+	{"parquet", nil, "parquet", func(c collective.Comm, _ []*frame.Table, path string, m *frame.Memory) (*frame.Table, error) {
+		t, _, err := frame.ReadParquet(c, []string{path}, frame.ParquetReadOptions{Memory: m})
+		return t, err
+	}},
 }
 
 // FrameOps are the names of the operations that can be measured.
