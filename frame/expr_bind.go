@@ -1,0 +1,257 @@
+package frame
+
+import (
+	"fmt"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/expr-lang/expr/ast"
+)
+
+// cellKind is how the values of a part of an expression are computed.
+type cellKind uint8
+
+const (
+	missingKind cellKind = iota // the literal nil
+	boolKind
+	intKind
+	floatKind
+	textKind
+	timeKind // int64 ticks of a date or timestamp
+	listKind // [a, b], to the right of in
+	otherKind
+)
+
+// kindOf is the kind of a column's cells.
+func kindOf(dt arrow.DataType) cellKind {
+	switch id := dt.ID(); {
+	case id == arrow.BOOL:
+		return boolKind
+	case arrow.IsInteger(id):
+		return intKind
+	case isFloat(dt):
+		return floatKind
+	case id == arrow.LARGE_STRING:
+		return textKind
+	}
+	if _, ok := ticksPerDay(dt); ok {
+		return timeKind
+	}
+	return otherKind
+}
+
+// kindTypes are the types of results, those of times apart.
+var kindTypes = map[cellKind]arrow.DataType{
+	missingKind: arrow.Null, boolKind: arrow.FixedWidthTypes.Boolean, intKind: arrow.PrimitiveTypes.Int64,
+	floatKind: arrow.PrimitiveTypes.Float64, textKind: arrow.BinaryTypes.LargeString, listKind: arrow.Null, otherKind: arrow.Null,
+}
+
+// exprNode is a part of an expression.
+type exprNode struct {
+	kind cellKind
+	typ  arrow.DataType
+	args []*exprNode
+	// run computes rows from the arguments' rows. Those where an argument is missing are missing; run
+	// may leave anything in them.
+	run func(e *evaluation, s scope, a []lane) lane
+	// lazy computes rows without that rule, and evaluates its arguments itself.
+	lazy   func(e *evaluation, need []bool) lane
+	value  any // of a literal: bool, int64, float64, string
+	column int // of a column, else -1
+	shift  *exprShift
+	shared bool // it stands in several places
+}
+
+// binder makes nodes of a parsed expression.
+type binder struct {
+	schema *arrow.Schema
+	shifts []*exprNode
+	bound  map[ast.Node]*exprNode // comparisons in a chain share one
+}
+
+func (b *binder) errorf(at ast.Node, format string, args ...any) error {
+	for { // the parser puts a condition behind its end
+		c, ok := at.(*ast.ConditionalNode)
+		if !ok {
+			break
+		}
+		at = c.Cond
+	}
+	return &exprError{at.Location().From, fmt.Sprintf(format, args...)}
+}
+
+func (b *binder) bind(n ast.Node) (*exprNode, error) {
+	if done := b.bound[n]; done != nil {
+		done.shared = true
+		return done, nil
+	}
+	out, err := b.bindNew(n)
+	if err == nil {
+		b.bound[n] = out
+	}
+	return out, err
+}
+
+func (b *binder) bindNew(n ast.Node) (*exprNode, error) {
+	switch n := n.(type) {
+	case *ast.NilNode:
+		return literal(nil), nil
+	case *ast.BoolNode:
+		return literal(n.Value), nil
+	case *ast.IntegerNode:
+		return literal(int64(n.Value)), nil
+	case *ast.FloatNode:
+		return literal(n.Value), nil
+	case *ast.StringNode:
+		return literal(n.Value), nil
+	case *ast.IdentifierNode:
+		return b.identifier(n, n.Value)
+	case *ast.UnaryNode:
+		return b.unary(n)
+	case *ast.BinaryNode:
+		return b.binary(n)
+	case *ast.ConditionalNode:
+		return b.conditional(n)
+	case *ast.ArrayNode:
+		args, err := b.bindAll(n.Nodes)
+		return &exprNode{kind: listKind, typ: arrow.Null, args: args, column: -1}, err
+	case *ast.CallNode:
+		if f, ok := n.Callee.(*ast.IdentifierNode); ok {
+			return b.call(n, f.Value, n.Arguments)
+		}
+	case *ast.BuiltinNode:
+		return b.call(n, n.Name, n.Arguments)
+	}
+	return nil, b.errorf(n, "this is not supported; there are columns, numbers, text, operators and functions")
+}
+
+func (b *binder) bindAll(nodes []ast.Node) ([]*exprNode, error) {
+	out := make([]*exprNode, len(nodes))
+	for i, n := range nodes {
+		var err error
+		if out[i], err = b.bind(n); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (b *binder) identifier(n ast.Node, name string) (*exprNode, error) {
+	if at := b.schema.FieldIndices(name); len(at) > 0 {
+		f := b.schema.Field(at[0])
+		k := kindOf(f.Type)
+		typ := f.Type
+		if k != timeKind && k != otherKind {
+			typ = kindTypes[k]
+		}
+		return &exprNode{kind: k, typ: typ, column: at[0]}, nil
+	}
+	if name == "null" {
+		return literal(nil), nil
+	}
+	var names []string
+	for _, f := range b.schema.Fields() {
+		names = append(names, f.Name)
+	}
+	return nil, b.errorf(n, "%s", noColumn(name, names))
+}
+
+// strict is a node that is missing where an argument is.
+func strict(k cellKind, run func(e *evaluation, s scope, a []lane) lane, args ...*exprNode) *exprNode {
+	return &exprNode{kind: k, typ: kindTypes[k], args: args, run: run, column: -1}
+}
+
+func literal(v any) *exprNode {
+	n := &exprNode{value: v, column: -1}
+	switch v.(type) {
+	case bool:
+		n.kind = boolKind
+	case int64:
+		n.kind = intKind
+	case float64:
+		n.kind = floatKind
+	case string:
+		n.kind = textKind
+	}
+	n.typ = kindTypes[n.kind]
+	n.lazy = func(e *evaluation, _ []bool) lane { return e.repeat(n) }
+	return n
+}
+
+// isLiteral reports whether n is a value that does not depend on the row.
+func (n *exprNode) isLiteral() bool { return n.value != nil || n.kind == missingKind }
+
+// to makes n a node of a kind that [binder.common] gave.
+func (b *binder) to(n *exprNode, k cellKind, typ arrow.DataType) *exprNode {
+	switch {
+	case n.kind == missingKind:
+		l := &exprNode{kind: k, typ: typ, column: -1}
+		l.lazy = func(e *evaluation, _ []bool) lane { return e.repeat(l) }
+		return l
+	case n.kind == intKind && k == floatKind:
+		if v, ok := n.value.(int64); ok {
+			return literal(float64(v))
+		}
+		return strict(floatKind, intsToFloats, n)
+	}
+	return n
+}
+
+// common is the kind and type that values of all nodes fit.
+func (b *binder) common(at ast.Node, nodes []*exprNode) (cellKind, arrow.DataType, error) {
+	first := &exprNode{kind: missingKind, typ: arrow.Null}
+	for _, n := range nodes {
+		switch {
+		case n.kind == otherKind || n.kind == listKind:
+			return 0, nil, b.notComputed(at, n)
+		case n.kind == missingKind:
+		case first.kind == missingKind, first.kind == intKind && n.kind == floatKind:
+			first = n
+		case first.kind == floatKind && n.kind == intKind:
+		case first.kind != n.kind || first.kind == timeKind && !arrow.TypeEqual(first.typ, n.typ):
+			return 0, nil, b.errorf(at, "the values have different types, %s and %s; convert one, as with int(x), float(x), str(x), date(x) or timestamp(x)", first.what(), n.what())
+		}
+	}
+	return first.kind, first.typ, nil
+}
+
+// what is a node's type for a message.
+func (n *exprNode) what() string {
+	switch n.kind {
+	case missingKind:
+		return "nil"
+	case textKind:
+		return "text"
+	case listKind:
+		return "a list"
+	}
+	return n.typ.String()
+}
+
+func (b *binder) notComputed(at ast.Node, n *exprNode) error {
+	if n.kind == listKind {
+		return b.errorf(at, "a list can stand only to the right of in")
+	}
+	return b.errorf(at, "a column of type %s cannot be computed with; only is_null(x) takes it; cast the column first", n.typ)
+}
+
+func (b *binder) conditional(n *ast.ConditionalNode) (*exprNode, error) {
+	args, err := b.bindAll([]ast.Node{n.Cond, n.Exp1, n.Exp2})
+	if err != nil {
+		return nil, err
+	}
+	if k := args[0].kind; k != boolKind && k != missingKind {
+		return nil, b.errorf(n.Cond, "the condition is %s, not a bool", args[0].what())
+	}
+	k, typ, err := b.common(n, args[1:])
+	if err != nil {
+		return nil, err
+	}
+	if k == missingKind {
+		return args[1], nil
+	}
+	cond := b.to(args[0], boolKind, kindTypes[boolKind])
+	yes, no := b.to(args[1], k, typ), b.to(args[2], k, typ)
+	return &exprNode{kind: k, typ: typ, column: -1, lazy: func(e *evaluation, need []bool) lane {
+		return e.choose(k, e.eval(cond, need), yes, no, need)
+	}}, nil
+}

@@ -1,0 +1,226 @@
+package frame
+
+import (
+	"regexp"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/expr-lang/expr/ast"
+)
+
+func (b *binder) unary(n *ast.UnaryNode) (*exprNode, error) {
+	x, err := b.bind(n.Node)
+	if err != nil {
+		return nil, err
+	}
+	switch n.Operator {
+	case "not", "!":
+		if x.kind != boolKind && x.kind != missingKind {
+			return nil, b.errorf(n, "%s of %s: it takes a bool; not binds closer than comparisons, so write not (a < b)", n.Operator, x.what())
+		}
+		return strict(boolKind, notBools, b.to(x, boolKind, kindTypes[boolKind])), nil
+	}
+	switch {
+	case x.kind == missingKind, n.Operator == "+" && (x.kind == intKind || x.kind == floatKind):
+		return x, nil
+	case n.Operator == "-" && x.kind == intKind:
+		if v, ok := x.value.(int64); ok { // the parser gives none that is negative
+			return literal(-v), nil
+		}
+		return strict(intKind, negateInts, x), nil
+	case n.Operator == "-" && x.kind == floatKind:
+		if v, ok := x.value.(float64); ok {
+			return literal(-v), nil
+		}
+		return strict(floatKind, negateFloats, x), nil
+	}
+	return nil, b.errorf(n, "%s of %s: it takes a number", n.Operator, x.what())
+}
+
+// comparisons are the operators that [compareLanes] knows.
+var comparisons = map[string]bool{"==": true, "!=": true, "<": true, "<=": true, ">": true, ">=": true}
+
+func (b *binder) binary(n *ast.BinaryNode) (*exprNode, error) {
+	args, err := b.bindAll([]ast.Node{n.Left, n.Right})
+	if err != nil {
+		return nil, err
+	}
+	switch op := n.Operator; {
+	case op == "and" || op == "&&" || op == "or" || op == "||":
+		return b.logic(n, op == "and" || op == "&&", args)
+	case op == "in":
+		return b.in(n, args[0], args[1])
+	case comparisons[op]:
+		return b.comparison(n, op, args[0], args[1])
+	case textTests[op] != nil || op == "matches":
+		return b.textTest(n, op, args)
+	case arithmetic[op]:
+		return b.arithmetic(n, op, args)
+	case op == "^":
+		return nil, b.errorf(n, "^ is not supported; a power is written **")
+	}
+	return nil, b.errorf(n, "the operator %s is not supported", n.Operator)
+}
+
+func (b *binder) logic(n ast.Node, and bool, args []*exprNode) (*exprNode, error) {
+	for i, a := range args {
+		if a.kind != boolKind && a.kind != missingKind {
+			return nil, b.errorf(n, "%s is %s, not a bool", []string{"the left side", "the right side"}[i], a.what())
+		}
+		args[i] = b.to(a, boolKind, kindTypes[boolKind])
+	}
+	return &exprNode{kind: boolKind, typ: kindTypes[boolKind], column: -1, lazy: func(e *evaluation, need []bool) lane {
+		return e.logic(and, args[0], args[1], need)
+	}}, nil
+}
+
+// comparison compares numbers with numbers, and values of one type.
+func (b *binder) comparison(n ast.Node, op string, x, y *exprNode) (*exprNode, error) {
+	for _, a := range []*exprNode{x, y} {
+		if a.kind == missingKind {
+			return nil, b.errorf(n, "%s with nil is never true; write is_null(x) or not is_null(x)", op)
+		}
+		if a.kind == otherKind || a.kind == listKind {
+			return nil, b.notComputed(n, a)
+		}
+	}
+	if x.kind == timeKind && y.kind == timeKind {
+		px, _ := ticksPerDay(x.typ)
+		py, _ := ticksPerDay(y.typ)
+		if err := b.dateAndZone(n, x, y); err != nil {
+			return nil, err
+		}
+		return strict(boolKind, compareTimes(op, px, py), x, y), nil
+	}
+	k, typ, err := b.common(n, []*exprNode{x, y})
+	if err != nil {
+		return nil, b.errorf(n, "%s compares values of one type, not %s with %s%s", op, x.what(), y.what(), timeHint(x, y))
+	}
+	if k == boolKind && op != "==" && op != "!=" {
+		return nil, b.errorf(n, "%s is not for bools; they can be compared with == and !=", op)
+	}
+	return strict(boolKind, compareLanes(op, k), b.to(x, k, typ), b.to(y, k, typ)), nil
+}
+
+// dateAndZone is an error if a date is compared with a timestamp that has a zone other than UTC.
+func (b *binder) dateAndZone(n ast.Node, x, y *exprNode) error {
+	_, xStamp := x.typ.(*arrow.TimestampType)
+	_, yStamp := y.typ.(*arrow.TimestampType)
+	if xStamp == yStamp {
+		return nil
+	}
+	for _, a := range []*exprNode{x, y} {
+		zone, err := zoneOf(a.typ)
+		if err != nil {
+			return b.errorf(n, "%v", err)
+		}
+		if zone != nil {
+			return b.errorf(n, "a date has no time zone, but %s has one; compare with date(x), or write timestamp(\"2001-02-03 00:00:00+01:00\")", a.what())
+		}
+	}
+	return nil
+}
+
+func timeHint(x, y *exprNode) string {
+	if x.kind == timeKind && y.kind == textKind || x.kind == textKind && y.kind == timeKind {
+		return `; write a time as date("2001-02-03") or timestamp("2001-02-03 04:05:06")`
+	}
+	return ""
+}
+
+// in is x == a or x == b …; false of an empty list.
+func (b *binder) in(n *ast.BinaryNode, x, list *exprNode) (*exprNode, error) {
+	if list.kind != listKind {
+		return nil, b.errorf(n, "in takes a list, as in x in [1, 2], not %s", list.what())
+	}
+	if x.kind == otherKind || x.kind == listKind {
+		return nil, b.notComputed(n, x)
+	}
+	if x.kind == missingKind {
+		return nil, b.errorf(n, "nil in a list is never true; write is_null(x)")
+	}
+	if set := literalSet(x, list.args); set != nil {
+		return strict(boolKind, set, x), nil
+	}
+	x.shared = true
+	out := strict(boolKind, func(e *evaluation, _ scope, _ []lane) lane { return lane{b: fillWith(e.bools(), false)} }, x)
+	for i, a := range list.args {
+		one := b.to(a, boolKind, kindTypes[boolKind])
+		if a.kind != missingKind {
+			var err error
+			if one, err = b.comparison(n.Right.(*ast.ArrayNode).Nodes[i], "==", x, a); err != nil {
+				return nil, err
+			}
+		}
+		sides := []*exprNode{out, one}
+		if i == 0 {
+			out = one
+			continue
+		}
+		out = &exprNode{kind: boolKind, typ: kindTypes[boolKind], column: -1, lazy: func(e *evaluation, need []bool) lane {
+			return e.logic(false, sides[0], sides[1], need)
+		}}
+	}
+	return out, nil
+}
+
+// literalSet looks x up among literals of its type; nil if the list has others.
+func literalSet(x *exprNode, list []*exprNode) func(e *evaluation, s scope, a []lane) lane {
+	ints, texts := map[int64]bool{}, map[string]bool{}
+	for _, a := range list {
+		switch v := a.value.(type) {
+		case int64:
+			ints[v] = true
+		case string:
+			texts[v] = true
+		}
+		if a.value == nil || a.kind != x.kind || a.kind != intKind && a.kind != textKind {
+			return nil
+		}
+	}
+	switch {
+	case len(ints) > 0:
+		return func(e *evaluation, s scope, a []lane) lane {
+			out := e.bools()
+			for i, v := range a[0].i {
+				out[i] = ints[v]
+			}
+			return lane{b: out}
+		}
+	case len(texts) > 0:
+		return func(e *evaluation, s scope, a []lane) lane {
+			out := e.bools()
+			for i := range out {
+				out[i] = texts[string(a[0].str(i))]
+			}
+			return lane{b: out}
+		}
+	}
+	return nil
+}
+
+func (b *binder) textTest(n *ast.BinaryNode, op string, args []*exprNode) (*exprNode, error) {
+	for i, a := range args {
+		if a.kind != textKind && a.kind != missingKind {
+			return nil, b.errorf(n, "%s takes text, not %s", op, a.what())
+		}
+		args[i] = b.to(a, textKind, kindTypes[textKind])
+	}
+	if op != "matches" {
+		return strict(boolKind, textTests[op], args...), nil
+	}
+	pattern, ok := args[1].value.(string)
+	if !ok {
+		return nil, b.errorf(n.Right, "the regular expression must be written here, as \"^a.*z$\", not computed")
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, b.errorf(n.Right, "%v", err)
+	}
+	return strict(boolKind, func(e *evaluation, s scope, a []lane) lane {
+		out := e.bools()
+		for i := range out {
+			out[i] = !(s.null != nil && s.null[i]) && re.Match(a[0].str(i))
+		}
+		return lane{b: out}
+	}, args[0]), nil
+}
