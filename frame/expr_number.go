@@ -256,11 +256,20 @@ func maxFloats(e *evaluation, _ scope, a []lane) lane {
 	return lane{f: out}
 }
 
-// log10 is exact for powers of ten, unlike [math.Log10].
+// log10 is n for 10^n, which [math.Log10] is not; Sun's fdlibm, e_log10.c.
 func log10(x float64) float64 {
-	l := math.Log10(x)
-	if r := math.Round(l); l != r && math.Pow10(int(r)) == x {
-		return r
+	if !(x > 0) || math.IsInf(x, 1) {
+		return math.Log10(x)
 	}
-	return l
+	const (
+		perLn = 4.34294481903251816668e-01 // 1/ln 10
+		twoHi = 3.01029995663611771306e-01 // log10 2, in two parts
+		twoLo = 3.69423907715893078616e-13
+	)
+	f, exp := math.Frexp(x) // 0.5 ≤ f < 1
+	if exp > 0 {
+		f, exp = 2*f, exp-1
+	}
+	k := float64(exp)
+	return k*twoLo + perLn*math.Log(f) + k*twoHi
 }

@@ -127,9 +127,11 @@ func shiftSeries(c collective.Comm, t *Table, n int64) (arrow.Array, error) {
 		return nil, err
 	}
 	defer edges.Release()
-	// The cells are those of t, and behind them those of edges.
+	// The cells are those of t, and behind them those of edges. What t has is right; between edges rows are left out.
 	for i, r := range rows {
-		from[r] = uint32(t.rows + i)
+		if from[r] == noRow {
+			from[r] = uint32(t.rows + i)
+		}
 	}
 	both := concatenate(t.mem, t.schema.Field(0).Type, []arrow.Array{column0(t), edges})
 	defer both.Release()
