@@ -1,0 +1,60 @@
+package frame
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"deeprc/collective"
+)
+
+func TestCompute(t *testing.T) {
+	rec := exprRecord(t, checked(t))
+	defer rec.Release()
+	m := checked(t)
+	err := collective.RunLocal(1, func(c collective.Comm) error {
+		tab := cut(c, m, rec, 1)
+		defer tab.Release()
+		replaced, err := Compute(c, tab, "j", "j * 1000")
+		if err != nil {
+			return err
+		}
+		defer replaced.Release()
+		more, err := Compute(c, replaced, "k", "j + 1")
+		if err != nil {
+			return err
+		}
+		defer more.Release()
+		if want := strings.Join(tab.Names(), " ") + " k"; strings.Join(more.Names(), " ") != want {
+			return fmt.Errorf("columns %v, want %s", more.Names(), want)
+		}
+		a, err := more.Column("k")
+		if err != nil {
+			return err
+		}
+		if want := "[2001 5001 (null) -127999 1]"; fmt.Sprint(a) != want {
+			return fmt.Errorf("%v, want %s", a, want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Tables without rows, and ranks without rows, have the new column too.
+func TestComputeNoRows(t *testing.T) {
+	rec := someTable(checked(t), rand.New(rand.NewPCG(1, 1)), 0, 3)
+	defer rec.Release()
+	for _, x := range []string{"k + 1", "lag(s, 1)", "lead(f, 2, k)", "b ? s : 'x'"} {
+		got := onRanks(t, 1, []arrow.Record{rec}, func(c collective.Comm, tabs []*Table) (*Table, error) { return Compute(c, tabs[0], "x", x) })
+		for n, rows := range got {
+			if len(rows) != 0 {
+				t.Errorf("%s, %d ranks: %v", x, n, rows)
+			}
+		}
+	}
+}
