@@ -49,12 +49,12 @@ func canCast(from, to arrow.DataType) error {
 		}
 	}
 	switch {
-	case f == otherKind || k == otherKind || arrow.TypeEqual(from, to):
+	case f == exprOther || k == exprOther || arrow.TypeEqual(from, to):
 		return nil // it is Arrow's to say
-	case f == timeKind && k != timeKind && k != textKind, k == timeKind && f != timeKind && f != textKind:
+	case f == exprTime && k != exprTime && k != exprText, k == exprTime && f != exprTime && f != exprText:
 		return fmt.Errorf("no cast from %s to %s", from, to)
 	}
-	if _, stamp := from.(*arrow.TimestampType); k == timeKind && f == timeKind && !stamp {
+	if _, stamp := from.(*arrow.TimestampType); k == exprTime && f == exprTime && !stamp {
 		if zone, _ := zoneOf(to); zone != nil {
 			return fmt.Errorf("no cast from %s to %s: a date has no zone; cast it to timestamp[us, UTC] first, its midnight there", from, to)
 		}
@@ -89,21 +89,21 @@ func castCells(m *Memory, a arrow.Array, to arrow.DataType) (arrow.Array, int, e
 	case arrow.TypeEqual(from, to):
 		a.Retain()
 		return a, -1, nil
-	case f == otherKind || k == otherKind:
+	case f == exprOther || k == exprOther:
 		out, err := castColumn(m, a, to)
 		return out, -1, err
 	}
 	c := see(a)
-	if k == textKind {
+	if k == exprText {
 		return cellsToText(m, &c), -1, nil
 	}
 	var data *memory.Buffer
 	var bad int
 	var err error
 	switch {
-	case f == textKind:
+	case f == exprText:
 		data, bad, err = cellsOfText(m, &c, to)
-	case f == timeKind:
+	case f == exprTime:
 		data, bad = castTimes(m, &c, to)
 	default:
 		data, bad = castNumbers(m, &c, to)
@@ -121,7 +121,7 @@ func castCells(m *Memory, a arrow.Array, to arrow.DataType) (arrow.Array, int, e
 func cellsToText(m *Memory, c *column) arrow.Array {
 	var put func(to []byte, i int) []byte
 	switch k := kindOf(c.typ); {
-	case k == boolKind:
+	case k == exprBool:
 		put = func(to []byte, i int) []byte { return strconv.AppendBool(to, c.bit(i)) }
 	case c.typ.ID() == arrow.UINT64:
 		v := values[uint64](c)
@@ -137,7 +137,7 @@ func cellsToText(m *Memory, c *column) arrow.Array {
 		defer free(m, v)
 		wideInts(v, c)
 		put = func(to []byte, i int) []byte { return strconv.AppendInt(to, v[i], 10) }
-		if k == timeKind {
+		if k == exprTime {
 			form, err := newTextForm(c.typ)
 			if err != nil {
 				panic(err) // canCast has looked at the zone
@@ -184,7 +184,7 @@ func cellsOfText(m *Memory, c *column, to arrow.DataType) (data *memory.Buffer, 
 	w := wideCells{null: c}
 	defer func() { w.free(m) }()
 	switch k := kindOf(to); {
-	case k == floatKind:
+	case k == exprFloat:
 		w.f = alloc[float64](m, c.n)
 	case to.ID() == arrow.UINT64:
 		w.u = alloc[uint64](m, c.n)
@@ -201,7 +201,7 @@ func cellsOfText(m *Memory, c *column, to arrow.DataType) (data *memory.Buffer, 
 			w.f[i], err = parseFloatCell(b)
 		case w.u != nil:
 			w.u[i], err = parseUintCell(b)
-		case kindOf(to) == timeKind:
+		case kindOf(to) == exprTime:
 			w.i[i], err = parseTimeCell(b, to)
 		default:
 			w.i[i], err = parseIntCell(b)

@@ -129,7 +129,7 @@ func TestCastAll(t *testing.T) {
 	defer rec.Release()
 	m := checked(t)
 	for _, f := range exprFields {
-		for _, name := range append(sortedKeys(typeNames), "timestamp[ns, Europe/Vienna]", "decimal128(20, 3)") {
+		for _, name := range append(sortedKeys(plainTypes), "timestamp[ns, Europe/Vienna]", "decimal128(20, 3)") {
 			to, err := ParseType(name)
 			if err != nil {
 				t.Fatal(err)

@@ -5,123 +5,240 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
-	"time"
+	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/decimal128"
 )
 
-// Cells as text, and back; spaces round a text do not count.
-
-func parseIntCell(b []byte) (int64, error) {
-	t := bytes.TrimSpace(b)
-	v, n, ok := scanInt(t, 0)
-	if !ok || n != len(t) {
-		return 0, fmt.Errorf("%s is not a whole number of 64 bits", quote(string(b)))
-	}
-	return v, nil
+// cellText is how a format of text writes cells: JSON, or CSV with bytes that need quotes.
+type cellText struct {
+	json  bool
+	quote [256]bool
 }
 
-// parseFloatCell also reads NaN and the infinities, in any case.
-func parseFloatCell(b []byte) (float64, error) {
-	t := bytes.TrimSpace(b)
-	v, n, ok := scanFloat(t, 0)
+// putCell appends the cell of a row, which is not missing, to b.
+type putCell func(b []byte, row int) []byte
+
+// column is how the cells of c are written. It is an error where one of them has no form that
+// readers know.
+func (t *cellText) column(c *column) (putCell, error) {
+	switch typ := c.typ.(type) {
+	case *arrow.BooleanType:
+		return func(b []byte, row int) []byte { return strconv.AppendBool(b, c.bit(row)) }, nil
+	case *arrow.Int8Type:
+		return putInts[int8](c), nil
+	case *arrow.Int16Type:
+		return putInts[int16](c), nil
+	case *arrow.Int32Type:
+		return putInts[int32](c), nil
+	case *arrow.Int64Type:
+		return putInts[int64](c), nil
+	case *arrow.Uint8Type:
+		return putInts[uint8](c), nil
+	case *arrow.Uint16Type:
+		return putInts[uint16](c), nil
+	case *arrow.Uint32Type:
+		return putInts[uint32](c), nil
+	case *arrow.Uint64Type:
+		v := values[uint64](c)
+		return func(b []byte, row int) []byte { return strconv.AppendUint(b, v[row], 10) }, nil
+	case *arrow.Float32Type:
+		return putFloats[float32](t, c, 32)
+	case *arrow.Float64Type:
+		return putFloats[float64](t, c, 64)
+	case *arrow.LargeStringType, *arrow.LargeBinaryType:
+		return t.texts(c)
+	case *arrow.Decimal128Type:
+		v := values[decimal128.Num](c)
+		return func(b []byte, row int) []byte { return append(b, v[row].ToString(typ.Scale)...) }, nil
+	case *arrow.Date32Type:
+		return putTimes[int32](t, c, clockForm{perDay: 1, date: true})
+	case *arrow.Date64Type:
+		return putTimes[int64](t, c, clockForm{perDay: 86400e3, digits: 3, date: true, briefly: true})
+	case *arrow.TimestampType:
+		perSec, digits := unitOf(typ.Unit)
+		return putTimes[int64](t, c, clockForm{perDay: 86400 * perSec, digits: digits, date: true, clock: true, zone: typ.TimeZone != ""})
+	case *arrow.Time32Type:
+		perSec, digits := unitOf(typ.Unit)
+		return putTimes[int32](t, c, clockForm{perDay: 86400 * perSec, digits: digits, clock: true})
+	case *arrow.Time64Type:
+		perSec, digits := unitOf(typ.Unit)
+		return putTimes[int64](t, c, clockForm{perDay: 86400 * perSec, digits: digits, clock: true})
+	case *arrow.DurationType:
+		return putInts[int64](c), nil
+	}
+	panic("frame: cells of " + c.typ.String() + " as text")
+}
+
+// unitOf is the number of units in a second, and their decimal digits.
+func unitOf(u arrow.TimeUnit) (perSec int64, digits int) {
+	digits = 3 * int(u)
+	perSec = 1
+	for range digits {
+		perSec *= 10
+	}
+	return perSec, digits
+}
+
+func putInts[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32](c *column) putCell {
+	v := values[T](c)
+	return func(b []byte, row int) []byte { return strconv.AppendInt(b, int64(v[row]), 10) }
+}
+
+// putFloats writes the fewest digits that read as the same number, with a point or an
+// exponent, so that the column is read as numbers with decimals again.
+func putFloats[T float32 | float64](t *cellText, c *column, bits int) (putCell, error) {
+	v := values[T](c)
+	if t.json {
+		for i, x := range v {
+			if f := float64(x); (math.IsNaN(f) || math.IsInf(f, 0)) && !c.isNull(i) {
+				return nil, fmt.Errorf("row %d of this rank (from 0) is %g, which JSON has no form for; make it missing first", i, f)
+			}
+		}
+	}
+	return func(b []byte, row int) []byte {
+		n := len(b)
+		b = strconv.AppendFloat(b, float64(v[row]), 'g', -1, bits)
+		for _, ch := range b[n:] {
+			if ch != '-' && (ch < '0' || ch > '9') {
+				return b
+			}
+		}
+		return append(b, ".0"...)
+	}, nil
+}
+
+// texts writes bytes as they are, in CSV within quotes where it needs them.
+func (t *cellText) texts(c *column) (putCell, error) {
+	all := c.text[c.off[0]:c.off[c.n]]
 	switch {
-	case ok && n == len(t):
-		return v, nil
-	case len(t) == 3 && strings.EqualFold(string(t), "nan"):
-		return math.NaN(), nil
-	case isInfinite(t) && t[0] == '-':
-		return math.Inf(-1), nil
-	case isInfinite(t):
-		return math.Inf(1), nil
+	case t.json && !utf8.Valid(all):
+		return nil, fmt.Errorf("holds bytes that are not UTF-8 text, which JSON must be")
+	case t.json:
+		return func(b []byte, row int) []byte { return appendJSON(b, c.str(row)) }, nil
+	case bytes.IndexByte(all, 0) >= 0:
+		return nil, fmt.Errorf("holds a NUL byte, which no CSV file may")
 	}
-	return 0, fmt.Errorf("%s is not a number", quote(string(b)))
+	return func(b []byte, row int) []byte { return t.appendCSV(b, c.str(row)) }, nil
 }
 
-func parseBoolCell(b []byte) (bool, error) {
-	t := string(bytes.TrimSpace(b))
-	switch {
-	case strings.EqualFold(t, "true"):
-		return true, nil
-	case strings.EqualFold(t, "false"):
-		return false, nil
-	}
-	return false, fmt.Errorf("%s is not true or false", quote(string(b)))
-}
-
-// parseTimeCell is a time in the unit of a date or timestamp, which must hold it exactly.
-func parseTimeCell(b []byte, dt arrow.DataType) (int64, error) {
-	perDay, _ := ticksPerDay(dt)
-	t := bytes.TrimSpace(b)
-	if dt.ID() != arrow.DATE64 {
-		return parseTicks(string(t), perDay)
-	}
-	day, err := parseTicks(string(t), 1) // a date64 counts milliseconds, but holds dates
-	return day * perDay, err
-}
-
-// zoneOf is the zone of a timestamp; nil is UTC, which dates and timestamps without a zone are read in.
-func zoneOf(dt arrow.DataType) (*time.Location, error) {
-	ts, ok := dt.(*arrow.TimestampType)
-	if !ok {
-		return nil, nil
-	}
-	zone, err := ts.GetZone()
-	if err != nil {
-		return nil, fmt.Errorf("the time zone %s is not known; is the tzdata package installed?", quote(ts.TimeZone))
-	}
-	if zone == time.UTC {
-		return nil, nil
-	}
-	return zone, nil
-}
-
-// textForm appends times of a type as text: 2006-01-02, 2006-01-02 15:04:05.999999, with the offset
-// from UTC behind it where the type has a zone. [parseTimeCell] reads it.
-type textForm struct {
-	perDay int64
-	zone   *time.Location
-	layout string
-}
-
-func newTextForm(dt arrow.DataType) (*textForm, error) {
-	f := &textForm{zone: time.UTC, layout: "2006-01-02"}
-	f.perDay, _ = ticksPerDay(dt)
-	if ts, ok := dt.(*arrow.TimestampType); ok {
-		zone, err := zoneOf(dt)
-		if err != nil {
-			return nil, err
-		}
-		f.layout = "2006-01-02 15:04:05.999999999"
-		if ts.TimeZone != "" {
-			f.layout += "Z07:00"
-		}
-		if zone != nil {
-			f.zone = zone
+// appendCSV appends a text, within quotes where it needs them (RFC 4180).
+func (t *cellText) appendCSV(b, s []byte) []byte {
+	plain := true
+	for _, ch := range s {
+		if t.quote[ch] {
+			plain = false
+			break
 		}
 	}
-	return f, nil
-}
-
-func (f *textForm) append(to []byte, t int64) []byte {
-	day := floorDiv(t, f.perDay)
-	ns := (t - day*f.perDay) * (nsPerDay / f.perDay)
-	return time.Unix(day*86400, ns).In(f.zone).AppendFormat(to, f.layout)
-}
-
-func appendFloat(to []byte, v float64, bits int) []byte {
-	return strconv.AppendFloat(to, v, 'g', -1, bits)
-}
-
-func parseUintCell(b []byte) (uint64, error) {
-	t := bytes.TrimSpace(b)
-	if v, n, ok := scanInt(t, 0); ok && n == len(t) && v >= 0 {
-		return uint64(v), nil
+	if plain {
+		return append(b, s...)
 	}
-	v, err := strconv.ParseUint(string(t), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%s is not a whole number from 0 to 2^64-1", quote(string(b)))
+	b = append(b, '"')
+	for {
+		i := bytes.IndexByte(s, '"')
+		if i < 0 {
+			break
+		}
+		b = append(append(b, s[:i+1]...), '"')
+		s = s[i+1:]
 	}
-	return v, nil
+	return append(append(b, s...), '"')
+}
+
+// appendJSON appends a JSON string (RFC 8259 §7).
+func appendJSON(b, s []byte) []byte {
+	b = append(b, '"')
+	from := 0
+	for i, ch := range s {
+		if ch >= ' ' && ch != '"' && ch != '\\' {
+			continue
+		}
+		b = append(b, s[from:i]...)
+		from = i + 1
+		switch ch {
+		case '"', '\\':
+			b = append(b, '\\', ch)
+		case '\n':
+			b = append(b, `\n`...)
+		case '\r':
+			b = append(b, `\r`...)
+		case '\t':
+			b = append(b, `\t`...)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, ch)
+		}
+	}
+	return append(append(b, s[from:]...), '"')
+}
+
+// clockForm is how times are written: 2006-01-02 15:04:05.999, UTC.
+type clockForm struct {
+	perDay  int64 // units of the values
+	digits  int   // decimal digits of a second in a unit
+	date    bool
+	clock   bool
+	briefly bool // the clock only where it is not midnight
+	zone    bool // Z behind
+}
+
+// putTimes writes times in a form. Years beyond 0 to 9999 are an error.
+func putTimes[T int32 | int64](t *cellText, c *column, f clockForm) (putCell, error) {
+	v := values[T](c)
+	first, last := daysTo(0, 1, 1), daysTo(9999, 12, 31)
+	if !f.date {
+		first, last = 0, 0
+	}
+	for i, x := range v {
+		if day := floorDiv(int64(x), f.perDay); (day < first || day > last) && !c.isNull(i) {
+			if !f.date {
+				return nil, fmt.Errorf("row %d of this rank (from 0) is no time of a day", i)
+			}
+			return nil, fmt.Errorf("row %d of this rank (from 0) lies outside of the years 0 to 9999", i)
+		}
+	}
+	if !t.json {
+		return func(b []byte, row int) []byte { return f.append(b, int64(v[row])) }, nil
+	}
+	return func(b []byte, row int) []byte { return append(f.append(append(b, '"'), int64(v[row])), '"') }, nil
+}
+
+func (f *clockForm) append(b []byte, v int64) []byte {
+	day := floorDiv(v, f.perDay)
+	rest := v - day*f.perDay
+	if f.date {
+		year, month, first := civil(day)
+		b = append(appendPadded(b, int(year), 4), '-')
+		b = append(appendPadded(b, month+1, 2), '-')
+		b = appendPadded(b, int(day-first)+1, 2)
+	}
+	if !f.clock && (!f.briefly || rest == 0) {
+		return b
+	}
+	if f.date {
+		b = append(b, ' ')
+	}
+	perSec := f.perDay / 86400
+	sec, frac := rest/perSec, rest%perSec
+	b = append(appendPadded(b, int(sec/3600), 2), ':')
+	b = append(appendPadded(b, int(sec/60%60), 2), ':')
+	b = appendPadded(b, int(sec%60), 2)
+	if frac > 0 {
+		b = appendPadded(append(b, '.'), int(frac), f.digits)
+	}
+	if f.zone {
+		b = append(b, 'Z')
+	}
+	return b
+}
+
+// appendPadded appends n ≥ 0 with leading zeros to a width of at most 9 digits.
+func appendPadded(b []byte, n, width int) []byte {
+	var d [9]byte
+	for i := width - 1; i >= 0; i-- {
+		d[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return append(b, d[:width]...)
 }

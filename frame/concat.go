@@ -113,10 +113,10 @@ func widerType(a, b arrow.DataType) arrow.DataType {
 		return a
 	}
 	ka, kb := kindOf(a), kindOf(b)
-	if ka != intKind && ka != floatKind || kb != intKind && kb != floatKind {
+	if ka != exprInt && ka != exprFloat || kb != exprInt && kb != exprFloat {
 		return nil
 	}
-	if ka == floatKind || kb == floatKind {
+	if ka == exprFloat || kb == exprFloat {
 		return arrow.PrimitiveTypes.Float64
 	}
 	wa, wb := a.(arrow.FixedWidthDataType).BitWidth(), b.(arrow.FixedWidthDataType).BitWidth()

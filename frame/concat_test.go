@@ -123,7 +123,7 @@ func TestWiderType(t *testing.T) {
 		{"uint16", "int64", "int64"}, {"uint64", "int8", "none"}, {"float32", "float64", "float64"}, {"float32", "int8", "float64"}, {"int64", "string", "none"}, {"date", "timestamp", "none"},
 	} {
 		for _, swap := range []bool{false, true} {
-			a, b := typeNames[c[0]], typeNames[c[1]]
+			a, b := plainTypes[c[0]], plainTypes[c[1]]
 			if swap {
 				a, b = b, a
 			}

@@ -3,9 +3,9 @@ package frame
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"deeprc/collective"
 )
@@ -25,8 +25,30 @@ type CSVOptions struct {
 	// Verbatim are columns in which only an empty cell is missing: a series may be named NA.
 	Verbatim []string
 	// Comma separates the fields; 0 means the one of comma, semicolon and tab that
-	// is the most frequent in the header.
+	// is the most frequent in the first record.
 	Comma byte
+	// NoHeader says that the first record is data. Columns are then named column1,
+	// column2 and so on, if Names gives no names.
+	NoHeader bool
+	// Names are the columns' names, in the file's order, in place of those of the header.
+	Names []string
+	// SkipRows is the number of lines before the header, or the first record, that are passed over.
+	SkipRows int
+	// Comment begins lines that are passed over; empty means there are none. A file
+	// with comments is read by one rank, since a comment may hold a quote.
+	Comment string
+	// Start is the time of a file's first row, and Step that between two rows, of
+	// which it gets a first column of timestamps, in µs and without a zone, named
+	// TimeColumn, or "date" where that is empty. Without Step there is none.
+	Start      time.Time
+	Step       time.Duration
+	TimeColumn string
+	// ID is the name of a first column of text that tells each row's file: the part
+	// of the file's path that is {id} in IDPattern. Empty means there is none.
+	ID string
+	// IDPattern is the end of every path, such as {id}_*.csv or */{id}.csv; * and ? stand
+	// for anything but a slash. Empty means the file's name without its extensions.
+	IDPattern string
 	// Progress is called now and then while this rank parses: bytes done, and of its part. May be nil.
 	Progress func(done, total int64)
 	// Memory is where the table will live; nil means no limit.
@@ -39,46 +61,89 @@ type ReadStats struct {
 	Rows  int64 // rows that this rank now has
 }
 
-// ReadCSV reads a CSV file with a header into a distributed table; collective.
+// ReadCSV reads a CSV file into a distributed table; collective.
 // Of n ranks each reads and parses one n-th of the file's bytes and has the records
 // that start there: rank 0 the first ones, and so on; a rank may have none. All
 // ranks must see the file under path.
+//
+// A file that is compressed with gzip or Zstandard, which its first bytes tell, is read by
+// one rank, whose rows stay there.
 //
 // The format is RFC 4180, in UTF-8, with or without a byte-order mark, with line
 // ends \n or \r\n; fields may be quoted, and then hold newlines and doubled quotes.
 // Blank lines are skipped. Spaces round column names, numbers, times and marks of a
 // missing value do not count. Bytes inside a text cell are kept as they are.
 //
-// A column is Int64, Float64, Timestamp (see [Type] for the forms) or String. The
-// type comes from o.Types, else from the cells that are not missing in the first
-// 1,000 records of each rank's range: numbers if more than half of them are numbers,
-// times if more than half are times, else text. A later cell of another kind is an
-// error. Whole numbers become Float64 if any rank meets a decimal. Identifiers
-// written with leading zeros and five digits or more, as 01022500, make a column
-// text. A column without values is Float64. Infinities are errors: no forecast can
+// A column that o.Types does not name is Int64, Float64, Bool (true and false), Timestamp
+// or String. Its type comes from the cells that are not missing in the first 1,000 records
+// of each rank's range, or the first 4 MiB: numbers if more than half of them are
+// numbers, times if more than half are times, booleans if all are, else text. A later cell
+// of another kind is an error. Whole numbers become Float64 if any rank meets a decimal.
+// Identifiers written with leading zeros and five digits or more, as 01022500, make a
+// column text. A column without values is Float64. Infinities are errors: no forecast can
 // use them.
 //
-// Errors name file, line (from 1, the header's) and column; all ranks return the
+// Times are written as 2006-01, 2006-01-02 or 2006-01-02 15:04[:05[.999999]], with T for
+// the space or / for -, and may have Z or ±hh:mm behind them. Declared types are those of
+// [ParseType]: a date is a time without hours, a time of day 15:04[:05[.999]], a duration
+// a whole number of its unit, binary the cell's bytes.
+//
+// Errors name file, line (from 1, the first of the file) and column; all ranks return the
 // error of the lowest rank that met one, as [collective.Agree] gives it.
 func ReadCSV(c collective.Comm, path string, o CSVOptions) (*Table, ReadStats, error) {
-	f, err := openCSV(path)
-	if f != nil {
-		defer f.close()
-	}
-	if err := collective.Agree(c, err); err != nil {
-		return nil, ReadStats{}, err
-	}
-	h, err := shareHeader(c, f, o.Comma)
+	return readCSV(c, []string{path}, &o)
+}
+
+// ReadCSVFiles reads CSV files as one distributed table, in the order of paths; collective.
+// A path is a file, a pattern of [filepath.Glob], whose files are taken in the order
+// of their names, or a folder, of which all files below it are meant that end in .csv,
+// .csv.gz or .csv.zst. All have the same columns in the same order.
+//
+// Ranks get equal shares of the bytes: a file that is larger than an eighth of a share is
+// split as by [ReadCSV], other and compressed ones go whole to a rank. All else is as
+// there; with o.Start each file begins at that time.
+func ReadCSVFiles(c collective.Comm, paths []string, o CSVOptions) (*Table, ReadStats, error) {
+	files, err := listFiles(c, "read CSV", paths, ".csv", ".csv.gz", ".csv.zst")
 	if err != nil {
 		return nil, ReadStats{}, err
 	}
-	p := &parser{path: path, mem: o.Memory, names: h.names, na: newMissing(o.NA), progress: o.Progress}
-	err = p.choose(o)
+	return readCSV(c, files, &o)
+}
+
+func readCSV(c collective.Comm, paths []string, o *CSVOptions) (*Table, ReadStats, error) {
+	const what = "read CSV"
+	h, err := shareHeader(c, paths[0], o)
+	if err != nil {
+		return nil, ReadStats{}, err
+	}
+	p := &parser{names: h.names, na: newMissing(o.NA), progress: o.Progress}
+	p.scan.comment = []byte(o.Comment)
+	p.scan.setComma(h.comma)
+	added, err := newAddedColumns(paths, o.ID, o.IDPattern, o.Start, o.Step, o.TimeColumn)
+	if err == nil {
+		err = p.choose(paths[0], o, added)
+	}
 	if err := collective.Agree(c, err); err != nil {
 		return nil, ReadStats{}, err
 	}
+	plan, err := examine(c, what, "CSV", paths, o.Comment == "", func(f *inputFile) (int64, int, error) {
+		own, err := h.check(paths[0], f, o)
+		if err != nil {
+			return 0, 0, err
+		}
+		return own.start, own.lines, nil
+	})
+	if err != nil {
+		return nil, ReadStats{}, err
+	}
+	p.src = &textSource{m: o.Memory, plan: plan, format: "CSV", quotes: true, comment: []byte(o.Comment)}
+	defer p.src.close()
 	defer p.release()
-	if p.scan, err = readPart(c, f, h); err != nil {
+	if err := p.src.load(c, what); err != nil {
+		return nil, ReadStats{}, err
+	}
+	_, err = p.open()
+	if err := collective.Agree(c, err); err != nil {
 		return nil, ReadStats{}, err
 	}
 	if err := p.infer(c); err != nil {
@@ -87,23 +152,21 @@ func ReadCSV(c collective.Comm, path string, o CSVOptions) (*Table, ReadStats, e
 	if err := collective.Agree(c, p.parse()); err != nil {
 		return nil, ReadStats{}, err
 	}
-	if err := p.agreeWidths(c); err != nil {
-		return nil, ReadStats{}, err
-	}
-	t, err := p.table()
-	if err != nil {
-		return nil, ReadStats{}, err
-	}
-	return t, ReadStats{Bytes: f.read, Rows: int64(t.NumRows())}, nil
+	return finishText(c, what, o.Memory, p.src, p.cols, p.runs, added)
 }
 
 // choose makes p's columns: those that o asks for, with the types it declares.
-func (p *parser) choose(o CSVOptions) error {
+func (p *parser) choose(path string, o *CSVOptions, added *addedColumns) error {
 	at := make(map[string]int, len(p.names))
 	for i, n := range p.names {
 		at[n] = i
 	}
-	p.at = make([]*csvColumn, len(p.names))
+	for _, n := range added.names() {
+		if _, ok := at[n]; ok {
+			return fmt.Errorf("%s: the file has a column %s, so that none of that name can be added", path, quote(n))
+		}
+	}
+	p.at = make([]*cellColumn, len(p.names))
 	wanted := o.Columns
 	if len(wanted) == 0 {
 		wanted = p.names
@@ -111,54 +174,69 @@ func (p *parser) choose(o CSVOptions) error {
 	for _, n := range wanted {
 		i, ok := at[n]
 		if !ok {
-			return fmt.Errorf("%s: %s", p.path, noColumn(n, p.names))
+			return fmt.Errorf("%s: %s", path, noColumn(n, p.names))
 		}
 		if p.at[i] != nil {
-			return fmt.Errorf("%s: column %s is asked for twice", p.path, quote(n))
+			return fmt.Errorf("%s: column %s is asked for twice", path, quote(n))
 		}
-		p.at[i] = &csvColumn{name: n, mem: o.Memory, verbatim: slices.Contains(o.Verbatim, n)}
+		p.at[i] = &cellColumn{name: n, m: o.Memory, na: &p.na, verbatim: slices.Contains(o.Verbatim, n),
+			naHint: "; if it marks a missing value, add it to data.na"}
 		p.cols = append(p.cols, p.at[i])
 	}
 	for _, n := range sortedKeys(o.Types) {
 		i, ok := at[n]
 		if !ok {
-			return fmt.Errorf("%s: %s", p.path, noColumn(n, p.names))
+			return fmt.Errorf("%s: %s", path, noColumn(n, p.names))
 		}
 		if col := p.at[i]; col != nil {
-			col.typ, col.declared = o.Types[n], true
+			col.declared = true
+			if err := col.choose(o.Types[n]); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
 		}
 	}
 	return nil
 }
 
+// finishText makes a Table of the parsed cells of this rank, and the columns to be added to
+// them; collective.
+func finishText(c collective.Comm, what string, m *Memory, src *textSource, cols []*cellColumn, runs []run, added *addedColumns) (*Table, ReadStats, error) {
+	if err := agreeWidths(c, what, cols); err != nil {
+		return nil, ReadStats{}, err
+	}
+	before, err := src.rowsBefore(c, what, runs)
+	if err != nil {
+		return nil, ReadStats{}, err
+	}
+	rows := int64(0)
+	for _, r := range runs {
+		rows += r.rows
+	}
+	fields, arrays := added.make(m, runs, before)
+	for _, col := range cols {
+		a := col.array()
+		fields = append(fields, arrow.Field{Name: col.name, Type: a.DataType(), Nullable: true})
+		arrays = append(arrays, a)
+	}
+	t := newTable(m, fields, arrays, int(rows))
+	return t, ReadStats{Bytes: src.read, Rows: rows}, nil
+}
+
 // agreeWidths makes an integer column Float64 on all ranks where it became so on one; collective.
-func (p *parser) agreeWidths(c collective.Comm) error {
-	wide := make([]uint8, len(p.cols))
-	for i, col := range p.cols {
-		if col.typ == Float64 {
+func agreeWidths(c collective.Comm, what string, cols []*cellColumn) error {
+	wide := make([]uint8, len(cols))
+	for i, col := range cols {
+		if col.kind == floatKind {
 			wide[i] = 1
 		}
 	}
 	if err := collective.AllReduce(c, wide, collective.Max); err != nil {
-		return fmt.Errorf("%s: agree on column types: %w", p.path, err)
+		return fmt.Errorf("frame: %s: agree on column types: %w", what, err)
 	}
-	for i, col := range p.cols {
-		if wide[i] == 1 && col.typ == Int64 {
+	for i, col := range cols {
+		if wide[i] == 1 && col.kind == intKind {
 			col.widen(0)
 		}
 	}
 	return nil
-}
-
-// table makes the parsed cells a Table.
-func (p *parser) table() (*Table, error) {
-	fields := make([]arrow.Field, len(p.cols))
-	arrays := make([]arrow.Array, len(p.cols))
-	for i, col := range p.cols {
-		fields[i] = arrow.Field{Name: col.name, Type: col.typ.arrow(), Nullable: true}
-		arrays[i] = col.b.NewArray()
-		defer arrays[i].Release()
-	}
-	schema := arrow.NewSchema(fields, nil)
-	return NewTable(p.mem, schema, array.NewRecord(schema, arrays, p.rows))
 }

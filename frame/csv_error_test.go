@@ -60,7 +60,8 @@ var badFiles = []struct {
 		`FILE:7: holds a NUL byte: this is a binary or UTF-16 file, not CSV in UTF-8`, CSVOptions{}},
 	{"NUL in header", "a\x00b\n1\n",
 		`FILE:1: holds a NUL byte: this is a binary or UTF-16 file, not CSV in UTF-8`, CSVOptions{}},
-	{"gzip", "\x1f\x8b\x08\x00abc", `FILE: is compressed with gzip; decompress it, so that ranks can read parts of it`, CSVOptions{}},
+	{"gzip", "\x1f\x8b\x08\x00abc", `FILE: gzip: the file is cut short`, CSVOptions{}},
+	{"zstd", "\x28\xb5\x2f\xfdabc", `FILE: zstd: the file is cut short`, CSVOptions{}},
 	{"parquet", "PAR1abc", `FILE: is a Parquet file, not CSV`, CSVOptions{}},
 	{"old Mac", "a,b\r1,2\r3,4\r",
 		`FILE:1: lines end in a bare carriage return; convert them, for example with tr '\r' '\n'`, CSVOptions{}},
@@ -152,19 +153,23 @@ func TestReadCSVLongRecord(t *testing.T) {
 	}
 	var read int64
 	err = collective.RunLocal(4, func(c collective.Comm) error {
-		f, err := openCSV(path)
+		o := CSVOptions{Memory: checked(t)}
+		h, err := shareHeader(c, path, &o)
 		if err != nil {
 			return err
 		}
-		defer f.close()
-		h, err := shareHeader(c, f, 0)
+		plan, err := examine(c, "read CSV", "CSV", []string{path}, true, func(f *inputFile) (int64, int, error) {
+			return h.start, h.lines, nil
+		})
 		if err != nil {
 			return err
 		}
-		s, err := readPart(c, f, h)
-		if c.Rank() == 0 {
-			read = f.read
-			if !s.cut {
+		s := &textSource{m: o.Memory, plan: plan, format: "CSV", quotes: true}
+		defer s.close()
+		err = s.load(c, "read CSV")
+		if c.Rank() == 0 && err == nil {
+			read = s.read
+			if ok, err := s.more(); !ok || err != nil || !s.next.cut {
 				t.Error("the record is not cut")
 			}
 		}

@@ -60,7 +60,7 @@ func FuzzReadCSV(f *testing.F) {
 
 // quotesWrong reports whether the records behind the header break the rules of quotes.
 func quotesWrong(text []byte) bool {
-	h, err := parseHeader("", headerOf(text), 0)
+	h, err := parseHeader("", headerOf(text), &CSVOptions{})
 	if err != nil {
 		return false
 	}

@@ -2,192 +2,197 @@ package frame
 
 import (
 	"bytes"
-	"encoding/binary"
-	"errors"
+	"cmp"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
 	"deeprc/collective"
 )
 
-const (
-	firstRead = 64 << 10 // bytes read to find the end of a header or record
-	maxHeader = 16 << 20 // bytes that a header may have
-)
+const maxHeader = 16 << 20 // bytes that a header may have, the lines before it included
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// csvFile is one rank's open file.
-type csvFile struct {
-	path string
-	f    *os.File
-	size int64 // bytes, when it was opened
-	read int64 // bytes read so far
-}
-
-func openCSV(path string) (*csvFile, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, openError(path, err)
-	}
-	st, err := f.Stat()
-	switch {
-	case err != nil:
-		err = openError(path, err)
-	case st.IsDir():
-		err = fmt.Errorf("%s: is a folder, not a CSV file", path)
-	case !st.Mode().IsRegular():
-		err = fmt.Errorf("%s: is not a regular file; ranks read parts of it, so copy it to a file first", path)
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return &csvFile{path: path, f: f, size: st.Size()}, nil
-}
-
-// openError puts the path first and, for a missing file, the nearest name in its folder.
-func openError(path string, err error) error {
-	err = bare(err)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	dir := filepath.Dir(path)
-	entries, derr := os.ReadDir(dir)
-	if derr != nil {
-		return fmt.Errorf("%s: %w; nor is there a folder %s that can be listed", path, err, dir)
-	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
-	}
-	if n, ok := Nearest(filepath.Base(path), names); ok {
-		return fmt.Errorf("%s: %w; did you mean %s?", path, err, filepath.Join(dir, n))
-	}
-	return fmt.Errorf("%s: %w", path, err)
-}
-
-func (f *csvFile) close() { f.f.Close() }
-
-// pread fills b from offset off.
-func (f *csvFile) pread(b []byte, off int64) error {
-	n, err := f.f.ReadAt(b, off)
-	f.read += int64(n)
-	if n == len(b) {
-		return nil
-	}
-	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: ends at byte %d, but had %d bytes when it was opened: it is being rewritten", f.path, off+int64(n), f.size)
-	}
-	return fmt.Errorf("%s: read at byte %d: %w", f.path, off+int64(n), err)
-}
-
-// header is the first record of a CSV file: the columns' names.
+// header is what stands before the first record of a CSV file: skipped lines, and the
+// columns' names.
 type header struct {
-	size  int64 // bytes of the whole file, as rank 0 saw it
-	start int64 // first byte behind the header
-	lines int   // lines that the header takes, blank ones before it included
+	start int64 // bytes of it
+	lines int   // lines of it
 	comma byte
 	names []string
 }
 
-// shareHeader reads the header on rank 0 and gives it to all; collective.
-func shareHeader(c collective.Comm, f *csvFile, comma byte) (*header, error) {
-	var msg []byte
+// shareHeader reads the header of a file on rank 0 and gives it to all; collective.
+func shareHeader(c collective.Comm, path string, o *CSVOptions) (*header, error) {
+	var raw []byte
 	var err error
 	if c.Rank() == 0 {
-		var raw []byte
-		if raw, err = f.readHeader(); err == nil {
-			_, err = parseHeader(f.path, raw, comma)
-			msg = append(binary.LittleEndian.AppendUint64(nil, uint64(f.size)), raw...)
+		var f *inputFile
+		if f, err = openInput(path, "CSV"); err == nil {
+			if raw, err = readHeader(f, o); err == nil {
+				_, err = parseHeader(path, raw, o)
+			}
+			f.close()
 		}
 	}
 	if err := collective.Agree(c, err); err != nil {
 		return nil, err
 	}
-	if msg, err = collective.BroadcastBytes(c, msg, 0); err != nil {
-		return nil, fmt.Errorf("%s: share the header: %w", f.path, err)
+	if raw, err = collective.BroadcastBytes(c, raw, 0); err != nil {
+		return nil, fmt.Errorf("%s: share the header: %w", path, err)
 	}
-	h, err := parseHeader(f.path, msg[8:], comma)
-	if err != nil {
-		return nil, err // the same on all ranks, unless their options differ
-	}
-	h.size = int64(binary.LittleEndian.Uint64(msg))
-	return h, nil
+	return parseHeader(path, raw, o) // its error is the same on all ranks, unless their options differ
 }
 
-// readHeader returns the bytes up to the end of the first record that is not blank.
-func (f *csvFile) readHeader() ([]byte, error) {
+// readHeader returns the bytes of f up to the end of its first record.
+func readHeader(f *inputFile, o *CSVOptions) ([]byte, error) {
 	for want := int64(firstRead); ; want *= 4 {
-		b := make([]byte, min(want, f.size, maxHeader))
-		if err := f.pread(b, 0); err != nil {
+		b, whole, err := f.prefix(min(want, maxHeader))
+		if err != nil {
 			return nil, err
 		}
-		s := scanner{b: b}
-		s.skipMark()
+		s, _ := firstRecord(b, o)
 		if s.more() {
 			if n, _ := recordEnd(b[s.pos:], false); n > 0 {
 				return b[:s.pos+n], nil
 			}
 		}
-		switch int64(len(b)) {
-		case f.size:
+		switch {
+		case whole:
 			return b, nil
-		case maxHeader:
+		case want >= maxHeader:
 			return nil, fmt.Errorf("%s: no end of the header in %d MiB: this is no CSV file, or a quote in its first line is never closed", f.path, maxHeader>>20)
 		}
 	}
 }
 
-func parseHeader(path string, raw []byte, comma byte) (*header, error) {
-	switch {
-	case bytes.HasPrefix(raw, []byte("\x1f\x8b")):
-		return nil, fmt.Errorf("%s: is compressed with gzip; decompress it, so that ranks can read parts of it", path)
-	case bytes.HasPrefix(raw, []byte("PAR1")):
-		return nil, fmt.Errorf("%s: is a Parquet file, not CSV", path)
-	}
-	h := &header{start: int64(len(raw)), lines: bytes.Count(raw, []byte{'\n'}), comma: comma}
-	s := scanner{b: raw, line: 1}
+// firstRecord is a scanner behind the byte-order mark and the lines that o skips, and the number of
+// those that b lacks.
+func firstRecord(b []byte, o *CSVOptions) (s scanner, lacking int) {
+	s = scanner{b: b, line: 1, comment: []byte(o.Comment)}
 	s.skipMark()
+	for k := range o.SkipRows {
+		i := bytes.IndexByte(b[s.pos:], '\n')
+		if i < 0 {
+			s.pos = len(b)
+			return s, o.SkipRows - k
+		}
+		s.pos += i + 1
+		s.line++
+	}
+	return s, 0
+}
+
+// parseHeader makes a header of the bytes up to the end of a file's first record.
+func parseHeader(path string, raw []byte, o *CSVOptions) (*header, error) {
+	s, lacking := firstRecord(raw, o)
+	if lacking > 0 {
+		return nil, fmt.Errorf("%s: has %s, of which %d are to be skipped", path, plural(o.SkipRows-lacking, "line"), o.SkipRows)
+	}
+	h := &header{start: int64(s.pos), lines: s.line - 1, comma: o.Comma}
+	if o.Comma != 0 && isFieldByte(o.Comma) {
+		return nil, fmt.Errorf("%s: fields cannot be separated by %q", path, o.Comma)
+	}
 	if !s.more() {
-		return nil, fmt.Errorf("%s: is empty; a header with the columns' names was expected", path)
+		if o.NoHeader && len(o.Names) > 0 {
+			h.comma = cmp.Or(o.Comma, ',')
+			return h, h.name(path, s.line, nil, o)
+		}
+		want := "a header with the columns' names was expected"
+		if o.NoHeader {
+			want = "give the columns' names, since there is no record to count them in"
+		}
+		return nil, fmt.Errorf("%s: is empty; %s", path, want)
 	}
 	line := s.line
 	if i := bytes.IndexByte(raw, 0); i >= 0 {
-		return nil, nulError(path, line)
+		return nil, nulError(path, line, "CSV")
 	}
-	if comma == 0 {
+	if h.comma == 0 {
 		h.comma = detectComma(raw[s.pos:])
-	} else if isFieldByte(comma) {
-		return nil, fmt.Errorf("%s: fields cannot be separated by %q", path, comma)
 	}
 	s.setComma(h.comma)
-	seen := map[string]int{}
+	var names []string
 	for last := false; !last; {
 		var cell []byte
 		var err error
 		if cell, last, err = s.field(); err != nil {
-			return nil, fmt.Errorf("%s:%d: header: %w", path, s.line, err)
+			return nil, fmt.Errorf("%s:%d: %s%w", path, s.line, headerWord(o), err)
 		}
-		name := strings.TrimSpace(string(cell))
-		if !utf8.ValidString(name) {
-			return nil, fmt.Errorf("%s:%d: column name %q is %s", path, line, name, notUTF8)
-		}
-		if strings.ContainsRune(name, '\r') {
-			return nil, fmt.Errorf("%s:%d: lines end in a bare carriage return; convert them, for example with tr '\\r' '\\n'", path, line)
-		}
-		h.names = append(h.names, name)
-		if i := seen[name]; i > 0 {
-			return nil, fmt.Errorf("%s:%d: columns %d and %d are both named %s", path, line, i, len(h.names), quote(name))
-		}
-		seen[name] = len(h.names)
+		names = append(names, strings.TrimSpace(string(cell)))
 	}
-	return h, nil
+	if !o.NoHeader {
+		h.start, h.lines = int64(len(raw)), bytes.Count(raw, []byte{'\n'})
+	}
+	return h, h.name(path, line, names, o)
+}
+
+func headerWord(o *CSVOptions) string {
+	if o.NoHeader {
+		return ""
+	}
+	return "header: "
+}
+
+// name sets the columns' names, given the fields of the first record, nil if there is none.
+func (h *header) name(path string, line int, first []string, o *CSVOptions) error {
+	for _, n := range first {
+		if strings.ContainsRune(n, '\r') {
+			return fmt.Errorf("%s:%d: lines end in a bare carriage return; convert them, for example with tr '\\r' '\\n'", path, line)
+		}
+	}
+	h.names = first
+	switch {
+	case len(o.Names) > 0 && first != nil && len(o.Names) != len(first):
+		return fmt.Errorf("%s:%d: %s, want %d: %s", path, line, plural(len(first), "field"), len(o.Names), list(o.Names))
+	case len(o.Names) > 0:
+		h.names = o.Names
+	case o.NoHeader:
+		h.names = make([]string, len(first))
+		for i := range first {
+			h.names[i] = fmt.Sprintf("column%d", i+1)
+		}
+	}
+	seen := map[string]int{}
+	for i, n := range h.names {
+		if !utf8.ValidString(n) {
+			return fmt.Errorf("%s:%d: column name %q is %s", path, line, n, notUTF8)
+		}
+		if k := seen[n]; k > 0 {
+			return fmt.Errorf("%s:%d: columns %d and %d are both named %s", path, line, k, i+1, quote(n))
+		}
+		seen[n] = i + 1
+	}
+	return nil
+}
+
+// check makes sure that a file has the columns of the first one, and returns its own header.
+func (h *header) check(first string, f *inputFile, o *CSVOptions) (*header, error) {
+	own := *o
+	own.Comma = h.comma
+	if o.NoHeader {
+		own.Names = h.names
+	}
+	raw, err := readHeader(f, &own)
+	if err != nil {
+		return nil, err
+	}
+	other, err := parseHeader(f.path, raw, &own)
+	if err != nil {
+		return nil, err
+	}
+	for i := range max(len(h.names), len(other.names)) {
+		switch {
+		case i >= len(h.names):
+			return nil, fmt.Errorf("%s: has other columns than %s: column %s is not in that", f.path, first, quote(other.names[i]))
+		case i >= len(other.names):
+			return nil, fmt.Errorf("%s: has other columns than %s: column %s is missing", f.path, first, quote(h.names[i]))
+		case h.names[i] != other.names[i]:
+			return nil, fmt.Errorf("%s: has other columns than %s: column %d is %s, in that %s", f.path, first, i+1, quote(other.names[i]), quote(h.names[i]))
+		}
+	}
+	return other, nil
 }
 
 // detectComma is the separator most frequent outside quotes.
@@ -216,8 +221,8 @@ func isFieldByte(b byte) bool {
 		'0' <= b && b <= '9' || 'a' <= b|0x20 && b|0x20 <= 'z'
 }
 
-func nulError(path string, line int) error {
-	return fmt.Errorf("%s:%d: holds a NUL byte: this is a binary or UTF-16 file, not CSV in UTF-8", path, line)
+func nulError(path string, line int, format string) error {
+	return fmt.Errorf("%s:%d: holds a NUL byte: this is a binary or UTF-16 file, not %s in UTF-8", path, line, format)
 }
 
 const notUTF8 = "not UTF-8 text; convert the file, for example with iconv -f latin1 -t utf8"

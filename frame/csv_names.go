@@ -2,17 +2,10 @@ package frame
 
 import "deeprc/collective"
 
-// CSVColumns returns the names in a CSV file's header, in order; collective.
-// Of o only Comma counts.
+// CSVColumns returns the columns' names of a CSV file, in order; collective.
+// Of o only what says how to find them counts: Comma, NoHeader, Names, SkipRows and Comment.
 func CSVColumns(c collective.Comm, path string, o CSVOptions) ([]string, error) {
-	f, err := openCSV(path)
-	if f != nil {
-		defer f.close()
-	}
-	if err := collective.Agree(c, err); err != nil {
-		return nil, err
-	}
-	h, err := shareHeader(c, f, o.Comma)
+	h, err := shareHeader(c, path, &o)
 	if err != nil {
 		return nil, err
 	}

@@ -6,85 +6,45 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"unicode/utf8"
-	"unsafe"
-
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
 // parser turns this rank's records into columns.
 type parser struct {
-	path  string
+	src   *textSource
 	names []string
-	at    []*csvColumn // by field; nil where the column is not wanted
-	cols  []*csvColumn // in the table's order
+	at    []*cellColumn // by field; nil where the column is not wanted
+	cols  []*cellColumn // in the table's order
 	na    missing
-	scan  scanner
+	scan  scanner // over the block
+	path  string  // of the block's file
 	rows  int64
-	mem   *Memory
+	runs  []run
 
 	progress func(done, total int64)
+}
+
+// run is rows of this rank that come from one file.
+type run struct {
+	file int
+	rows int64
+}
+
+// addRun appends rows that come from a file.
+func addRun(runs []run, file int, rows int64) []run {
+	if n := len(runs); n > 0 && runs[n-1].file == file {
+		runs[n-1].rows += rows
+	} else if rows > 0 {
+		runs = append(runs, run{file, rows})
+	}
+	return runs
 }
 
 // progressRows are the rows between two calls of progress.
 const progressRows = 1 << 14
 
-// csvColumn is the cells of one column so far. The builder of its type is set.
-type csvColumn struct {
-	name     string
-	typ      Type
-	declared bool // by the caller: never widened
-	blank    bool // no cell of the sample had a value
-	verbatim bool // only an empty cell is missing
-	mem      *Memory
-	b        array.Builder // one of the following
-	i64      *array.Int64Builder
-	f64      *array.Float64Builder
-	us       *array.TimestampBuilder
-	str      *array.LargeStringBuilder
-}
-
-// reserve makes the builder and room for n rows.
-func (c *csvColumn) reserve(n int) {
-	switch c.typ {
-	case Int64:
-		c.i64 = array.NewInt64Builder(c.mem)
-		c.b = c.i64
-	case Float64:
-		c.f64 = array.NewFloat64Builder(c.mem)
-		c.b = c.f64
-	case Timestamp:
-		c.us = array.NewTimestampBuilder(c.mem, &arrow.TimestampType{Unit: arrow.Microsecond})
-		c.b = c.us
-	case String:
-		c.str = array.NewLargeStringBuilder(c.mem)
-		c.b = c.str
-	}
-	c.b.Reserve(n)
-}
-
-// widen makes an integer column Float64, with room for n more rows.
-func (c *csvColumn) widen(n int) {
-	ints := c.i64.NewInt64Array()
-	defer ints.Release()
-	c.b.Release()
-	c.typ = Float64
-	c.reserve(ints.Len() + n)
-	for i, v := range ints.Int64Values() {
-		if ints.IsNull(i) {
-			c.f64.AppendNull()
-		} else {
-			c.f64.UnsafeAppend(float64(v))
-		}
-	}
-}
-
 func (p *parser) release() {
 	for _, c := range p.cols {
-		if c.b != nil {
-			c.b.Release()
-		}
+		c.release()
 	}
 }
 
@@ -95,14 +55,45 @@ func (p *parser) maxRows() int {
 	return min(bytes.Count(p.scan.b, []byte{'\n'}), n/max(len(p.at), 2)) + 1
 }
 
-// parse appends all cells to their columns.
+// open goes to the source's next block; false means there is none.
+func (p *parser) open() (bool, error) {
+	ok, err := p.src.more()
+	if !ok {
+		p.scan.b, p.scan.pos = nil, 0
+		return false, err
+	}
+	b := &p.src.next
+	p.scan.b, p.scan.pos, p.scan.line, p.scan.cut = b.text, 0, b.line, b.cut
+	p.path = p.src.plan.files[b.file].path
+	return true, nil
+}
+
+// parse appends all cells, of the open block and those behind it, to their columns.
 func (p *parser) parse() error {
+	for _, col := range p.cols {
+		col.reserve(0)
+	}
+	for {
+		file, before := p.src.next.file, p.rows
+		if err := p.block(); err != nil {
+			return err
+		}
+		p.runs = addRun(p.runs, file, p.rows-before)
+		if ok, err := p.open(); !ok {
+			return err
+		}
+	}
+}
+
+// block appends the cells of the block.
+func (p *parser) block() error {
+	s := &p.scan
 	room := p.maxRows()
 	for _, col := range p.cols {
 		col.reserve(room)
 	}
-	s := &p.scan
-	for s.more() {
+	total := p.src.total
+	for ; s.more(); room-- {
 		line := s.line
 		if err := p.record(room); err != nil {
 			if s.cut && s.pos == len(s.b) && !errors.Is(err, errOpenQuote) {
@@ -111,7 +102,7 @@ func (p *parser) parse() error {
 			return err
 		}
 		if p.rows++; p.rows%progressRows == 0 && p.progress != nil {
-			p.progress(int64(s.pos), int64(len(s.b)))
+			p.progress(min(p.src.done-int64(len(s.b)-s.pos), total), total)
 		}
 		if s.cut && s.pos == len(s.b) {
 			return fmt.Errorf("%s:%d: %w", p.path, line, errLongRecord)
@@ -159,27 +150,30 @@ func (p *parser) where(line, n int) string {
 
 // cell appends the next cell to col. A fault says why the cell does not fit; an
 // err is about quotes.
-func (p *parser) cell(col *csvColumn, room int) (last bool, fault string, err error) {
+func (p *parser) cell(col *cellColumn, room int) (last bool, fault string, err error) {
 	s := &p.scan
-	switch col.typ { // an unquoted cell without spaces, in one pass
-	case Float64:
+	from := s.pos
+	switch col.kind { // an unquoted cell without spaces, in one pass
+	case floatKind:
 		if v, n, ok := scanFloat(s.b, s.pos); ok {
 			if last, ok := s.endAt(n); ok {
-				p.putFloat(col, v)
+				if col.putFloat(v) {
+					return last, "", nil
+				}
+				return last, col.misfit(s.b[from:n], "is beyond the range of float32"), nil
+			}
+		}
+	case intKind:
+		if v, n, ok := scanInt(s.b, s.pos); ok && v >= col.lo && v <= col.hi {
+			if last, ok := s.endAt(n); ok {
+				col.putInt(v)
 				return last, "", nil
 			}
 		}
-	case Int64:
-		if v, n, ok := scanInt(s.b, s.pos); ok {
+	case timeKind:
+		if v, n, ok := scanTime(s.b, s.pos); ok && v%col.tick == 0 {
 			if last, ok := s.endAt(n); ok {
-				p.putInt(col, v)
-				return last, "", nil
-			}
-		}
-	case Timestamp:
-		if v, n, ok := scanTime(s.b, s.pos); ok {
-			if last, ok := s.endAt(n); ok {
-				col.us.UnsafeAppend(arrow.Timestamp(v))
+				col.putTime(v)
 				return last, "", nil
 			}
 		}
@@ -188,82 +182,7 @@ func (p *parser) cell(col *csvColumn, room int) (last bool, fault string, err er
 	if err != nil {
 		return last, "", err
 	}
-	return last, p.put(col, text, room), nil
-}
-
-func (p *parser) putFloat(col *csvColumn, v float64) {
-	if p.na.number(v) {
-		col.f64.AppendNull()
-		return
-	}
-	col.f64.UnsafeAppend(v)
-}
-
-func (p *parser) putInt(col *csvColumn, v int64) {
-	if p.na.number(float64(v)) {
-		col.i64.AppendNull()
-		return
-	}
-	col.i64.UnsafeAppend(v)
-}
-
-// put appends a cell of any form, and says what is wrong with it.
-func (p *parser) put(col *csvColumn, cell []byte, room int) (fault string) {
-	t := bytes.TrimSpace(cell)
-	if p.na.text(t) && !(col.verbatim && len(t) > 0) {
-		col.b.AppendNull()
-		return ""
-	}
-	switch col.typ {
-	case String:
-		return col.putText(cell)
-	case Timestamp:
-		v, n, ok := scanTime(t, 0)
-		if !ok || n != len(t) {
-			return col.misfit(cell, "is not a time such as 2016-07-01 00:00:00")
-		}
-		col.us.UnsafeAppend(arrow.Timestamp(v))
-		return ""
-	case Int64:
-		if v, n, ok := scanInt(t, 0); ok && n == len(t) {
-			p.putInt(col, v)
-			return ""
-		}
-	}
-	v, n, ok := scanFloat(t, 0)
-	switch {
-	case isInfinite(t):
-		return col.misfit(cell, "is not a finite number")
-	case !ok || n != len(t):
-		return col.misfit(cell, "is not a number")
-	case col.typ == Int64 && p.na.number(v):
-		col.i64.AppendNull()
-		return ""
-	case col.typ == Int64 && col.declared:
-		return col.misfit(cell, "is not a whole number of 64 bits")
-	case col.typ == Int64:
-		col.widen(room - int(p.rows))
-	}
-	p.putFloat(col, v)
-	return ""
-}
-
-// putText appends a copy of cell.
-func (c *csvColumn) putText(cell []byte) (fault string) {
-	if !utf8.Valid(cell) {
-		return fmt.Sprintf("%s is %s", quote(string(cell)), notUTF8)
-	}
-	c.str.Append(unsafe.String(unsafe.SliceData(cell), len(cell)))
-	return ""
-}
-
-// misfit says that a cell is not what its column wants, and what to do.
-func (c *csvColumn) misfit(cell []byte, what string) string {
-	msg := fmt.Sprintf("%s %s; if it marks a missing value, add it to data.na", quote(string(cell)), what)
-	if c.blank && !c.declared {
-		msg += fmt.Sprintf("; the column had no value in the first %d records of any rank and was taken for numbers, so declare its type if it is none", sampleRecords)
-	}
-	return msg
+	return last, col.put(text, room), nil
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -22,6 +22,8 @@ type scanner struct {
 	comma byte
 	stop  [256]bool // comma, newline, quote
 	buf   []byte    // the last cell with doubled quotes
+
+	comment []byte // begins lines that are no records; none where empty
 }
 
 func (s *scanner) setComma(comma byte) {
@@ -37,7 +39,7 @@ func (s *scanner) skipMark() {
 	}
 }
 
-// more passes over blank lines and reports whether a record follows.
+// more passes over blank lines and comments, and reports whether a record follows.
 func (s *scanner) more() bool {
 	for s.pos < len(s.b) {
 		n := s.pos
@@ -45,7 +47,12 @@ func (s *scanner) more() bool {
 			n++
 		}
 		if n < len(s.b) && s.b[n] != '\n' {
-			return true
+			if len(s.comment) == 0 || !bytes.HasPrefix(s.b[s.pos:], s.comment) {
+				return true
+			}
+			if n = s.pos + bytes.IndexByte(s.b[s.pos:], '\n'); n < s.pos {
+				n = len(s.b)
+			}
 		}
 		if n < len(s.b) {
 			s.line++

@@ -14,13 +14,13 @@ import (
 
 // listFiles is the files that paths stand for, in the order of paths: a file itself,
 // the files that a pattern of [filepath.Glob] matches, sorted, and of a folder all
-// files below it that end in suffix, sorted. Names that begin with . or _ are left
+// files below it that end in one of suffixes, sorted. Names that begin with . or _ are left
 // out of folders, as writers mark files that are no data. Rank 0 looks; collective.
-func listFiles(c collective.Comm, what string, paths []string, suffix string) ([]string, error) {
+func listFiles(c collective.Comm, what string, paths []string, suffixes ...string) ([]string, error) {
 	var files []string
 	var err error
 	if c.Rank() == 0 {
-		files, err = findFiles(paths, suffix)
+		files, err = findFiles(paths, suffixes)
 		if err != nil {
 			err = fmt.Errorf("frame: %s: %w", what, err)
 		}
@@ -35,18 +35,18 @@ func listFiles(c collective.Comm, what string, paths []string, suffix string) ([
 	return strings.Split(string(joined), "\x00"), nil
 }
 
-func findFiles(paths []string, suffix string) ([]string, error) {
+func findFiles(paths, suffixes []string) ([]string, error) {
 	var files []string
 	for _, p := range paths {
 		info, err := os.Stat(p)
 		switch {
 		case err == nil && info.IsDir():
-			found, err := below(p, suffix)
+			found, err := below(p, suffixes)
 			if err != nil {
 				return nil, err
 			}
 			if len(found) == 0 {
-				return nil, fmt.Errorf("%s: the folder has no file that ends in %s", p, suffix)
+				return nil, fmt.Errorf("%s: the folder has no file that ends in %s", p, strings.Join(suffixes, " or "))
 			}
 			files = append(files, found...)
 		case err == nil:
@@ -57,15 +57,16 @@ func findFiles(paths []string, suffix string) ([]string, error) {
 				return nil, fmt.Errorf("%s: %w", p, gerr)
 			}
 			if len(found) == 0 {
-				return nil, fmt.Errorf("%s: no file matches", p)
+				near, _ := nearestFile(p) // where the folder cannot be listed, none is near
+				return nil, fmt.Errorf("%s: no file matches%s", p, near)
 			}
-			more, err := findFiles(found, suffix)
+			more, err := findFiles(found, suffixes)
 			if err != nil {
 				return nil, err
 			}
 			files = append(files, more...)
 		default:
-			return nil, fmt.Errorf("%s: %w", p, bare(err))
+			return nil, openError(p, err)
 		}
 	}
 	if len(files) == 0 {
@@ -74,8 +75,8 @@ func findFiles(paths []string, suffix string) ([]string, error) {
 	return files, nil
 }
 
-// below is the files under a folder that end in suffix.
-func below(folder, suffix string) ([]string, error) {
+// below is the files under a folder that end in one of suffixes.
+func below(folder string, suffixes []string) ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		hidden := path != folder && strings.ContainsAny(d.Name()[:1], "._")
@@ -84,13 +85,17 @@ func below(folder, suffix string) ([]string, error) {
 			return fmt.Errorf("%s: %w", path, bare(err))
 		case hidden && d.IsDir():
 			return filepath.SkipDir
-		case !hidden && !d.IsDir() && strings.HasSuffix(d.Name(), suffix):
+		case !hidden && !d.IsDir() && hasSuffix(d.Name(), suffixes):
 			files = append(files, path)
 		}
 		return nil
 	})
 	slices.Sort(files)
 	return files, err
+}
+
+func hasSuffix(name string, suffixes []string) bool {
+	return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(name, s) })
 }
 
 // part is rows lo…hi of a stored unit, a row group or record batch, of a file.

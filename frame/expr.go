@@ -63,10 +63,10 @@ func Compile(text string, schema *arrow.Schema) (*Expr, error) {
 		return nil, pointAt(text, e.From, e.Message)
 	}
 	root, err := b.bind(tree.Node)
-	if err == nil && root.kind == missingKind {
-		root = b.to(root, floatKind, arrow.PrimitiveTypes.Float64)
+	if err == nil && root.kind == exprMissing {
+		root = b.to(root, exprFloat, arrow.PrimitiveTypes.Float64)
 	}
-	if err == nil && root.kind == listKind {
+	if err == nil && root.kind == exprList {
 		err = b.errorf(tree.Node, "a list is no value of a cell; write x in […]")
 	}
 	var at *exprError

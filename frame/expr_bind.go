@@ -7,47 +7,47 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
-// cellKind is how the values of a part of an expression are computed.
-type cellKind uint8
+// exprKind is how the values of a part of an expression are computed.
+type exprKind uint8
 
 const (
-	missingKind cellKind = iota // the literal nil
-	boolKind
-	intKind
-	floatKind
-	textKind
-	timeKind // int64 ticks of a date or timestamp
-	listKind // [a, b], to the right of in
-	otherKind
+	exprMissing exprKind = iota // the literal nil
+	exprBool
+	exprInt
+	exprFloat
+	exprText
+	exprTime // int64 ticks of a date or timestamp
+	exprList // [a, b], to the right of in
+	exprOther
 )
 
 // kindOf is the kind of a column's cells.
-func kindOf(dt arrow.DataType) cellKind {
+func kindOf(dt arrow.DataType) exprKind {
 	switch id := dt.ID(); {
 	case id == arrow.BOOL:
-		return boolKind
+		return exprBool
 	case arrow.IsInteger(id):
-		return intKind
+		return exprInt
 	case isFloat(dt):
-		return floatKind
+		return exprFloat
 	case id == arrow.LARGE_STRING:
-		return textKind
+		return exprText
 	}
 	if _, ok := ticksPerDay(dt); ok {
-		return timeKind
+		return exprTime
 	}
-	return otherKind
+	return exprOther
 }
 
 // kindTypes are the types of results, those of times apart.
-var kindTypes = map[cellKind]arrow.DataType{
-	missingKind: arrow.Null, boolKind: arrow.FixedWidthTypes.Boolean, intKind: arrow.PrimitiveTypes.Int64,
-	floatKind: arrow.PrimitiveTypes.Float64, textKind: arrow.BinaryTypes.LargeString, listKind: arrow.Null, otherKind: arrow.Null,
+var kindTypes = map[exprKind]arrow.DataType{
+	exprMissing: arrow.Null, exprBool: arrow.FixedWidthTypes.Boolean, exprInt: arrow.PrimitiveTypes.Int64,
+	exprFloat: arrow.PrimitiveTypes.Float64, exprText: arrow.BinaryTypes.LargeString, exprList: arrow.Null, exprOther: arrow.Null,
 }
 
 // exprNode is a part of an expression.
 type exprNode struct {
-	kind cellKind
+	kind exprKind
 	typ  arrow.DataType
 	args []*exprNode
 	// run computes rows from the arguments' rows. Those where an argument is missing are missing; run
@@ -113,7 +113,7 @@ func (b *binder) bindNew(n ast.Node) (*exprNode, error) {
 		return b.conditional(n)
 	case *ast.ArrayNode:
 		args, err := b.bindAll(n.Nodes)
-		return &exprNode{kind: listKind, typ: arrow.Null, args: args, column: -1}, err
+		return &exprNode{kind: exprList, typ: arrow.Null, args: args, column: -1}, err
 	case *ast.CallNode:
 		if f, ok := n.Callee.(*ast.IdentifierNode); ok {
 			return b.call(n, f.Value, n.Arguments)
@@ -140,7 +140,7 @@ func (b *binder) identifier(n ast.Node, name string) (*exprNode, error) {
 		f := b.schema.Field(at[0])
 		k := kindOf(f.Type)
 		typ := f.Type
-		if k != timeKind && k != otherKind {
+		if k != exprTime && k != exprOther {
 			typ = kindTypes[k]
 		}
 		return &exprNode{kind: k, typ: typ, column: at[0]}, nil
@@ -156,7 +156,7 @@ func (b *binder) identifier(n ast.Node, name string) (*exprNode, error) {
 }
 
 // strict is a node that is missing where an argument is.
-func strict(k cellKind, run func(e *evaluation, s scope, a []lane) lane, args ...*exprNode) *exprNode {
+func strict(k exprKind, run func(e *evaluation, s scope, a []lane) lane, args ...*exprNode) *exprNode {
 	return &exprNode{kind: k, typ: kindTypes[k], args: args, run: run, column: -1}
 }
 
@@ -164,13 +164,13 @@ func literal(v any) *exprNode {
 	n := &exprNode{value: v, column: -1}
 	switch v.(type) {
 	case bool:
-		n.kind = boolKind
+		n.kind = exprBool
 	case int64:
-		n.kind = intKind
+		n.kind = exprInt
 	case float64:
-		n.kind = floatKind
+		n.kind = exprFloat
 	case string:
-		n.kind = textKind
+		n.kind = exprText
 	}
 	n.typ = kindTypes[n.kind]
 	n.lazy = func(e *evaluation, _ []bool) lane { return e.repeat(n) }
@@ -178,36 +178,36 @@ func literal(v any) *exprNode {
 }
 
 // isLiteral reports whether n is a value that does not depend on the row.
-func (n *exprNode) isLiteral() bool { return n.value != nil || n.kind == missingKind }
+func (n *exprNode) isLiteral() bool { return n.value != nil || n.kind == exprMissing }
 
 // to makes n a node of a kind that [binder.common] gave.
-func (b *binder) to(n *exprNode, k cellKind, typ arrow.DataType) *exprNode {
+func (b *binder) to(n *exprNode, k exprKind, typ arrow.DataType) *exprNode {
 	switch {
-	case n.kind == missingKind:
+	case n.kind == exprMissing:
 		l := &exprNode{kind: k, typ: typ, column: -1}
 		l.lazy = func(e *evaluation, _ []bool) lane { return e.repeat(l) }
 		return l
-	case n.kind == intKind && k == floatKind:
+	case n.kind == exprInt && k == exprFloat:
 		if v, ok := n.value.(int64); ok {
 			return literal(float64(v))
 		}
-		return strict(floatKind, intsToFloats, n)
+		return strict(exprFloat, intsToFloats, n)
 	}
 	return n
 }
 
 // common is the kind and type that values of all nodes fit.
-func (b *binder) common(at ast.Node, nodes []*exprNode) (cellKind, arrow.DataType, error) {
-	first := &exprNode{kind: missingKind, typ: arrow.Null}
+func (b *binder) common(at ast.Node, nodes []*exprNode) (exprKind, arrow.DataType, error) {
+	first := &exprNode{kind: exprMissing, typ: arrow.Null}
 	for _, n := range nodes {
 		switch {
-		case n.kind == otherKind || n.kind == listKind:
+		case n.kind == exprOther || n.kind == exprList:
 			return 0, nil, b.notComputed(at, n)
-		case n.kind == missingKind:
-		case first.kind == missingKind, first.kind == intKind && n.kind == floatKind:
+		case n.kind == exprMissing:
+		case first.kind == exprMissing, first.kind == exprInt && n.kind == exprFloat:
 			first = n
-		case first.kind == floatKind && n.kind == intKind:
-		case first.kind != n.kind || first.kind == timeKind && !arrow.TypeEqual(first.typ, n.typ):
+		case first.kind == exprFloat && n.kind == exprInt:
+		case first.kind != n.kind || first.kind == exprTime && !arrow.TypeEqual(first.typ, n.typ):
 			return 0, nil, b.errorf(at, "the values have different types, %s and %s; convert one, as with int(x), float(x), str(x), date(x) or timestamp(x)", first.what(), n.what())
 		}
 	}
@@ -217,18 +217,18 @@ func (b *binder) common(at ast.Node, nodes []*exprNode) (cellKind, arrow.DataTyp
 // what is a node's type for a message.
 func (n *exprNode) what() string {
 	switch n.kind {
-	case missingKind:
+	case exprMissing:
 		return "nil"
-	case textKind:
+	case exprText:
 		return "text"
-	case listKind:
+	case exprList:
 		return "a list"
 	}
 	return n.typ.String()
 }
 
 func (b *binder) notComputed(at ast.Node, n *exprNode) error {
-	if n.kind == listKind {
+	if n.kind == exprList {
 		return b.errorf(at, "a list can stand only to the right of in")
 	}
 	return b.errorf(at, "a column of type %s cannot be computed with; only is_null(x) takes it; cast the column first", n.typ)
@@ -239,17 +239,17 @@ func (b *binder) conditional(n *ast.ConditionalNode) (*exprNode, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k := args[0].kind; k != boolKind && k != missingKind {
+	if k := args[0].kind; k != exprBool && k != exprMissing {
 		return nil, b.errorf(n.Cond, "the condition is %s, not a bool", args[0].what())
 	}
 	k, typ, err := b.common(n, args[1:])
 	if err != nil {
 		return nil, err
 	}
-	if k == missingKind {
+	if k == exprMissing {
 		return args[1], nil
 	}
-	cond := b.to(args[0], boolKind, kindTypes[boolKind])
+	cond := b.to(args[0], exprBool, kindTypes[exprBool])
 	yes, no := b.to(args[1], k, typ), b.to(args[2], k, typ)
 	return &exprNode{kind: k, typ: typ, column: -1, lazy: func(e *evaluation, need []bool) lane {
 		return e.choose(k, e.eval(cond, need), yes, no, need)

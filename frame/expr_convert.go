@@ -11,10 +11,10 @@ import (
 func (b *binder) toInt(n ast.Node, a []*exprNode) (*exprNode, error) {
 	x := a[0]
 	switch x.kind {
-	case missingKind, intKind:
-		return b.to(x, intKind, kindTypes[intKind]), nil
-	case boolKind:
-		return strict(intKind, func(e *evaluation, _ scope, a []lane) lane {
+	case exprMissing, exprInt:
+		return b.to(x, exprInt, kindTypes[exprInt]), nil
+	case exprBool:
+		return strict(exprInt, func(e *evaluation, _ scope, a []lane) lane {
 			out := e.ints()
 			for i := range out {
 				out[i] = 0
@@ -24,8 +24,8 @@ func (b *binder) toInt(n ast.Node, a []*exprNode) (*exprNode, error) {
 			}
 			return lane{i: out}
 		}, x), nil
-	case floatKind:
-		return strict(intKind, func(e *evaluation, s scope, a []lane) lane {
+	case exprFloat:
+		return strict(exprInt, func(e *evaluation, s scope, a []lane) lane {
 			out := e.ints()
 			for i, v := range a[0].f[:len(out)] {
 				if v >= -(1<<63) && v < 1<<63 {
@@ -37,8 +37,8 @@ func (b *binder) toInt(n ast.Node, a []*exprNode) (*exprNode, error) {
 			}
 			return lane{i: out}
 		}, x), nil
-	case textKind:
-		return strict(intKind, func(e *evaluation, s scope, a []lane) lane {
+	case exprText:
+		return strict(exprInt, func(e *evaluation, s scope, a []lane) lane {
 			out := e.ints()
 			for i := range out {
 				out[i] = 0
@@ -59,13 +59,13 @@ func (b *binder) toInt(n ast.Node, a []*exprNode) (*exprNode, error) {
 func (b *binder) toFloat(n ast.Node, a []*exprNode) (*exprNode, error) {
 	x := a[0]
 	switch x.kind {
-	case missingKind, intKind, floatKind:
-		return b.to(x, floatKind, kindTypes[floatKind]), nil
-	case boolKind:
+	case exprMissing, exprInt, exprFloat:
+		return b.to(x, exprFloat, kindTypes[exprFloat]), nil
+	case exprBool:
 		i, err := b.toInt(n, a)
-		return strict(floatKind, intsToFloats, i), err
-	case textKind:
-		return strict(floatKind, func(e *evaluation, s scope, a []lane) lane {
+		return strict(exprFloat, intsToFloats, i), err
+	case exprText:
+		return strict(exprFloat, func(e *evaluation, s scope, a []lane) lane {
 			out := e.floats()
 			for i := range out {
 				out[i] = 0
@@ -87,12 +87,12 @@ func (b *binder) toFloat(n ast.Node, a []*exprNode) (*exprNode, error) {
 func (b *binder) toBool(n ast.Node, a []*exprNode) (*exprNode, error) {
 	x := a[0]
 	switch x.kind {
-	case missingKind, boolKind:
-		return b.to(x, boolKind, kindTypes[boolKind]), nil
-	case intKind:
-		return strict(boolKind, compareLanes("!=", intKind), x, literal(int64(0))), nil
-	case floatKind:
-		return strict(boolKind, func(e *evaluation, s scope, a []lane) lane {
+	case exprMissing, exprBool:
+		return b.to(x, exprBool, kindTypes[exprBool]), nil
+	case exprInt:
+		return strict(exprBool, compareLanes("!=", exprInt), x, literal(int64(0))), nil
+	case exprFloat:
+		return strict(exprBool, func(e *evaluation, s scope, a []lane) lane {
 			out := e.bools()
 			for i, v := range a[0].f[:len(out)] {
 				if out[i] = v != 0; math.IsNaN(v) {
@@ -101,8 +101,8 @@ func (b *binder) toBool(n ast.Node, a []*exprNode) (*exprNode, error) {
 			}
 			return lane{b: out}
 		}, x), nil
-	case textKind:
-		return strict(boolKind, func(e *evaluation, s scope, a []lane) lane {
+	case exprText:
+		return strict(exprBool, func(e *evaluation, s scope, a []lane) lane {
 			out := e.bools()
 			for i := range out {
 				out[i] = false
@@ -124,15 +124,15 @@ func (b *binder) toText(n ast.Node, a []*exprNode) (*exprNode, error) {
 	x := a[0]
 	var put func(to []byte, l *lane, i int) []byte
 	switch x.kind {
-	case missingKind, textKind:
-		return b.to(x, textKind, kindTypes[textKind]), nil
-	case boolKind:
+	case exprMissing, exprText:
+		return b.to(x, exprText, kindTypes[exprText]), nil
+	case exprBool:
 		put = func(to []byte, l *lane, i int) []byte { return strconv.AppendBool(to, l.b[i]) }
-	case intKind:
+	case exprInt:
 		put = func(to []byte, l *lane, i int) []byte { return strconv.AppendInt(to, l.i[i], 10) }
-	case floatKind:
+	case exprFloat:
 		put = func(to []byte, l *lane, i int) []byte { return appendFloat(to, l.f[i], 64) }
-	case timeKind:
+	case exprTime:
 		form, err := newTextForm(x.typ)
 		if err != nil {
 			return nil, b.errorf(n, "%v", err)
@@ -141,7 +141,7 @@ func (b *binder) toText(n ast.Node, a []*exprNode) (*exprNode, error) {
 	default:
 		return nil, b.notComputed(n, x)
 	}
-	return strict(textKind, func(e *evaluation, s scope, a []lane) lane {
+	return strict(exprText, func(e *evaluation, s scope, a []lane) lane {
 		return e.eachText(s, func(to []byte, i int) []byte { return put(to, &a[0], i) })
 	}, x), nil
 }

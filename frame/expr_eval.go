@@ -239,16 +239,16 @@ func convertTo[D, S number](to []D, from []S) []D {
 func (e *evaluation) repeat(n *exprNode) lane {
 	var l lane
 	switch n.kind {
-	case boolKind:
+	case exprBool:
 		v, _ := n.value.(bool)
 		l.b = fillWith(e.bools(), v)
-	case intKind, timeKind:
+	case exprInt, exprTime:
 		v, _ := n.value.(int64)
 		l.i = fillWith(e.ints(), v)
-	case floatKind:
+	case exprFloat:
 		v, _ := n.value.(float64)
 		l.f = fillWith(e.floats(), v)
-	case textKind:
+	case exprText:
 		v, _ := n.value.(string)
 		l.text = e.keep(append(e.buffer(), v...))
 		l.lo, l.hi = fillWith(e.ints(), 0), fillWith(e.ints(), int64(len(v)))

@@ -35,11 +35,11 @@ func init() { // a variable's value may not lead back to it through bind
 		"min":   {"min(a, b, …)", 1, 0, extreme("min", minInts, minFloats)},
 		"max":   {"max(a, b, …)", 1, 0, extreme("max", maxInts, maxFloats)},
 
-		"lower":   {"lower(s)", 1, 1, ofText("lower", textKind, lowerTexts)},
-		"upper":   {"upper(s)", 1, 1, ofText("upper", textKind, upperTexts)},
-		"trim":    {"trim(s)", 1, 1, ofText("trim", textKind, trimTexts)},
-		"len":     {"len(s)", 1, 1, ofText("len", intKind, lenTexts)},
-		"replace": {"replace(s, old, new)", 3, 3, ofText("replace", textKind, replaceTexts)},
+		"lower":   {"lower(s)", 1, 1, ofText("lower", exprText, lowerTexts)},
+		"upper":   {"upper(s)", 1, 1, ofText("upper", exprText, upperTexts)},
+		"trim":    {"trim(s)", 1, 1, ofText("trim", exprText, trimTexts)},
+		"len":     {"len(s)", 1, 1, ofText("len", exprInt, lenTexts)},
+		"replace": {"replace(s, old, new)", 3, 3, ofText("replace", exprText, replaceTexts)},
 		"substr":  {"substr(s, from, n), or substr(s, from)", 2, 3, (*binder).substr},
 
 		"int":       {"int(x)", 1, 1, (*binder).toInt},
@@ -89,10 +89,10 @@ func (b *binder) column(n ast.Node, a []*exprNode) (*exprNode, error) {
 }
 
 func (b *binder) isNull(n ast.Node, a []*exprNode) (*exprNode, error) {
-	if a[0].kind == listKind {
+	if a[0].kind == exprList {
 		return nil, b.notComputed(n, a[0])
 	}
-	return &exprNode{kind: boolKind, typ: kindTypes[boolKind], column: -1, lazy: func(e *evaluation, need []bool) lane {
+	return &exprNode{kind: exprBool, typ: kindTypes[exprBool], column: -1, lazy: func(e *evaluation, need []bool) lane {
 		var l lane
 		if a[0].column >= 0 { // of cells that cannot be computed with, too
 			l.null = e.nulls(e.columnOf(a[0]), e.lo)
@@ -102,13 +102,13 @@ func (b *binder) isNull(n ast.Node, a []*exprNode) (*exprNode, error) {
 		if l.null != nil {
 			return lane{b: l.null}
 		}
-		return lane{b: fillWith(e.bools(), a[0].kind == missingKind)}
+		return lane{b: fillWith(e.bools(), a[0].kind == exprMissing)}
 	}}, nil
 }
 
 func (b *binder) coalesce(n ast.Node, a []*exprNode) (*exprNode, error) {
 	k, typ, err := b.common(n, a)
-	if err != nil || k == missingKind {
+	if err != nil || k == exprMissing {
 		return literal(nil), err
 	}
 	for i := range a {
@@ -122,10 +122,10 @@ func (b *binder) coalesce(n ast.Node, a []*exprNode) (*exprNode, error) {
 // number is a as a number; ints says whether integers stay.
 func (b *binder) number(n ast.Node, name string, a *exprNode, ints bool) (*exprNode, error) {
 	switch {
-	case a.kind == intKind && ints, a.kind == floatKind:
+	case a.kind == exprInt && ints, a.kind == exprFloat:
 		return a, nil
-	case a.kind == intKind || a.kind == missingKind:
-		return b.to(a, floatKind, kindTypes[floatKind]), nil
+	case a.kind == exprInt || a.kind == exprMissing:
+		return b.to(a, exprFloat, kindTypes[exprFloat]), nil
 	}
 	return nil, b.errorf(n, "%s takes a number, not %s", name, a.what())
 }
@@ -137,10 +137,10 @@ func rounding(name string, ofInts func(e *evaluation, s scope, a []lane) lane, f
 		switch {
 		case err != nil:
 			return nil, err
-		case x.kind == floatKind:
-			return strict(floatKind, eachFloat(f), x), nil
+		case x.kind == exprFloat:
+			return strict(exprFloat, eachFloat(f), x), nil
 		case ofInts != nil:
-			return strict(intKind, ofInts, x), nil
+			return strict(exprInt, ofInts, x), nil
 		}
 		return x, nil
 	}
@@ -152,7 +152,7 @@ func ofFloat(name string, f func(float64) float64) func(b *binder, n ast.Node, a
 		if err != nil {
 			return nil, err
 		}
-		return strict(floatKind, eachFloat(f), x), nil
+		return strict(exprFloat, eachFloat(f), x), nil
 	}
 }
 
@@ -164,11 +164,11 @@ func extreme(name string, ints, floats func(e *evaluation, s scope, a []lane) la
 		}
 		run := ints
 		switch k {
-		case missingKind:
+		case exprMissing:
 			return a[0], nil
-		case floatKind:
+		case exprFloat:
 			run = floats
-		case intKind, timeKind:
+		case exprInt, exprTime:
 		default:
 			return nil, b.errorf(n, "%s takes numbers, dates or timestamps, not %s", name, (&exprNode{kind: k, typ: typ}).what())
 		}
@@ -181,35 +181,35 @@ func extreme(name string, ints, floats func(e *evaluation, s scope, a []lane) la
 }
 
 // ofText is a function of texts.
-func ofText(name string, k cellKind, run func(e *evaluation, s scope, a []lane) lane) func(b *binder, n ast.Node, a []*exprNode) (*exprNode, error) {
+func ofText(name string, k exprKind, run func(e *evaluation, s scope, a []lane) lane) func(b *binder, n ast.Node, a []*exprNode) (*exprNode, error) {
 	return func(b *binder, n ast.Node, a []*exprNode) (*exprNode, error) {
 		args := slices.Clone(a)
 		for i, x := range a {
-			if x.kind != textKind && x.kind != missingKind {
+			if x.kind != exprText && x.kind != exprMissing {
 				return nil, b.errorf(n, "%s takes text, not %s; str(x) makes text", name, x.what())
 			}
-			args[i] = b.to(x, textKind, kindTypes[textKind])
+			args[i] = b.to(x, exprText, kindTypes[exprText])
 		}
 		return strict(k, run, args...), nil
 	}
 }
 
 func (b *binder) substr(n ast.Node, a []*exprNode) (*exprNode, error) {
-	args := []*exprNode{b.to(a[0], textKind, kindTypes[textKind])}
-	if args[0].kind != textKind {
+	args := []*exprNode{b.to(a[0], exprText, kindTypes[exprText])}
+	if args[0].kind != exprText {
 		return nil, b.errorf(n, "substr takes text, not %s", a[0].what())
 	}
 	if len(a) == 2 {
 		a = append(slices.Clone(a), literal(int64(math.MaxInt64)))
 	}
 	for i, x := range a[1:] {
-		x = b.to(x, intKind, kindTypes[intKind])
-		if x.kind != intKind {
+		x = b.to(x, exprInt, kindTypes[exprInt])
+		if x.kind != exprInt {
 			return nil, b.errorf(n, "%s of substr is %s, not an int64", [...]string{"from", "n"}[i], a[i+1].what())
 		}
 		args = append(args, x)
 	}
-	return strict(textKind, substrTexts, args...), nil
+	return strict(exprText, substrTexts, args...), nil
 }
 
 // shifting is lag (sign 1) or lead (sign -1).
@@ -220,10 +220,10 @@ func shifting(name string, sign int64) func(b *binder, n ast.Node, a []*exprNode
 			return nil, b.errorf(n, "the number of rows of %s must be a whole number written here, not computed", name)
 		}
 		for i, x := range a {
-			if x.kind == otherKind || x.kind == listKind {
+			if x.kind == exprOther || x.kind == exprList {
 				return nil, b.notComputed(n, x)
 			}
-			if x.kind == missingKind {
+			if x.kind == exprMissing {
 				return nil, b.errorf(n, "%s of nil", name)
 			}
 			if i >= 2 && x.isLiteral() {

@@ -47,7 +47,7 @@ func (e *evaluation) logic(and bool, x, y *exprNode, need []bool) lane {
 }
 
 // choose is yes in the rows where cond is true, no in the others.
-func (e *evaluation) choose(k cellKind, cond lane, yes, no *exprNode, need []bool) lane {
+func (e *evaluation) choose(k exprKind, cond lane, yes, no *exprNode, need []bool) lane {
 	first, second := e.bools(), e.bools()
 	pick := e.bools()
 	for i := range pick {
@@ -60,7 +60,7 @@ func (e *evaluation) choose(k cellKind, cond lane, yes, no *exprNode, need []boo
 }
 
 // coalesce is the first of args that is not missing.
-func (e *evaluation) coalesce(k cellKind, args []*exprNode, need []bool) lane {
+func (e *evaluation) coalesce(k exprKind, args []*exprNode, need []bool) lane {
 	a := e.eval(args[0], need)
 	for _, n := range args[1:] {
 		if a.null == nil {
@@ -77,14 +77,14 @@ func (e *evaluation) coalesce(k cellKind, args []*exprNode, need []bool) lane {
 }
 
 // merge is a where pick is true, else b.
-func (e *evaluation) merge(k cellKind, pick []bool, a, b lane) lane {
+func (e *evaluation) merge(k exprKind, pick []bool, a, b lane) lane {
 	var out lane
 	switch k {
-	case boolKind:
+	case exprBool:
 		out.b = mergeCells(e.bools(), pick, a.b, b.b)
-	case floatKind:
+	case exprFloat:
 		out.f = mergeCells(e.floats(), pick, a.f, b.f)
-	case textKind:
+	case exprText:
 		out.lo, out.hi = e.ints(), e.ints()
 		text := e.buffer()
 		for i, first := range pick {
@@ -126,20 +126,20 @@ func isNullLane(e *evaluation, l lane) lane {
 }
 
 // compareLanes compares values of one kind.
-func compareLanes(op string, k cellKind) func(e *evaluation, s scope, a []lane) lane {
+func compareLanes(op string, k exprKind) func(e *evaluation, s scope, a []lane) lane {
 	return func(e *evaluation, s scope, a []lane) lane {
 		out := e.bools()
 		x, y := &a[0], &a[1]
 		switch k {
-		case boolKind:
+		case exprBool:
 			for i := range out {
 				out[i] = (x.b[i] == y.b[i]) == (op == "==")
 			}
-		case intKind:
+		case exprInt:
 			compareCellsBy(op, out, x.i, y.i)
-		case floatKind:
+		case exprFloat:
 			compareCellsBy(op, out, x.f, y.f)
-		case textKind:
+		case exprText:
 			for i := range out {
 				out[i] = holds(op, bytes.Compare(x.str(i), y.str(i)))
 			}

@@ -12,23 +12,23 @@ var arithmetic = map[string]bool{"+": true, "-": true, "*": true, "/": true, "%"
 
 func (b *binder) arithmetic(n ast.Node, op string, args []*exprNode) (*exprNode, error) {
 	for _, a := range args {
-		if a.kind == otherKind || a.kind == listKind {
+		if a.kind == exprOther || a.kind == exprList {
 			return nil, b.notComputed(n, a)
 		}
 	}
 	k, typ, err := b.common(n, args)
 	switch {
-	case err == nil && k == missingKind:
+	case err == nil && k == exprMissing:
 		return args[0], nil
-	case err == nil && k == textKind && op == "+":
-		return strict(textKind, joinTexts, b.to(args[0], k, typ), b.to(args[1], k, typ)), nil
-	case err != nil || k != intKind && k != floatKind:
+	case err == nil && k == exprText && op == "+":
+		return strict(exprText, joinTexts, b.to(args[0], k, typ), b.to(args[1], k, typ)), nil
+	case err != nil || k != exprInt && k != exprFloat:
 		return nil, b.errorf(n, "%s takes numbers, not %s and %s", op, args[0].what(), args[1].what())
 	case op == "/":
-		k, typ = floatKind, kindTypes[floatKind]
+		k, typ = exprFloat, kindTypes[exprFloat]
 	}
 	x, y := b.to(args[0], k, typ), b.to(args[1], k, typ)
-	if k == floatKind {
+	if k == exprFloat {
 		return strict(k, floatArithmetic(op), x, y), nil
 	}
 	return strict(k, intArithmetic(op), x, y), nil

@@ -14,24 +14,24 @@ func (b *binder) unary(n *ast.UnaryNode) (*exprNode, error) {
 	}
 	switch n.Operator {
 	case "not", "!":
-		if x.kind != boolKind && x.kind != missingKind {
+		if x.kind != exprBool && x.kind != exprMissing {
 			return nil, b.errorf(n, "%s of %s: it takes a bool; not binds closer than comparisons, so write not (a < b)", n.Operator, x.what())
 		}
-		return strict(boolKind, notBools, b.to(x, boolKind, kindTypes[boolKind])), nil
+		return strict(exprBool, notBools, b.to(x, exprBool, kindTypes[exprBool])), nil
 	}
 	switch {
-	case x.kind == missingKind, n.Operator == "+" && (x.kind == intKind || x.kind == floatKind):
+	case x.kind == exprMissing, n.Operator == "+" && (x.kind == exprInt || x.kind == exprFloat):
 		return x, nil
-	case n.Operator == "-" && x.kind == intKind:
+	case n.Operator == "-" && x.kind == exprInt:
 		if v, ok := x.value.(int64); ok { // the parser gives none that is negative
 			return literal(-v), nil
 		}
-		return strict(intKind, negateInts, x), nil
-	case n.Operator == "-" && x.kind == floatKind:
+		return strict(exprInt, negateInts, x), nil
+	case n.Operator == "-" && x.kind == exprFloat:
 		if v, ok := x.value.(float64); ok {
 			return literal(-v), nil
 		}
-		return strict(floatKind, negateFloats, x), nil
+		return strict(exprFloat, negateFloats, x), nil
 	}
 	return nil, b.errorf(n, "%s of %s: it takes a number", n.Operator, x.what())
 }
@@ -63,12 +63,12 @@ func (b *binder) binary(n *ast.BinaryNode) (*exprNode, error) {
 
 func (b *binder) logic(n ast.Node, and bool, args []*exprNode) (*exprNode, error) {
 	for i, a := range args {
-		if a.kind != boolKind && a.kind != missingKind {
+		if a.kind != exprBool && a.kind != exprMissing {
 			return nil, b.errorf(n, "%s is %s, not a bool", []string{"the left side", "the right side"}[i], a.what())
 		}
-		args[i] = b.to(a, boolKind, kindTypes[boolKind])
+		args[i] = b.to(a, exprBool, kindTypes[exprBool])
 	}
-	return &exprNode{kind: boolKind, typ: kindTypes[boolKind], column: -1, lazy: func(e *evaluation, need []bool) lane {
+	return &exprNode{kind: exprBool, typ: kindTypes[exprBool], column: -1, lazy: func(e *evaluation, need []bool) lane {
 		return e.logic(and, args[0], args[1], need)
 	}}, nil
 }
@@ -76,29 +76,29 @@ func (b *binder) logic(n ast.Node, and bool, args []*exprNode) (*exprNode, error
 // comparison compares numbers with numbers, and values of one type.
 func (b *binder) comparison(n ast.Node, op string, x, y *exprNode) (*exprNode, error) {
 	for _, a := range []*exprNode{x, y} {
-		if a.kind == missingKind {
+		if a.kind == exprMissing {
 			return nil, b.errorf(n, "%s with nil is never true; write is_null(x) or not is_null(x)", op)
 		}
-		if a.kind == otherKind || a.kind == listKind {
+		if a.kind == exprOther || a.kind == exprList {
 			return nil, b.notComputed(n, a)
 		}
 	}
-	if x.kind == timeKind && y.kind == timeKind {
+	if x.kind == exprTime && y.kind == exprTime {
 		px, _ := ticksPerDay(x.typ)
 		py, _ := ticksPerDay(y.typ)
 		if err := b.dateAndZone(n, x, y); err != nil {
 			return nil, err
 		}
-		return strict(boolKind, compareTimes(op, px, py), x, y), nil
+		return strict(exprBool, compareTimes(op, px, py), x, y), nil
 	}
 	k, typ, err := b.common(n, []*exprNode{x, y})
 	if err != nil {
 		return nil, b.errorf(n, "%s compares values of one type, not %s with %s%s", op, x.what(), y.what(), timeHint(x, y))
 	}
-	if k == boolKind && op != "==" && op != "!=" {
+	if k == exprBool && op != "==" && op != "!=" {
 		return nil, b.errorf(n, "%s is not for bools; they can be compared with == and !=", op)
 	}
-	return strict(boolKind, compareLanes(op, k), b.to(x, k, typ), b.to(y, k, typ)), nil
+	return strict(exprBool, compareLanes(op, k), b.to(x, k, typ), b.to(y, k, typ)), nil
 }
 
 // dateAndZone is an error if a date is compared with a timestamp that has a zone other than UTC.
@@ -121,7 +121,7 @@ func (b *binder) dateAndZone(n ast.Node, x, y *exprNode) error {
 }
 
 func timeHint(x, y *exprNode) string {
-	if x.kind == timeKind && y.kind == textKind || x.kind == textKind && y.kind == timeKind {
+	if x.kind == exprTime && y.kind == exprText || x.kind == exprText && y.kind == exprTime {
 		return `; write a time as date("2001-02-03") or timestamp("2001-02-03 04:05:06")`
 	}
 	return ""
@@ -129,23 +129,23 @@ func timeHint(x, y *exprNode) string {
 
 // in is x == a or x == b …; false of an empty list.
 func (b *binder) in(n *ast.BinaryNode, x, list *exprNode) (*exprNode, error) {
-	if list.kind != listKind {
+	if list.kind != exprList {
 		return nil, b.errorf(n, "in takes a list, as in x in [1, 2], not %s", list.what())
 	}
-	if x.kind == otherKind || x.kind == listKind {
+	if x.kind == exprOther || x.kind == exprList {
 		return nil, b.notComputed(n, x)
 	}
-	if x.kind == missingKind {
+	if x.kind == exprMissing {
 		return nil, b.errorf(n, "nil in a list is never true; write is_null(x)")
 	}
 	if set := literalSet(x, list.args); set != nil {
-		return strict(boolKind, set, x), nil
+		return strict(exprBool, set, x), nil
 	}
 	x.shared = true
-	out := strict(boolKind, func(e *evaluation, _ scope, _ []lane) lane { return lane{b: fillWith(e.bools(), false)} }, x)
+	out := strict(exprBool, func(e *evaluation, _ scope, _ []lane) lane { return lane{b: fillWith(e.bools(), false)} }, x)
 	for i, a := range list.args {
-		one := b.to(a, boolKind, kindTypes[boolKind])
-		if a.kind != missingKind {
+		one := b.to(a, exprBool, kindTypes[exprBool])
+		if a.kind != exprMissing {
 			var err error
 			if one, err = b.comparison(n.Right.(*ast.ArrayNode).Nodes[i], "==", x, a); err != nil {
 				return nil, err
@@ -156,7 +156,7 @@ func (b *binder) in(n *ast.BinaryNode, x, list *exprNode) (*exprNode, error) {
 			out = one
 			continue
 		}
-		out = &exprNode{kind: boolKind, typ: kindTypes[boolKind], column: -1, lazy: func(e *evaluation, need []bool) lane {
+		out = &exprNode{kind: exprBool, typ: kindTypes[exprBool], column: -1, lazy: func(e *evaluation, need []bool) lane {
 			return e.logic(false, sides[0], sides[1], need)
 		}}
 	}
@@ -173,7 +173,7 @@ func literalSet(x *exprNode, list []*exprNode) func(e *evaluation, s scope, a []
 		case string:
 			texts[v] = true
 		}
-		if a.value == nil || a.kind != x.kind || a.kind != intKind && a.kind != textKind {
+		if a.value == nil || a.kind != x.kind || a.kind != exprInt && a.kind != exprText {
 			return nil
 		}
 	}
@@ -200,13 +200,13 @@ func literalSet(x *exprNode, list []*exprNode) func(e *evaluation, s scope, a []
 
 func (b *binder) textTest(n *ast.BinaryNode, op string, args []*exprNode) (*exprNode, error) {
 	for i, a := range args {
-		if a.kind != textKind && a.kind != missingKind {
+		if a.kind != exprText && a.kind != exprMissing {
 			return nil, b.errorf(n, "%s takes text, not %s", op, a.what())
 		}
-		args[i] = b.to(a, textKind, kindTypes[textKind])
+		args[i] = b.to(a, exprText, kindTypes[exprText])
 	}
 	if op != "matches" {
-		return strict(boolKind, textTests[op], args...), nil
+		return strict(exprBool, textTests[op], args...), nil
 	}
 	pattern, ok := args[1].value.(string)
 	if !ok {
@@ -216,7 +216,7 @@ func (b *binder) textTest(n *ast.BinaryNode, op string, args []*exprNode) (*expr
 	if err != nil {
 		return nil, b.errorf(n.Right, "%v", err)
 	}
-	return strict(boolKind, func(e *evaluation, s scope, a []lane) lane {
+	return strict(exprBool, func(e *evaluation, s scope, a []lane) lane {
 		out := e.bools()
 		for i := range out {
 			out[i] = !(s.null != nil && s.null[i]) && re.Match(a[0].str(i))

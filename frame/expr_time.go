@@ -39,8 +39,8 @@ func mondayOf(day int64) int64 { return floorDiv(day-monday, 7)*7 + monday }
 func datePart(name string, p timePart) func(b *binder, n ast.Node, a []*exprNode) (*exprNode, error) {
 	return func(b *binder, n ast.Node, a []*exprNode) (*exprNode, error) {
 		x := a[0]
-		if x.kind == missingKind {
-			return b.to(x, intKind, kindTypes[intKind]), nil
+		if x.kind == exprMissing {
+			return b.to(x, exprInt, kindTypes[exprInt]), nil
 		}
 		perDay, zone, err := b.times(n, name, x)
 		if err != nil {
@@ -49,7 +49,7 @@ func datePart(name string, p timePart) func(b *binder, n ast.Node, a []*exprNode
 		if _, stamp := x.typ.(*arrow.TimestampType); p.clock && !stamp {
 			return nil, b.errorf(n, "%s of %s: a date has no time of day", name, x.what())
 		}
-		return strict(intKind, func(e *evaluation, _ scope, a []lane) lane {
+		return strict(exprInt, func(e *evaluation, _ scope, a []lane) lane {
 			out := e.ints()
 			z := zoneClock{zone: zone, perDay: perDay}
 			for i, t := range a[0].i[:len(out)] {
@@ -62,7 +62,7 @@ func datePart(name string, p timePart) func(b *binder, n ast.Node, a []*exprNode
 
 // times is the unit and zone of x, which must be a date or timestamp; nil is UTC.
 func (b *binder) times(n ast.Node, name string, x *exprNode) (perDay int64, zone *time.Location, err error) {
-	if x.kind != timeKind {
+	if x.kind != exprTime {
 		return 0, nil, b.errorf(n, "%s takes a date or timestamp, not %s", name, x.what())
 	}
 	perDay, _ = ticksPerDay(x.typ)
@@ -120,13 +120,13 @@ func (b *binder) toDate(n ast.Node, a []*exprNode) (*exprNode, error) {
 	x := a[0]
 	run := parseTexts(date)
 	switch x.kind {
-	case missingKind:
-		return b.to(x, timeKind, date), nil
-	case textKind:
+	case exprMissing:
+		return b.to(x, exprTime, date), nil
+	case exprText:
 		if s, ok := x.value.(string); ok {
 			return b.timeLiteral(n, s, date)
 		}
-	case timeKind:
+	case exprTime:
 		perDay, zone, err := b.times(n, "date", x)
 		if err != nil {
 			return nil, err
@@ -145,7 +145,7 @@ func (b *binder) toDate(n ast.Node, a []*exprNode) (*exprNode, error) {
 	default:
 		return nil, b.errorf(n, "date takes text or a timestamp, not %s", x.what())
 	}
-	return &exprNode{kind: timeKind, typ: date, column: -1, run: run, args: []*exprNode{x}}, nil
+	return &exprNode{kind: exprTime, typ: date, column: -1, run: run, args: []*exprNode{x}}, nil
 }
 
 // toTimestamp is a literal, or a date's midnight, or a text, in microseconds; a timestamp stays as it is.
@@ -154,13 +154,13 @@ func (b *binder) toTimestamp(n ast.Node, a []*exprNode) (*exprNode, error) {
 	x := a[0]
 	run := parseTexts(stamp)
 	switch x.kind {
-	case missingKind:
-		return b.to(x, timeKind, stamp), nil
-	case textKind:
+	case exprMissing:
+		return b.to(x, exprTime, stamp), nil
+	case exprText:
 		if s, ok := x.value.(string); ok {
 			return b.timeLiteral(n, s, stamp)
 		}
-	case timeKind:
+	case exprTime:
 		if _, ok := x.typ.(*arrow.TimestampType); ok {
 			return x, nil
 		}
@@ -178,7 +178,7 @@ func (b *binder) toTimestamp(n ast.Node, a []*exprNode) (*exprNode, error) {
 	default:
 		return nil, b.errorf(n, "timestamp takes text or a date, not %s", x.what())
 	}
-	return &exprNode{kind: timeKind, typ: stamp, column: -1, run: run, args: []*exprNode{x}}, nil
+	return &exprNode{kind: exprTime, typ: stamp, column: -1, run: run, args: []*exprNode{x}}, nil
 }
 
 func (b *binder) timeLiteral(n ast.Node, s string, typ arrow.DataType) (*exprNode, error) {
@@ -187,7 +187,7 @@ func (b *binder) timeLiteral(n ast.Node, s string, typ arrow.DataType) (*exprNod
 		return nil, b.errorf(n, "%v", err)
 	}
 	out := literal(t)
-	out.kind, out.typ = timeKind, typ
+	out.kind, out.typ = exprTime, typ
 	return out, nil
 }
 

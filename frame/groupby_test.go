@@ -141,7 +141,7 @@ func TestGroupBy(t *testing.T) {
 			aggs = append(aggs, Agg{Column: c, Func: f, Q: 0.3})
 		}
 	}
-	for seed := range uint64(6) {
+	for seed := range seeds(6) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		rec := someTable(nil, rng, rng.IntN(900), 1+rng.IntN(12))
 		for _, keys := range [][]string{{"k"}, {"s"}, {"f"}, {"k", "s"}, {"f", "b"}} {
@@ -228,7 +228,7 @@ func TestGroupByOverflow(t *testing.T) {
 }
 
 func TestUniqueAndSets(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range seeds(6) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		at := []int{1, 2, 4}
 		narrow := func(r arrow.Record) arrow.Record {

@@ -5,27 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/apache/arrow/go/v17/arrow"
-
 	"deeprc/collective"
 )
-
-// Type is the type of a column of a CSV file.
-type Type uint8
-
-const (
-	Int64     Type = iota // [+-]digits
-	Float64               // also with a decimal point and an exponent
-	Timestamp             // µs without a zone; 2006-01, 2006-01-02, 2006-01-02 15:04[:05[.999999]]; T for the space; / for -; Z or ±hh:mm behind
-	String                // UTF-8
-)
-
-func (t Type) String() string { return [...]string{"int64", "float64", "timestamp", "string"}[t] }
-
-func (t Type) arrow() arrow.DataType {
-	return [...]arrow.DataType{arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Float64,
-		&arrow.TimestampType{Unit: arrow.Microsecond}, arrow.BinaryTypes.LargeString}[t]
-}
 
 const (
 	sampleRecords = 1000 // records of each rank's range that types are inferred from
@@ -39,6 +20,7 @@ const (
 	frac         // of them, not int64
 	code         // of them, whole numbers with leading zeros and ≥ codeDigits digits
 	when         // times
+	truth        // true and false
 	kinds        // number of counters
 )
 
@@ -47,13 +29,15 @@ const (
 func (p *parser) infer(c collective.Comm) error {
 	votes := p.sample()
 	if err := collective.AllReduce(c, votes, collective.Sum); err != nil {
-		return fmt.Errorf("%s: agree on column types: %w", p.path, err)
+		return fmt.Errorf("frame: read CSV: agree on column types: %w", err)
 	}
 	for i, col := range p.cols {
 		v := votes[i*kinds : (i+1)*kinds]
 		col.blank = v[seen] == 0
 		if !col.declared {
-			col.typ = decide(v)
+			if err := col.choose(decide(v)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -71,6 +55,8 @@ func decide(v []int64) Type {
 		return Int64
 	case 2*v[when] > v[seen]:
 		return Timestamp
+	case v[truth] == v[seen]:
+		return Bool
 	}
 	return String
 }
@@ -79,7 +65,7 @@ func decide(v []int64) Type {
 // quote, which parse will report. Records with a wrong number of fields do not vote.
 func (p *parser) sample() []int64 {
 	votes := make([]int64, len(p.cols)*kinds)
-	index := make(map[*csvColumn]int, len(p.cols))
+	index := make(map[*cellColumn]int, len(p.cols))
 	for i, col := range p.cols {
 		index[col] = i
 	}
@@ -135,6 +121,9 @@ func (p *parser) kindOf(cell []byte) uint8 {
 	}
 	if _, end, ok := scanTime(t, 0); ok && end == len(t) {
 		return 1<<seen | 1<<when
+	}
+	if _, ok := parseBool(t); ok {
+		return 1<<seen | 1<<truth
 	}
 	return 1 << seen
 }

@@ -240,7 +240,7 @@ func TestReadIPCErrors(t *testing.T) {
 		want    string
 	}{
 		{nil, nil, "no path is given"},
-		{[]string{dir + "/no.arrow"}, nil, dir + "/no.arrow: no such file or directory"},
+		{[]string{dir + "/no.arrow"}, nil, dir + "/no.arrow: no such file or directory; did you mean " + dir + "/a.arrow?"},
 		{[]string{dir + "/no*"}, nil, dir + "/no*: no file matches"},
 		{[]string{bad("empty.arrow", nil)}, nil, "empty.arrow: this is not an Arrow IPC file: it does not begin with ARROW1"},
 		{[]string{bad("text.arrow", []byte("a,b\n1,2\n"))}, nil, "text.arrow: this is not an Arrow IPC file: it does not begin with ARROW1"},

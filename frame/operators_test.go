@@ -17,6 +17,14 @@ import (
 // ranksOfTest are the numbers of ranks that operators are tested on.
 var ranksOfTest = []int{1, 2, 3, 5}
 
+// seeds is n, or less where tests are to be short.
+func seeds(n uint64) uint64 {
+	if testing.Short() {
+		return max(1, n/4)
+	}
+	return n
+}
+
 // someTable is n rows of every kind of column, with missing cells and few different keys.
 func someTable(m *Memory, rng *rand.Rand, n, keys int) arrow.Record {
 	fields := []arrow.Field{
@@ -134,7 +142,7 @@ func same(t *testing.T, what string, got, want []string) {
 }
 
 func TestPartitionBy(t *testing.T) {
-	for seed := range uint64(10) {
+	for seed := range seeds(10) {
 		rec := someTable(nil, rand.New(rand.NewPCG(seed, 0)), 1+int(seed)*50, 1+int(seed))
 		for _, keys := range [][]string{{"k"}, {"s"}, {"f", "b"}, {"k", "s", "f", "b", "i"}, {}} {
 			got := onRanks(t, seed, []arrow.Record{rec}, func(c collective.Comm, tabs []*Table) (*Table, error) {
@@ -171,7 +179,7 @@ func TestPartitionBy(t *testing.T) {
 }
 
 func TestRepartitionKeepsOrder(t *testing.T) {
-	for seed := range uint64(5) {
+	for seed := range seeds(4) {
 		rec := someTable(nil, rand.New(rand.NewPCG(seed, 0)), int(seed)*31, 3)
 		for n, rows := range onRanks(t, seed, []arrow.Record{rec}, func(c collective.Comm, tabs []*Table) (*Table, error) {
 			p, err := Repartition(c, tabs[0])
@@ -187,7 +195,7 @@ func TestRepartitionKeepsOrder(t *testing.T) {
 
 // TestJoin compares every kind with all pairs of rows.
 func TestJoin(t *testing.T) {
-	for seed := range uint64(5) {
+	for seed := range seeds(4) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		l, r := someTable(nil, rng, rng.IntN(300), 1+rng.IntN(20)), someTable(nil, rng, rng.IntN(60), 1+rng.IntN(20))
 		for _, on := range [][]string{{"k"}, {"s"}, {"f"}, {"k", "i"}, {"s", "b"}, {"f", "s", "b"}} {

@@ -286,7 +286,7 @@ func TestReadParquetErrors(t *testing.T) {
 		o    ParquetReadOptions
 		want string
 	}{
-		{dir + "/no.parquet", ParquetReadOptions{}, dir + "/no.parquet: no such file or directory"},
+		{dir + "/no.parquet", ParquetReadOptions{}, dir + "/no.parquet: no such file or directory; did you mean " + dir + "/l.parquet?"},
 		{write(t, dir, "text.parquet", []byte("a,b\n1,2\n")), ParquetReadOptions{}, "text.parquet: this is not a Parquet file: it does not begin with PAR1"},
 		{write(t, dir, "cut.parquet", good[:len(good)-9]), ParquetReadOptions{}, "cut.parquet: the end of the file is missing: it does not end with PAR1"},
 		{dir + "/a", ParquetReadOptions{}, b + " has other columns than " + a + `: column 1 is "x" int32, in that of ` + a + ` "x" int64`},

@@ -81,7 +81,7 @@ func slowSort(rec arrow.Record, keys []SortKey) []string {
 }
 
 func TestSort(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range seeds(8) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		rec := someTable(nil, rng, rng.IntN(800), 1+rng.IntN(30))
 		for _, names := range [][]string{{"k"}, {"s"}, {"f"}, {"b"}, {"i", "k"}, {"s", "f"}, {"f", "s", "b"}, {"b", "i", "f", "k", "s"}} {

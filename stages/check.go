@@ -20,8 +20,8 @@ func Check(c collective.Comm, cfg *Config, w io.Writer) error {
 		if s.From != "" {
 			fmt.Fprintf(w, " of %s", s.From)
 		}
-		if o, ok := s.Options.(other); ok {
-			fmt.Fprintf(w, " with %s", o.otherTable())
+		if with := otherTables(s.Options); len(with) > 0 {
+			fmt.Fprintf(w, " with %s", strings.Join(with, ", "))
 		}
 		if s.As != "" {
 			fmt.Fprintf(w, ", as %s", s.As)

@@ -72,5 +72,13 @@ func (e *operatorEnv) table(name string) (*frame.Table, error) {
 	return t, nil
 }
 
-// other is a step that works on a second table.
-type other interface{ otherTable() string }
+// other is a step that works on further tables.
+type other interface{ otherTables() []string }
+
+// otherTables are the names of the further tables that a step works on.
+func otherTables(o Operator) []string {
+	if o, ok := o.(other); ok {
+		return o.otherTables()
+	}
+	return nil
+}

@@ -70,7 +70,11 @@ type fillStep struct {
 }
 
 func (s *fillStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
-	return frame.Fill(e.c, in, s.By, s.Time, frame.FillOptions{Columns: s.Columns, Method: s.Method, Limit: s.Limit, Value: s.Value, Fit: s.Fit})
+	o := frame.FillOptions{Columns: s.Columns, Method: s.Method, Limit: s.Limit, Fit: s.Fit}
+	if s.Method == "constant" {
+		o.Value = s.Value
+	}
+	return frame.Fill(e.c, in, s.By, s.Time, o)
 }
 
 type fitScalerStep struct {
@@ -91,8 +95,8 @@ type (
 	unscaleStep scaleStep
 )
 
-func (s *scaleStep) otherTable() string   { return s.Params }
-func (s *unscaleStep) otherTable() string { return s.Params }
+func (s *scaleStep) otherTables() []string   { return []string{s.Params} }
+func (s *unscaleStep) otherTables() []string { return []string{s.Params} }
 
 func (s *scaleStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
 	p, err := e.table(s.Params)
@@ -149,7 +153,7 @@ type asofStep struct {
 	Suffix    string   `toml:"suffix" default:"_right" doc:"added to names of right columns that the left table has too"`
 }
 
-func (s *asofStep) otherTable() string { return s.With }
+func (s *asofStep) otherTables() []string { return []string{s.With} }
 
 func (s *asofStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
 	r, err := e.table(s.With)

@@ -28,7 +28,7 @@ type joinStep struct {
 	Plan    string   `toml:"plan" default:"auto" doc:"auto: by size; shuffle: partition both tables; broadcast: the right one to every rank"`
 }
 
-func (s *joinStep) otherTable() string { return s.With }
+func (s *joinStep) otherTables() []string { return []string{s.With} }
 
 func (s *joinStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
 	r, err := e.table(s.With)
@@ -88,7 +88,7 @@ type second struct {
 	With string `toml:"with" default:"" doc:"the second table: the name (as) of an earlier step's result"`
 }
 
-func (s *second) otherTable() string { return s.With }
+func (s *second) otherTables() []string { return []string{s.With} }
 
 type (
 	unionStep     second
@@ -96,9 +96,9 @@ type (
 	subtractStep  second
 )
 
-func (s *unionStep) otherTable() string     { return s.With }
-func (s *intersectStep) otherTable() string { return s.With }
-func (s *subtractStep) otherTable() string  { return s.With }
+func (s *unionStep) otherTables() []string     { return []string{s.With} }
+func (s *intersectStep) otherTables() []string { return []string{s.With} }
+func (s *subtractStep) otherTable() string     { return s.With }
 
 func (s *unionStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
 	b, err := e.table(s.With)

@@ -3,6 +3,7 @@ package stages
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"deeprc/collective"
@@ -33,8 +34,10 @@ func checkSteps(steps []StepConfig) error {
 		case names[s.As] && s.As != "":
 			return fmt.Errorf("preprocess %d (%s): as = %q: an earlier step's result has this name", i, s.Op, s.As)
 		}
-		if o, ok := s.Options.(other); ok && !names[o.otherTable()] {
-			return fmt.Errorf("preprocess %d (%s): with = %q: no earlier step's result has this name (as)", i, s.Op, o.otherTable())
+		for _, with := range otherTables(s.Options) {
+			if !names[with] {
+				return fmt.Errorf("preprocess %d (%s): with = %q: no earlier step's result has this name (as)", i, s.Op, with)
+			}
 		}
 		if s.As != "" {
 			names[s.As] = true
@@ -130,8 +133,7 @@ func lastUse(steps []StepConfig, i int) int {
 		use = i + 1
 	}
 	for k, s := range steps {
-		o, ok := s.Options.(other)
-		if as := steps[i].As; as != "" && (s.From == as || ok && o.otherTable() == as) {
+		if as := steps[i].As; as != "" && (s.From == as || slices.Contains(otherTables(s.Options), as)) {
 			use = max(use, k)
 		}
 	}

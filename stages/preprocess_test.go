@@ -43,12 +43,12 @@ lookback = 20
 horizon = 5
 [[preprocess]]
 op = "read_csv"
-path = "DIR/attributes.csv"
+paths = ["DIR/attributes.csv"]
 text = ["id"]
 as = "attributes"
 [[preprocess]]
 op = "read_csv"
-path = "DIR/flow.csv"
+paths = ["DIR/flow.csv"]
 text = ["id"]
 as = "flow"
 [[preprocess]]
@@ -202,7 +202,7 @@ func TestSeriesSteps(t *testing.T) {
 id = "id"
 [[preprocess]]
 op = "read_csv"
-path = "DIR/flow.csv"
+paths = ["DIR/flow.csv"]
 text = ["id"]
 [[preprocess]]
 op = "split"
