@@ -49,10 +49,12 @@ func canCast(from, to arrow.DataType) error {
 		}
 	}
 	switch {
-	case f == exprOther || k == exprOther || arrow.TypeEqual(from, to):
-		return nil // it is Arrow's to say
+	case arrow.TypeEqual(from, to):
+		return nil
 	case f == exprTime && k != exprTime && k != exprText, k == exprTime && f != exprTime && f != exprText:
 		return fmt.Errorf("no cast from %s to %s", from, to)
+	case f == exprOther || k == exprOther:
+		return nil // it is Arrow's to say
 	}
 	if _, stamp := from.(*arrow.TimestampType); k == exprTime && f == exprTime && !stamp {
 		if zone, _ := zoneOf(to); zone != nil {

@@ -82,6 +82,7 @@ func TestCast(t *testing.T) {
 		{arrow.FixedWidthTypes.Date32, "2001-02-03", "timestamp[s]", "2001-02-03 00:00:00Z"},
 		{arrow.FixedWidthTypes.Date32, "2001-02-03", "timestamp[s, Europe/Vienna]", `column "x": no cast from date32 to timestamp[s, tz=Europe/Vienna]: a date has no zone; cast it to timestamp[us, UTC] first, its midnight there`},
 		{arrow.FixedWidthTypes.Date32, "2001-02-03", "int64", `column "x": no cast from date32 to int64`},
+		{us, "2001-02-03 01:00:00", "time64[us]", `column "x": no cast from timestamp[us] to time64[us]`},
 		{&arrow.Decimal128Type{Precision: 9, Scale: 2}, "1.25|null", "float64", "1.25|(null)"},
 	} {
 		m := checked(t)

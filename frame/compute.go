@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -13,6 +14,9 @@ import (
 // column with that name, which the expression may use. Collective; rows move only for lag and lead.
 func Compute(c collective.Comm, t *Table, name, expression string) (*Table, error) {
 	x, err := Compile(expression, t.schema)
+	if err == nil && name == "" {
+		err = errors.New("frame: compute: the new column has no name")
+	}
 	if err := collective.Agree(c, err); err != nil {
 		return nil, err
 	}

@@ -58,3 +58,15 @@ func TestComputeNoRows(t *testing.T) {
 		}
 	}
 }
+
+func TestComputeErrors(t *testing.T) {
+	rec := exprRecord(t, checked(t))
+	defer rec.Release()
+	for _, c := range []struct{ name, expr, err string }{
+		{"", "i", "frame: compute: the new column has no name"},
+		{"x", "lag(i + 1, 1, s)", "frame: compute: row 4 of the table (from 0): 9223372036854775807 + 1 overflows int64; write float(…) for one of them"},
+		{"x", "sqrt(s)", "frame: expression: sqrt takes a number, not text\n  sqrt(s)\n  ^"},
+	} {
+		wantOpError(t, rec, c.err, func(cm collective.Comm, tab *Table) (*Table, error) { return Compute(cm, tab, c.name, c.expr) })
+	}
+}

@@ -23,7 +23,7 @@ import (
 //     is nil or null.
 //   - Operators: + - * / % **, == != < <= > >=, and or not (&& || !), x in [1, 2], c ? a : b, and for text +,
 //     contains, startsWith, endsWith, matches (a regular expression of Go).
-//   - Numbers: abs sqrt cbrt exp log log1p log10 floor ceil round (half away from zero) min max.
+//   - Numbers: abs sqrt cbrt exp log log1p log10 floor ceil round (half away from zero) min max (NaN if one is).
 //   - Text: lower upper trim len (characters) substr(s, from, n) (characters, from 0) replace(s, old, new).
 //   - Time: date("2001-02-03"), timestamp("2001-02-03 04:05:06"), in UTC where the text has no offset; year
 //     month day hour minute second dayofyear weekday (1 is Monday) week (ISO 8601), in the column's zone. A date

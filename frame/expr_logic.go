@@ -118,13 +118,6 @@ func mergeCells[T any](to []T, pick []bool, a, b []T) []T {
 	return to
 }
 
-func isNullLane(e *evaluation, l lane) lane {
-	if l.null != nil {
-		return lane{b: l.null}
-	}
-	return lane{b: fillWith(e.bools(), false)}
-}
-
 // compareLanes compares values of one kind.
 func compareLanes(op string, k exprKind) func(e *evaluation, s scope, a []lane) lane {
 	return func(e *evaluation, s scope, a []lane) lane {

@@ -163,39 +163,53 @@ func (b *binder) in(n *ast.BinaryNode, x, list *exprNode) (*exprNode, error) {
 	return out, nil
 }
 
-// literalSet looks x up among literals of its type; nil if the list has others.
+// literalSet looks x up among literals of its type; nil if the list has others, or none.
 func literalSet(x *exprNode, list []*exprNode) func(e *evaluation, s scope, a []lane) lane {
-	ints, texts := map[int64]bool{}, map[string]bool{}
 	for _, a := range list {
-		switch v := a.value.(type) {
-		case int64:
-			ints[v] = true
-		case string:
-			texts[v] = true
-		}
-		if a.value == nil || a.kind != x.kind || a.kind != exprInt && a.kind != exprText {
+		same := a.kind == x.kind && (a.kind != exprTime || arrow.TypeEqual(a.typ, x.typ)) || a.kind == exprInt && x.kind == exprFloat
+		if a.value == nil || !same {
 			return nil
 		}
 	}
 	switch {
-	case len(ints) > 0:
-		return func(e *evaluation, s scope, a []lane) lane {
-			out := e.bools()
-			for i, v := range a[0].i {
-				out[i] = ints[v]
-			}
-			return lane{b: out}
+	case len(list) == 0:
+	case x.kind == exprInt || x.kind == exprTime:
+		set := map[int64]bool{}
+		for _, a := range list {
+			set[a.value.(int64)] = true
 		}
-	case len(texts) > 0:
-		return func(e *evaluation, s scope, a []lane) lane {
+		return func(e *evaluation, _ scope, a []lane) lane { return lookUpIn(e.bools(), set, a[0].i) }
+	case x.kind == exprFloat:
+		set := map[float64]bool{}
+		for _, a := range list {
+			if v, ok := a.value.(int64); ok {
+				set[float64(v)] = true
+			} else {
+				set[a.value.(float64)] = true
+			}
+		}
+		return func(e *evaluation, _ scope, a []lane) lane { return lookUpIn(e.bools(), set, a[0].f) }
+	case x.kind == exprText:
+		set := map[string]bool{}
+		for _, a := range list {
+			set[a.value.(string)] = true
+		}
+		return func(e *evaluation, _ scope, a []lane) lane {
 			out := e.bools()
 			for i := range out {
-				out[i] = texts[string(a[0].str(i))]
+				out[i] = set[string(a[0].str(i))]
 			}
 			return lane{b: out}
 		}
 	}
 	return nil
+}
+
+func lookUpIn[T comparable](out []bool, set map[T]bool, cells []T) lane {
+	for i := range out {
+		out[i] = set[cells[i]]
+	}
+	return lane{b: out}
 }
 
 func (b *binder) textTest(n *ast.BinaryNode, op string, args []*exprNode) (*exprNode, error) {

@@ -143,13 +143,11 @@ func shiftEdges(c collective.Comm, t *Table, rows []uint32, n int64) (arrow.Arra
 	m := t.mem
 	some := t.pick(rows)
 	defer some.Release()
-	home := make([]uint32, len(rows)) // the rank that each row is to go back to
+	home, place := alloc[uint32](m, len(rows)), alloc[uint32](m, len(rows)) // where each row is to go back to
+	defer free(m, home)
+	defer free(m, place)
 	for i := range home {
-		home[i] = uint32(c.Rank())
-	}
-	place := make([]uint32, len(rows))
-	for i := range place {
-		place[i] = uint32(i)
+		home[i], place[i] = uint32(c.Rank()), uint32(i)
 	}
 	var keys []string
 	for _, f := range t.schema.Fields()[1:] {
@@ -163,7 +161,7 @@ func shiftEdges(c collective.Comm, t *Table, rows []uint32, n int64) (arrow.Arra
 		return nil, err
 	}
 	defer met.Release()
-	if err := collective.Agree(c, fitsRows(met.rows)); err != nil {
+	if err := collective.Agree(c, wrap("lag", fitsRows(met.rows))); err != nil {
 		return nil, err
 	}
 	series := met.sub(append([]string{t.schema.Field(0).Name}, keys...))

@@ -132,6 +132,7 @@ func TestExpr(t *testing.T) {
 		{"j not in [2, 0]", "bool", "false true (null) true false"},
 		{"j in [2, nil]", "bool", "true (null) (null) (null) (null)"},
 		{"j in [2, i, 0.5 - 0.5]", "bool", "true (null) (null) false true"},
+		{"f in [1.5, 0]", "bool", "true (null) false true false"},
 		{"j in []", "bool", "false false (null) false false"},
 		{"s in ['abc', '']", "bool", "true true (null) false false"},
 		{`d in [date("2000-02-29")]`, "bool", "false false (null) true false"},
@@ -250,6 +251,8 @@ func TestExprErrors(t *testing.T) {
 		{"i.j", "this is not supported; there are columns, numbers, text, operators and functions\n  i.j\n    ^"},
 		{"1 +\n i + jj +\n 2", "no column \"jj\"; did you mean \"j\"?; columns: i, j, u, f, g, b, s, d, t, z, \"two words\", dec\n   i + jj +\n       ^"},
 		{"max(s, s)", "max takes numbers, dates or timestamps, not text\n  max(s, s)\n  ^"},
+		{strings.Repeat("(", 60000), "something must follow here\n  …" + strings.Repeat("(", 60) + "\n  " + strings.Repeat(" ", 61) + "^"},
+		{strings.Repeat("(", 70000), "it has 70000 bytes; at most 65536 are allowed"},
 		{"b < b", "< is not for bools; they can be compared with == and !=\n  b < b\n    ^"},
 	} {
 		_, err := Compile(c.expr, schema)
