@@ -131,12 +131,7 @@ func (e *evaluation) compute(n *exprNode, need []bool) lane {
 		c := see(e.moved[n])
 		return e.cells(&c, e.base+e.lo, need)
 	case n.column >= 0:
-		c, ok := e.cols[n.column]
-		if !ok {
-			c = see(e.chunk.Column(n.column))
-			e.cols[n.column] = c
-		}
-		return e.cells(&c, e.lo, need)
+		return e.cells(e.columnOf(n), e.lo, need)
 	case n.lazy != nil:
 		return n.lazy(e, need)
 	}
@@ -168,16 +163,33 @@ func (e *evaluation) either(a, b []bool) []bool {
 	return out
 }
 
+// columnOf is the column that n is, of the present chunk.
+func (e *evaluation) columnOf(n *exprNode) *column {
+	c, ok := e.cols[n.column]
+	if !ok {
+		c = see(e.chunk.Column(n.column))
+		e.cols[n.column] = c
+	}
+	return &c
+}
+
+// nulls is which rows lo … of a column are missing; nil: none.
+func (e *evaluation) nulls(c *column, lo int) []bool {
+	if c.valid == nil {
+		return nil
+	}
+	out := e.bools()
+	for i := range out {
+		out[i] = c.isNull(lo + i)
+	}
+	return out
+}
+
 // cells are rows lo … of a column.
 func (e *evaluation) cells(c *column, lo int, need []bool) lane {
 	var l lane
 	n := e.n
-	if c.valid != nil {
-		l.null = e.bools()
-		for i := range l.null {
-			l.null[i] = c.isNull(lo + i)
-		}
-	}
+	l.null = e.nulls(c, lo)
 	switch c.typ.ID() {
 	case arrow.BOOL:
 		l.b = e.bools()

@@ -93,7 +93,12 @@ func (b *binder) isNull(n ast.Node, a []*exprNode) (*exprNode, error) {
 		return nil, b.notComputed(n, a[0])
 	}
 	return &exprNode{kind: exprBool, typ: kindTypes[exprBool], column: -1, lazy: func(e *evaluation, need []bool) lane {
-		l := e.eval(a[0], need)
+		var l lane
+		if a[0].column >= 0 { // of cells that cannot be computed with, too
+			l.null = e.nulls(e.columnOf(a[0]), e.lo)
+		} else {
+			l = e.eval(a[0], need)
+		}
 		if l.null != nil {
 			return lane{b: l.null}
 		}

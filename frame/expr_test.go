@@ -126,6 +126,7 @@ func TestExpr(t *testing.T) {
 		{"is_null(i) or i > 0", "bool", "true true false true true"},
 		{"not b", "bool", "false true (null) false true"},
 		{"is_null(dec)", "bool", "false false true false false"},
+		{"is_null(u)", "bool", "false false false true false"},
 		{"is_null(nil)", "bool", "true true true true true"},
 		{"j in [2, 0]", "bool", "true false (null) false true"},
 		{"j not in [2, 0]", "bool", "false true (null) true false"},
