@@ -175,7 +175,7 @@ func TestReadJSONLErrors(t *testing.T) {
 		{lines(2) + "{\"a\":1,\"a\":2}\n", `FILE:3: key "a" is there twice`, JSONLOptions{}},
 		{lines(6000) + "{\"b\":1}\n", `FILE:6001: key "b" is not in the first 1000 objects of any rank; give its type, or the columns to read`, JSONLOptions{}},
 		{lines(1) + "[1]\n", `FILE:2: the file is a JSON array, want an object a line; convert it, for example with jq -c .[]`, JSONLOptions{}},
-		{lines(1) + "{\n", `FILE:2: the object does not end on its line; write each on one line, for example with jq -c .`, JSONLOptions{}},
+		{lines(1) + "{\n", `FILE:2: the object does not end on its line; write each on one line, as jq -c . does`, JSONLOptions{}},
 		{lines(1) + "{\"a\":1} x\n", `FILE:2: something follows the object on its line`, JSONLOptions{}},
 		{lines(1) + "{\"a\":1 \"s\":2}\n", `FILE:2: want a comma or the end of the object`, JSONLOptions{}},
 		{lines(1) + "{a:1}\n", `FILE:2: want a key in quotes and a colon`, JSONLOptions{}},
