@@ -91,13 +91,14 @@ type ReadStats struct {
 // Errors name file, line (from 1, the first of the file) and column; all ranks return the
 // error of the lowest rank that met one, as [collective.Agree] gives it.
 func ReadCSV(c collective.Comm, path string, o CSVOptions) (*Table, ReadStats, error) {
-	return readCSV(c, []string{path}, &o)
+	return readCSV(c, []string{path}, &o, false)
 }
 
 // ReadCSVFiles reads CSV files as one distributed table, in the order of paths; collective.
 // A path is a file, a pattern of [filepath.Glob], whose files are taken in the order
 // of their names, or a folder, of which all files below it are meant that end in .csv,
-// .csv.gz or .csv.zst. All have the same columns in the same order.
+// .csv.gz or .csv.zst. All have the same columns in the same order. Folders key=value in their
+// paths make columns behind those, as [WriteCSV] needs that o.PartitionBy gave.
 //
 // Ranks get equal shares of the bytes: a file that is larger than an eighth of a share is
 // split as by [ReadCSV], other and compressed ones go whole to a rank. All else is as
@@ -107,10 +108,10 @@ func ReadCSVFiles(c collective.Comm, paths []string, o CSVOptions) (*Table, Read
 	if err != nil {
 		return nil, ReadStats{}, err
 	}
-	return readCSV(c, files, &o)
+	return readCSV(c, files, &o, true)
 }
 
-func readCSV(c collective.Comm, paths []string, o *CSVOptions) (*Table, ReadStats, error) {
+func readCSV(c collective.Comm, paths []string, o *CSVOptions, hive bool) (*Table, ReadStats, error) {
 	const what = "read CSV"
 	h, err := shareHeader(c, paths[0], o)
 	if err != nil {
@@ -120,6 +121,9 @@ func readCSV(c collective.Comm, paths []string, o *CSVOptions) (*Table, ReadStat
 	p.scan.comment = []byte(o.Comment)
 	p.scan.setComma(h.comma)
 	added, err := newAddedColumns(paths, o.ID, o.IDPattern, o.Start, o.Step, o.TimeColumn)
+	if err == nil && hive {
+		err = added.findKeys(what, paths, o.Columns)
+	}
 	if err == nil {
 		err = p.choose(paths[0], o, added)
 	}
@@ -152,7 +156,7 @@ func readCSV(c collective.Comm, paths []string, o *CSVOptions) (*Table, ReadStat
 	if err := collective.Agree(c, p.parse()); err != nil {
 		return nil, ReadStats{}, err
 	}
-	return finishText(c, what, o.Memory, p.src, p.cols, p.runs, added)
+	return finishText(c, what, o.Memory, p.src, p.cols, p.runs, added, o.Columns)
 }
 
 // choose makes p's columns: those that o asks for, with the types it declares.
@@ -167,9 +171,9 @@ func (p *parser) choose(path string, o *CSVOptions, added *addedColumns) error {
 		}
 	}
 	p.at = make([]*cellColumn, len(p.names))
-	wanted := o.Columns
-	if len(wanted) == 0 {
-		wanted = p.names
+	wanted := p.names
+	if len(o.Columns) > 0 {
+		wanted = added.own(o.Columns)
 	}
 	for _, n := range wanted {
 		i, ok := at[n]
@@ -199,8 +203,8 @@ func (p *parser) choose(path string, o *CSVOptions, added *addedColumns) error {
 }
 
 // finishText makes a Table of the parsed cells of this rank, and the columns to be added to
-// them; collective.
-func finishText(c collective.Comm, what string, m *Memory, src *textSource, cols []*cellColumn, runs []run, added *addedColumns) (*Table, ReadStats, error) {
+// them; collective. Wanted gives the order of those that are not ids or times.
+func finishText(c collective.Comm, what string, m *Memory, src *textSource, cols []*cellColumn, runs []run, added *addedColumns, wanted []string) (*Table, ReadStats, error) {
 	if err := agreeWidths(c, what, cols); err != nil {
 		return nil, ReadStats{}, err
 	}
@@ -217,6 +221,14 @@ func finishText(c collective.Comm, what string, m *Memory, src *textSource, cols
 		a := col.array()
 		fields = append(fields, arrow.Field{Name: col.name, Type: a.DataType(), Nullable: true})
 		arrays = append(arrays, a)
+	}
+	f, a := added.keyColumns(m, runs)
+	fields, arrays = append(fields, f...), append(arrays, a...)
+	for i, n := range wanted {
+		to := len(fields) - len(wanted) + i
+		from := slices.IndexFunc(fields, func(f arrow.Field) bool { return f.Name == n })
+		fields[to], fields[from] = fields[from], fields[to]
+		arrays[to], arrays[from] = arrays[from], arrays[to]
 	}
 	t := newTable(m, fields, arrays, int(rows))
 	return t, ReadStats{Bytes: src.read, Rows: rows}, nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,13 +13,35 @@ import (
 	"deeprc/collective"
 )
 
-// addedColumns are columns that readers make of files' names and of the numbers of rows.
+// addedColumns are columns that readers make of files' names, their folders, and the numbers of rows.
 type addedColumns struct {
 	id   string   // column of ids; "" for none
 	ids  []string // of each file
 	time string   // column of times; "" for none
 	t0   int64    // µs since 1970 of a file's first row
 	step int64    // µs
+	keys []hiveKey
+}
+
+// findKeys adds columns for the hive folders of files: all, or those that are wanted.
+func (a *addedColumns) findKeys(what string, paths, wanted []string) error {
+	keys, err := hiveKeys(paths)
+	if err != nil {
+		return wrap(what, err)
+	}
+	for _, k := range keys {
+		if len(wanted) == 0 || slices.Contains(wanted, k.name) {
+			a.keys = append(a.keys, k)
+		}
+	}
+	return nil
+}
+
+// own is those of the wanted columns that are in the files themselves.
+func (a *addedColumns) own(wanted []string) []string {
+	return slices.DeleteFunc(slices.Clone(wanted), func(n string) bool {
+		return slices.ContainsFunc(a.keys, func(k hiveKey) bool { return k.name == n })
+	})
 }
 
 func newAddedColumns(paths []string, id, pattern string, start time.Time, step time.Duration, timeColumn string) (*addedColumns, error) {
@@ -101,10 +124,29 @@ func (a *addedColumns) names() []string {
 	if a.time != "" {
 		n = append(n, a.time)
 	}
+	for _, k := range a.keys {
+		n = append(n, k.name)
+	}
 	return n
 }
 
-// make is the columns for runs of rows, of which the first has before rows of its file before it.
+// keyColumns is the columns of the hive keys for runs of rows.
+func (a *addedColumns) keyColumns(m *Memory, runs []run) (fields []arrow.Field, arrays []arrow.Array) {
+	for _, k := range a.keys {
+		parts := make([]arrow.Array, len(runs))
+		for i, r := range runs {
+			parts[i] = k.column(m, r.file, int(r.rows))
+		}
+		fields = append(fields, arrow.Field{Name: k.name, Type: k.typ, Nullable: true})
+		arrays = append(arrays, concatenate(m, k.typ, parts))
+		for _, p := range parts {
+			p.Release()
+		}
+	}
+	return fields, arrays
+}
+
+// make is the columns of ids and times for runs of rows, of which the first has before rows of its file before it.
 func (a *addedColumns) make(m *Memory, runs []run, before int64) (fields []arrow.Field, arrays []arrow.Array) {
 	rows, bytes := 0, 0
 	for _, r := range runs {

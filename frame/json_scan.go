@@ -26,7 +26,7 @@ func (k jsonKind) String() string {
 var (
 	errNoObject  = errors.New(`want a JSON object a line, as {"a": 1}`)
 	errJSONArray = errors.New("the file is a JSON array, want an object a line; convert it, for example with jq -c .[]")
-	errOpenLine  = errors.New("the object does not end on its line; write each on one line, for example with jq -c .")
+	errOpenLine  = errors.New("the object does not end on its line; write each on one line, for example with jq -c . FILE")
 	errAfter     = errors.New("something follows the object on its line")
 	errKey       = errors.New("want a key in quotes and a colon")
 	errComma     = errors.New("want a comma or the end of the object")

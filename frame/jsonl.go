@@ -32,7 +32,7 @@ type JSONLOptions struct {
 const readJSONL = "read JSON lines"
 
 // ReadJSONL reads files with a JSON object a line into a distributed table, in the order of
-// paths; collective. Paths, compression and the ranks' shares are those of [ReadCSVFiles]; of a
+// paths; collective. Paths, their folders key=value, compression and the ranks' shares are those of [ReadCSVFiles]; of a
 // folder the files are meant that end in .jsonl, .ndjson or these with .gz or .zst.
 //
 // A key makes a column. Where an object lacks it, or has null, the cell is missing. The keys
@@ -55,6 +55,9 @@ func ReadJSONL(c collective.Comm, paths []string, o JSONLOptions) (*Table, ReadS
 		return nil, ReadStats{}, err
 	}
 	added, err := newAddedColumns(files, o.ID, o.IDPattern, o.Start, o.Step, o.TimeColumn)
+	if err == nil {
+		err = added.findKeys(readJSONL, files, o.Columns)
+	}
 	if err := collective.Agree(c, err); err != nil {
 		return nil, ReadStats{}, err
 	}
@@ -88,15 +91,18 @@ func ReadJSONL(c collective.Comm, paths []string, o JSONLOptions) (*Table, ReadS
 	if err := collective.Agree(c, p.parse()); err != nil {
 		return nil, ReadStats{}, err
 	}
+	if len(p.cols) == 0 && p.all {
+		return nil, ReadStats{}, fmt.Errorf("%s: no object has a key, so that the table would have no columns; give their types", files[0])
+	}
 	if err := p.checkKeys(c, seen); err != nil {
 		return nil, ReadStats{}, err
 	}
-	return finishText(c, readJSONL, o.Memory, p.src, p.cols, p.runs, added)
+	return finishText(c, readJSONL, o.Memory, p.src, p.cols, p.runs, added, o.Columns)
 }
 
 // choose makes p's columns.
 func (p *jsonParser) choose(o *JSONLOptions, seen []jsonKey, added *addedColumns) error {
-	wanted := slices.Clone(o.Columns)
+	wanted := added.own(o.Columns)
 	votes := make(map[string]*jsonKey, len(seen))
 	for i := range seen {
 		if votes[seen[i].name] = &seen[i]; p.all {
@@ -109,9 +115,6 @@ func (p *jsonParser) choose(o *JSONLOptions, seen []jsonKey, added *addedColumns
 				wanted = append(wanted, n)
 			}
 		}
-	}
-	if len(wanted) == 0 {
-		return fmt.Errorf("%s: no object has a key, so that the table would have no columns; give their types", p.src.plan.files[0].path)
 	}
 	for i, n := range wanted {
 		if slices.Contains(added.names(), n) {
@@ -141,6 +144,7 @@ func (p *jsonParser) choose(o *JSONLOptions, seen []jsonKey, added *addedColumns
 }
 
 // checkKeys is an error if there are objects, but none has the key of some column; collective.
+// A column that is named twice, among the wanted ones and with its type, is no slip, and then all missing.
 func (p *jsonParser) checkKeys(c collective.Comm, seen []jsonKey) error {
 	has := make([]uint8, len(p.cols)+1)
 	for i, r := range p.row {
@@ -151,7 +155,7 @@ func (p *jsonParser) checkKeys(c collective.Comm, seen []jsonKey) error {
 		return wrap(readJSONL, err)
 	}
 	for i, col := range p.cols {
-		if has[i] == 0 && has[len(p.cols)] == 1 {
+		if has[i] == 0 && has[len(p.cols)] == 1 && (p.all || !col.declared) {
 			names := make([]string, len(seen))
 			for k := range seen {
 				names[k] = seen[k].name

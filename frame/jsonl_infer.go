@@ -46,41 +46,67 @@ func (k *jsonKey) decide() Type {
 // infer is the keys of the first objects of all ranks, in the order in which they have them
 // first, with the sums of their votes; collective.
 func (p *jsonParser) infer(c collective.Comm) ([]jsonKey, error) {
-	var msg []byte
-	for _, k := range p.sample() {
-		line, err := json.Marshal([]any{k.name, k.votes})
-		if err != nil {
-			panic(err)
-		}
-		msg = append(append(msg, line...), '\n')
-	}
-	all, _, err := collective.AllGatherV(c, msg)
+	mine := p.sample()
+	names, err := unionOfKeys(c, mine)
 	if err != nil {
+		return nil, err
+	}
+	at := make(map[string]int, len(names))
+	for i, n := range names {
+		at[n] = i
+	}
+	votes := make([]int64, jsonVotes*len(names))
+	for _, k := range mine {
+		copy(votes[jsonVotes*at[k.name]:], k.votes[:])
+	}
+	if err := collective.AllReduce(c, votes, collective.Sum); err != nil {
 		return nil, fmt.Errorf("frame: %s: agree on keys: %w", readJSONL, err)
 	}
-	var keys []jsonKey
-	at := map[string]int{}
-	for len(all) > 0 {
-		var k jsonKey
-		n := 0
-		for all[n] != '\n' {
-			n++
-		}
-		if err := json.Unmarshal(all[:n], &[]any{&k.name, &k.votes}); err != nil {
-			panic(err)
-		}
-		all = all[n+1:]
-		i, ok := at[k.name]
-		if !ok {
-			i = len(keys)
-			at[k.name] = i
-			keys = append(keys, jsonKey{name: k.name})
-		}
-		for j, v := range k.votes {
-			keys[i].votes[j] += v
-		}
+	keys := make([]jsonKey, len(names))
+	for i, n := range names {
+		keys[i].name = n
+		copy(keys[i].votes[:], votes[jsonVotes*i:])
 	}
 	return keys, nil
+}
+
+// unionOfKeys is the names of all ranks' keys, rank 0's first; collective. The lowest rank that
+// has keys which none has told tells them to all, until there are none: one round where
+// all have the same.
+func unionOfKeys(c collective.Comm, mine []jsonKey) ([]string, error) {
+	var all []string
+	told := map[string]bool{}
+	for {
+		var rest []string
+		for _, k := range mine {
+			if !told[k.name] {
+				rest = append(rest, k.name)
+			}
+		}
+		next := c.Size()
+		if len(rest) > 0 {
+			next = c.Rank()
+		}
+		first, err := collective.AllReduceOne(c, int64(next), collective.Min)
+		if err != nil || int(first) == c.Size() {
+			return all, wrap(readJSONL+": agree on keys", err)
+		}
+		msg, err := json.Marshal(rest)
+		if err != nil {
+			panic(err) // text
+		}
+		if msg, err = collective.BroadcastBytes(c, msg, int(first)); err != nil {
+			return nil, wrap(readJSONL+": agree on keys", err)
+		}
+		rest = nil
+		if err := json.Unmarshal(msg, &rest); err != nil {
+			return nil, wrap(readJSONL+": agree on keys", err)
+		}
+		for _, n := range rest {
+			told[n] = true
+		}
+		all = append(all, rest...)
+	}
 }
 
 // sample is the keys of this rank's first objects, up to a line that is wrong, which parse will report.

@@ -70,7 +70,11 @@ type fillStep struct {
 }
 
 func (s *fillStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
-	return frame.Fill(e.c, in, s.By, s.Time, frame.FillOptions{Columns: s.Columns, Method: s.Method, Limit: s.Limit, Value: s.Value, Fit: s.Fit})
+	o := frame.FillOptions{Columns: s.Columns, Method: s.Method, Limit: s.Limit, Fit: s.Fit}
+	if s.Method == "constant" {
+		o.Value = s.Value
+	}
+	return frame.Fill(e.c, in, s.By, s.Time, o)
 }
 
 type fitScalerStep struct {

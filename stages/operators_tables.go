@@ -98,7 +98,7 @@ type (
 
 func (s *unionStep) otherTables() []string     { return []string{s.With} }
 func (s *intersectStep) otherTables() []string { return []string{s.With} }
-func (s *subtractStep) otherTable() string     { return s.With }
+func (s *subtractStep) otherTables() []string  { return []string{s.With} }
 
 func (s *unionStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
 	b, err := e.table(s.With)
