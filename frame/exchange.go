@@ -252,7 +252,13 @@ func (x *exchanger) rounds() error {
 		return nil
 	}
 	out, in := make([]int, p), make([]int, p) // rows of a round
-	rows := alloc[uint32](x.m, x.round*p)
+	most := 0                                 // rows in one round
+	for r, n := range x.counts {
+		if r != x.c.Rank() {
+			most += min(x.round, n)
+		}
+	}
+	rows := alloc[uint32](x.m, most)
 	defer free(x.m, rows)
 	for k := range x.times {
 		picked := rows[:0]
