@@ -15,9 +15,9 @@ import (
 // testData is a folder of data that is not in the repository.
 func testData(t testing.TB, name string) string {
 	t.Helper()
-	dir := os.Getenv("DEEPRC_TEST_DATA")
+	dir := os.Getenv("DEEPRC_DATA")
 	if dir == "" {
-		t.Skipf("DEEPRC_TEST_DATA names no folder with %s", name)
+		t.Skipf("DEEPRC_DATA names no folder with %s", name)
 	}
 	return filepath.Join(dir, name)
 }

@@ -149,9 +149,9 @@ func TestIDsOf(t *testing.T) {
 
 // caravan is the 482 basins of Caravan, unpacked, or skips the test.
 func caravan(t *testing.T) string {
-	data := os.Getenv("DEEPRC_TEST_DATA")
+	data := os.Getenv("DEEPRC_DATA")
 	if data == "" {
-		t.Skip("DEEPRC_TEST_DATA names no folder with caravan_camels/caravan_camels_482.tar.gz")
+		t.Skip("DEEPRC_DATA names no folder with caravan_camels/caravan_camels_482.tar.gz")
 	}
 	dir := t.TempDir()
 	if out, err := exec.Command("tar", "xzf", filepath.Join(data, "caravan_camels", "caravan_camels_482.tar.gz"), "-C", dir).CombinedOutput(); err != nil {
