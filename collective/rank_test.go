@@ -200,8 +200,8 @@ func idle(c collective.Comm) error {
 	}
 	used := cpu() - before
 	fmt.Printf("IDLE rank %d of %d: %.1f %% of a core\n", c.Rank(), c.Size(), 100*float64(used)/float64(late))
-	if used > late/10 { // measured: 5 %
-		return fmt.Errorf("rank %d burns %v in %v of waiting: want at most 10 %%", c.Rank(), used, late)
+	if used > late/2 { // one that spins burns all of it; measured on a quiet machine: 5 %, beside other tests: up to 12 %
+		return fmt.Errorf("rank %d burns %v in %v of waiting: it spins", c.Rank(), used, late)
 	}
 	return nil
 }
