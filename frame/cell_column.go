@@ -162,14 +162,6 @@ func (c *cellColumn) putInt(v int64) (fits bool) {
 	return true
 }
 
-func (c *cellColumn) putTime(us int64) (fits bool) {
-	if c.tick > 1 && us%c.tick != 0 {
-		return false
-	}
-	c.i64.UnsafeAppend(us)
-	return true
-}
-
 // put appends a cell of any form, and says what is wrong with it; room is that for rows to
 // come, this one included.
 func (c *cellColumn) put(cell []byte, room int) (fault string) {
@@ -182,13 +174,15 @@ func (c *cellColumn) put(cell []byte, room int) (fault string) {
 	case textKind:
 		return c.putText(cell)
 	case timeKind:
-		v, n, ok := scanTime(t, 0)
+		v, ns, n, ok := scanTime(t, 0)
 		if !ok || n != len(t) {
 			return c.misfit(cell, "is not a time such as 2016-07-01 00:00:00")
 		}
-		if !c.putTime(v) {
-			return c.misfit(cell, "is not "+map[int64]string{usPerDay: "a date without a time of day", usPerSec: "a whole second", 1000: "a whole millisecond"}[c.tick])
+		if ns != 0 || v%c.tick != 0 {
+			return c.misfit(cell, "is not "+map[int64]string{usPerDay: "a date without a time of day", usPerSec: "a whole second", 1000: "a whole millisecond",
+				1: "a whole microsecond; declare the type timestamp[ns]"}[c.tick])
 		}
+		c.i64.UnsafeAppend(v)
 		return ""
 	case boolKind:
 		v, ok := parseBool(t)
@@ -249,8 +243,9 @@ func (c *cellColumn) putRare(cell, t []byte) (fault string) {
 		}
 		b.Append(v)
 	case *array.TimestampBuilder:
-		v, ok := scanNanos(t)
-		if !ok {
+		us, ns, n, ok := scanTime(t, 0)
+		v, fits := nanos(us, ns)
+		if !ok || n != len(t) || !fits {
 			return c.misfit(cell, "is not a time in ns such as 2016-07-01 00:00:00.123456789, from 1678 to 2262")
 		}
 		b.Append(arrow.Timestamp(v))
@@ -286,29 +281,6 @@ func parseBool(t []byte) (v, ok bool) {
 		return false, true
 	}
 	return false, false
-}
-
-// scanNanos reads a time of the forms of scanTime as ns since 1970-01-01 00:00 UTC.
-func scanNanos(t []byte) (ns int64, ok bool) {
-	us, end, ok := scanTime(t, 0)
-	if !ok || end != len(t) {
-		return 0, false
-	}
-	rest := int64(0) // digits 7 to 9 behind the point
-	if i := bytes.IndexByte(t, '.'); i >= 0 {
-		unit := int64(100)
-		for k := i + 7; k < len(t) && t[k]-'0' <= 9; k++ {
-			rest += int64(t[k]-'0') * unit
-			unit /= 10
-			if unit == 0 && k+1 < len(t) && t[k+1]-'0' <= 9 && t[k+1] != '0' {
-				return 0, false
-			}
-		}
-	}
-	if us > (math.MaxInt64-999)/1000 || us < math.MinInt64/1000 {
-		return 0, false
-	}
-	return us*1000 + rest, true
 }
 
 // scanClock reads hh:mm[:ss[.digits]] in a unit; a finer digit than the unit has is an error.

@@ -82,18 +82,22 @@ func fixedText(ns int64) string {
 
 // parseTicks reads a time as [scanTime] does, in a column's unit, which must count it exactly.
 func parseTicks(s string, perDay int64) (int64, error) {
-	us, end, ok := scanTime([]byte(s), 0)
+	us, ns, end, ok := scanTime([]byte(s), 0)
 	if !ok || end != len(s) {
 		return 0, fmt.Errorf("%s is not a time; want it as in 2006-01-02 or 2006-01-02 15:04:05", quote(s))
 	}
 	if perDay > usPerDay {
-		if us < -maxTicks/1000 || us > maxTicks/1000 {
-			return 0, fmt.Errorf("%s is out of the range of a time in nanoseconds", quote(s))
+		t, ok := nanos(us, ns)
+		switch {
+		case ns < 0:
+			return 0, fmt.Errorf("%s is finer than a nanosecond", quote(s))
+		case !ok:
+			return 0, fmt.Errorf("%s is out of the range of a time in nanoseconds, 1677-09-21 to 2262-04-11", quote(s))
 		}
-		return us * (perDay / usPerDay), nil
+		return t, nil
 	}
 	tick := usPerDay / perDay
-	if us%tick != 0 {
+	if ns != 0 || us%tick != 0 {
 		return 0, fmt.Errorf("%s is finer than the time column, which counts in steps of %s", quote(s), fixedText(tick*1000))
 	}
 	return us / tick, nil

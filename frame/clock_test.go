@@ -1,6 +1,9 @@
 package frame
 
 import (
+	"cmp"
+	"fmt"
+	"math"
 	"testing"
 	"time"
 )
@@ -48,8 +51,34 @@ func FuzzParsePeriod(f *testing.F) {
 	})
 }
 
+func TestParseTicks(t *testing.T) {
+	const ns, us = 86400e9, 86400e6
+	for _, c := range []struct {
+		text   string
+		perDay int64
+		want   int64
+		err    string
+	}{
+		{"1970-01-01 00:00:00.123456789", ns, 123456789, ""},
+		{"1969-12-31 23:59:59.999999999", ns, -1, ""},
+		{"1970-01-01 00:00:00.1234567890", ns, 123456789, ""},
+		{"1677-09-21 00:12:43.145224192", ns, math.MinInt64, ""},
+		{"2262-04-11 23:47:16.854775807", ns, math.MaxInt64, ""},
+		{"1677-09-21 00:12:43.145224191", ns, 0, `"1677-09-21 00:12:43.145224191" is out of the range of a time in nanoseconds, 1677-09-21 to 2262-04-11`},
+		{"2262-04-11 23:47:16.854775808", ns, 0, `"2262-04-11 23:47:16.854775808" is out of the range of a time in nanoseconds, 1677-09-21 to 2262-04-11`},
+		{"1970-01-01 00:00:00.1234567891", ns, 0, `"1970-01-01 00:00:00.1234567891" is finer than a nanosecond`},
+		{"1970-01-01 00:00:00.123456000", us, 123456, ""},
+		{"1970-01-01 00:00:00.1234567", us, 0, `"1970-01-01 00:00:00.1234567" is finer than the time column, which counts in steps of 1us`},
+		{"1970-01-02 00:00:00.0000001", 1, 0, `"1970-01-02 00:00:00.0000001" is finer than the time column, which counts in steps of 1d`},
+	} {
+		if got, err := parseTicks(c.text, c.perDay); err == nil && got != c.want || fmt.Sprint(err) != cmp.Or(c.err, "<nil>") {
+			t.Errorf("%s: %d, %v; want %d, %s", c.text, got, err, c.want, c.err)
+		}
+	}
+}
+
 func FuzzParseTicks(f *testing.F) {
-	for _, s := range []string{"2020-01-01", "2020-01-01 05:00", "1677-09-21 00:12:43.145", "9999-12-31T23:59:59Z", "0001-01", "2020-13-01", ""} {
+	for _, s := range []string{"2020-01-01", "2020-01-01 05:00", "1677-09-21 00:12:43.145224192", "2262-04-11 23:47:16.854775807", "9999-12-31T23:59:59Z", "0001-01", "2020-13-01", ""} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -58,8 +87,8 @@ func FuzzParseTicks(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if y, err := parseTicks(timeText(x, perDay), perDay); err == nil && y != x {
-				t.Errorf("%q is %d, which prints as %s, %d", s, x, timeText(x, perDay), y)
+			if y, err := parseTicks(timeText(x, perDay), perDay); err != nil && x >= daysTo(0, 1, 1)*perDay && x < daysTo(10000, 1, 1)*perDay || err == nil && y != x {
+				t.Errorf("%q is %d, which prints as %s, %d, %v", s, x, timeText(x, perDay), y, err)
 			}
 		}
 	})

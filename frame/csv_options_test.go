@@ -163,6 +163,7 @@ func TestReadCSVOptionErrors(t *testing.T) {
 		{"a\n2001-01-01\n2001-01-01 12:00\n", `FILE:3: column "a": "2001-01-01 12:00" is not a date without a time of day` + na, typed("date")},
 		{"a\n2001-01-01 12:00:00.5\n", `FILE:2: column "a": "2001-01-01 12:00:00.5" is not a whole second` + na, typed("timestamp[s]")},
 		{"a\n2001-01-01 12:00:00.0005\n", `FILE:2: column "a": "2001-01-01 12:00:00.0005" is not a whole millisecond` + na, typed("timestamp[ms]")},
+		{"a\n2001-01-01 12:00:00.0000005\n", `FILE:2: column "a": "2001-01-01 12:00:00.0000005" is not a whole microsecond; declare the type timestamp[ns]` + na, CSVOptions{}},
 		{"a\n2300-01-01\n", `FILE:2: column "a": "2300-01-01" is not a time in ns such as 2016-07-01 00:00:00.123456789, from 1678 to 2262` + na, typed("timestamp[ns]")},
 		{"a\n24:00\n", `FILE:2: column "a": "24:00" is not a time of day in s such as 15:04:05` + na, typed("time32[s]")},
 		{"a\n1.234\n", `FILE:2: column "a": "1.234" is not a decimal of 5 digits, 2 of them behind the point` + na, typed("decimal(5, 2)")},

@@ -171,9 +171,9 @@ func (p *parser) cell(col *cellColumn, room int) (last bool, fault string, err e
 			}
 		}
 	case timeKind:
-		if v, n, ok := scanTime(s.b, s.pos); ok && v%col.tick == 0 {
+		if v, ns, n, ok := scanTime(s.b, s.pos); ok && ns == 0 && v%col.tick == 0 {
 			if last, ok := s.endAt(n); ok {
-				col.putTime(v)
+				col.i64.UnsafeAppend(v)
 				return last, "", nil
 			}
 		}

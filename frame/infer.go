@@ -119,7 +119,7 @@ func (p *parser) kindOf(cell []byte) uint8 {
 	if isInfinite(t) {
 		return 1<<seen | 1<<num | 1<<frac
 	}
-	if _, end, ok := scanTime(t, 0); ok && end == len(t) {
+	if _, _, end, ok := scanTime(t, 0); ok && end == len(t) {
 		return 1<<seen | 1<<when
 	}
 	if _, ok := parseBool(t); ok {

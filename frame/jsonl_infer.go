@@ -153,7 +153,7 @@ func voteOf(v []byte, kind jsonKind) int {
 		}
 		return jsonFracs
 	case jsonText:
-		if _, end, ok := scanTime(v, 0); ok && end == len(v) {
+		if _, _, end, ok := scanTime(v, 0); ok && end == len(v) {
 			return jsonTimes
 		}
 		return jsonTexts

@@ -81,12 +81,12 @@ func zoneOf(dt arrow.DataType) (*time.Location, error) {
 // from UTC behind it where the type has a zone. [parseTimeCell] reads it.
 type textForm struct {
 	perDay int64
-	zone   *time.Location
+	zone   *time.Location // nil without offsets
 	layout string
 }
 
 func newTextForm(dt arrow.DataType) (*textForm, error) {
-	f := &textForm{zone: time.UTC, layout: "2006-01-02"}
+	f := &textForm{layout: "2006-01-02"}
 	f.perDay, _ = ticksPerDay(dt)
 	if ts, ok := dt.(*arrow.TimestampType); ok {
 		zone, err := zoneOf(dt)
@@ -94,11 +94,8 @@ func newTextForm(dt arrow.DataType) (*textForm, error) {
 			return nil, err
 		}
 		f.layout = "2006-01-02 15:04:05.999999999"
-		if ts.TimeZone != "" {
-			f.layout += "Z07:00"
-		}
-		if zone != nil {
-			f.zone = zone
+		if f.zone = zone; zone == nil && ts.TimeZone != "" {
+			f.zone = time.UTC
 		}
 	}
 	return f, nil
@@ -107,7 +104,16 @@ func newTextForm(dt arrow.DataType) (*textForm, error) {
 func (f *textForm) append(to []byte, t int64) []byte {
 	day := floorDiv(t, f.perDay)
 	ns := (t - day*f.perDay) * (nsPerDay / f.perDay)
-	return time.Unix(day*86400, ns).In(f.zone).AppendFormat(to, f.layout)
+	at := time.Unix(day*86400, ns).UTC()
+	if f.zone == nil {
+		return at.AppendFormat(to, f.layout)
+	}
+	at = at.In(f.zone)
+	to = at.AppendFormat(to, f.layout)
+	if _, east := at.Zone(); east%60 != 0 { // a local mean time
+		return at.AppendFormat(to, "Z07:00:00")
+	}
+	return at.AppendFormat(to, "Z07:00")
 }
 
 func appendFloat(to []byte, v float64, bits int) []byte {

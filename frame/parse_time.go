@@ -6,48 +6,48 @@ const (
 )
 
 // scanTime reads the time at b[p:] and returns microseconds since 1970-01-01
-// 00:00 UTC and the index behind it. The forms:
+// 00:00 UTC, the nanoseconds beyond them (0 to 999, or -1 where there are finer digits
+// than these that are not 0) and the index behind it. The forms:
 //
 //	2006-01   2006-01-02   2006/01/02
 //	2006-01-02 15:04   2006-01-02T15:04:05   2006/01/02 15:04:05.999999
 //
-// each with a clock time optionally followed by Z or an offset ±hh:mm, ±hhmm or
-// ±hh, which is taken off. Digits finer than a microsecond are cut off. A time
-// without a zone is taken as UTC.
-func scanTime(b []byte, p int) (us int64, end int, ok bool) {
+// each with a clock time optionally followed by Z or an offset ±hh:mm, ±hh:mm:ss, ±hhmm
+// or ±hh, which is taken off. A time without a zone is taken as UTC.
+func scanTime(b []byte, p int) (us, ns int64, end int, ok bool) {
 	year, ok := digits4(b, p)
 	if !ok || p+7 > len(b) {
-		return 0, p, false
+		return 0, 0, p, false
 	}
 	sep := b[p+4]
 	month, ok := digits2(b, p+5)
 	if !ok || month < 1 || month > 12 || sep != '-' && sep != '/' {
-		return 0, p, false
+		return 0, 0, p, false
 	}
 	i := p + 7
 	if i == len(b) || b[i] != sep {
-		return daysTo(year, month, 1) * usPerDay, i, sep == '-'
+		return daysTo(year, month, 1) * usPerDay, 0, i, sep == '-'
 	}
 	day, ok := digits2(b, i+1)
 	if !ok || day < 1 || day > daysIn(year, month) {
-		return 0, p, false
+		return 0, 0, p, false
 	}
 	i += 3
 	us = daysTo(year, month, day) * usPerDay
 	if i == len(b) || b[i] != ' ' && b[i] != 'T' {
-		return us, i, true
+		return us, 0, i, true
 	}
 	hour, ok1 := digits2(b, i+1)
 	minute, ok2 := digits2(b, i+4)
 	if !ok1 || !ok2 || b[i+3] != ':' || hour > 23 || minute > 59 {
-		return 0, p, false
+		return 0, 0, p, false
 	}
 	i += 6
 	us += int64(hour*3600+minute*60) * usPerSec
 	if i < len(b) && b[i] == ':' {
 		sec, ok := digits2(b, i+1)
 		if !ok || sec > 59 {
-			return 0, p, false
+			return 0, 0, p, false
 		}
 		i += 3
 		us += int64(sec) * usPerSec
@@ -58,17 +58,38 @@ func scanTime(b []byte, p int) (us int64, end int, ok bool) {
 				us += int64(b[i]-'0') * unit
 				unit /= 10
 			}
-			if i == from {
-				return 0, p, false
+			switch {
+			case i == from:
+				return 0, 0, p, false
+			case i > from+6:
+				ns = nanoDigits(b[from+6 : i])
 			}
 		}
 	}
 	off, i, ok := scanOffset(b, i)
-	return us - off, i, ok
+	return us - off, ns, i, ok
 }
 
-// scanOffset reads an optional zone, Z, ±hh:mm, ±hhmm or ±hh, in microseconds
-// east of UTC.
+// nanoDigits is the digits 7 to 9 behind the point of a second; -1 where one behind them is not 0.
+func nanoDigits(d []byte) (ns int64) {
+	for i, unit := 0, int64(100); i < len(d); i++ {
+		if unit == 0 && d[i] != '0' {
+			return -1
+		}
+		ns += int64(d[i]-'0') * unit
+		unit /= 10
+	}
+	return ns
+}
+
+// nanos is a time that [scanTime] read, in nanoseconds; false where they do not hold it.
+func nanos(us, ns int64) (int64, bool) {
+	t := us*1000 + ns // may wrap
+	return t, ns >= 0 && floorDiv(t, 1000) == us
+}
+
+// scanOffset reads an optional zone, Z, ±hh:mm, ±hh:mm:ss (local mean times have seconds), ±hhmm
+// or ±hh, in microseconds east of UTC.
 func scanOffset(b []byte, p int) (us int64, end int, ok bool) {
 	if p == len(b) || b[p] != 'Z' && b[p] != '+' && b[p] != '-' {
 		return 0, p, true
@@ -80,20 +101,26 @@ func scanOffset(b []byte, p int) (us int64, end int, ok bool) {
 	if !ok || hour > 23 {
 		return 0, p, false
 	}
-	i, minute := p+3, 0
+	i, minute, sec := p+3, 0, 0
 	if i < len(b) && b[i] == ':' {
 		if minute, ok = digits2(b, i+1); !ok {
 			return 0, p, false
 		}
 		i += 3
+		if i < len(b) && b[i] == ':' {
+			if sec, ok = digits2(b, i+1); !ok {
+				return 0, p, false
+			}
+			i += 3
+		}
 	} else if m, ok := digits2(b, i); ok {
 		minute = m
 		i += 2
 	}
-	if minute > 59 {
+	if minute > 59 || sec > 59 {
 		return 0, p, false
 	}
-	us = int64(hour*3600+minute*60) * usPerSec
+	us = int64(hour*3600+minute*60+sec) * usPerSec
 	if b[p] == '-' {
 		us = -us
 	}
