@@ -19,10 +19,10 @@ type CSVOptions struct {
 	// Types are the types that columns must have; the others are inferred.
 	Types map[string]Type
 	// NA are the cells that mean a missing value; nil means NA, NaN, nan, null,
-	// NULL, None and -. An empty cell is always missing. Where a mark is a number,
+	// NULL, None and -. Spaces round a cell do not count, and one that is empty is always missing. Where a mark is a number,
 	// as -999 is, every cell of that value is missing in a numeric column.
 	NA []string
-	// Verbatim are columns in which only an empty cell is missing: a series may be named NA.
+	// Verbatim are columns in which only a cell without any character is missing: a series may be named NA.
 	Verbatim []string
 	// Comma separates the fields; 0 means the one of comma, semicolon and tab that
 	// is the most frequent in the first record.
@@ -57,7 +57,7 @@ type CSVOptions struct {
 
 // ReadStats is what one rank read of a file.
 type ReadStats struct {
-	Bytes int64 // bytes read, the ends of records in the next rank's range included
+	Bytes int64 // bytes parsed, the ends of records in the next rank's range included
 	Rows  int64 // rows that this rank now has
 }
 
@@ -83,8 +83,9 @@ type ReadStats struct {
 // column text. A column without values is Float64. Infinities are errors: no forecast can
 // use them.
 //
-// Times are written as 2006-01, 2006-01-02 or 2006-01-02 15:04[:05[.999999]], with T for
-// the space or / for -, and may have Z or ±hh:mm behind them. Declared types are those of
+// Times are written as 2006-01, 2006-01-02 or 2006-01-02 15:04[:05[.999999999]], with T for
+// the space or / for -, and may have Z or ±hh:mm[:ss] behind them; digits finer than the column's
+// unit (µs where no type is declared) are an error unless they are 0. Declared types are those of
 // [ParseType]: a date is a time without hours, a time of day 15:04[:05[.999]], a duration
 // a whole number of its unit, binary the cell's bytes.
 //

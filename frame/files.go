@@ -125,12 +125,13 @@ func (f *inputFile) pread(b []byte, off int64) error {
 type textReader struct {
 	f     *inputFile
 	off   int64     // of the file, read next
+	end   int64     // of the file, where reading ends
 	from  io.Reader // decompresses; nil where nothing is compressed
 	close func()
 }
 
 func (f *inputFile) text() (*textReader, error) {
-	t := &textReader{f: f, close: func() {}}
+	t := &textReader{f: f, end: f.size, close: func() {}}
 	var err error
 	switch f.pack {
 	case gzipped:
@@ -173,7 +174,7 @@ type rawReader struct{ t *textReader }
 
 func (r rawReader) Read(b []byte) (int, error) {
 	t := r.t
-	b = b[:min(int64(len(b)), t.f.size-t.off)]
+	b = b[:min(int64(len(b)), t.end-t.off)]
 	if len(b) == 0 {
 		return 0, io.EOF
 	}

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	firstRead  = 64 << 10 // bytes read to find the end of a header or record
-	blockBytes = 4 << 20  // bytes of a file that are read and parsed at a time
+	firstRead  = 64 << 10  // bytes read to find the end of a header
+	scanBytes  = 256 << 10 // bytes of a file that are searched at a time, in cache
+	blockBytes = 4 << 20   // bytes of a file that are read and parsed at a time
 	// maxTail is how far, in bytes, a rank reads beyond its range for the end of its last
 	// record, and the longest record of a file that is read in blocks.
 	maxTail = 64 << 20
@@ -24,8 +25,7 @@ type block struct {
 	cut  bool // the last record goes on behind text
 }
 
-// textSource gives this rank's records block by block. Where a rank's share begins or ends
-// inside a file, that piece is one block; other files are read in blocks of blockBytes.
+// textSource gives this rank's records block by block.
 type textSource struct {
 	m       *Memory
 	plan    *textPlan
@@ -33,12 +33,12 @@ type textSource struct {
 	quotes  bool   // newlines between quotes end no record
 	comment []byte // begins lines that are no records; then no file is split
 	pieces  []piece
-	parts   map[int]*splitPart // of pieces that are not their whole file, by file
-	spent   *splitPart         // the last one that was given
+	parts   map[int]splitPart // of pieces that are not their whole file, by file
 
 	in    *inputFile
 	r     *textReader // of the file that is being read
 	eof   bool
+	cut   bool   // the last record goes on behind what r gives
 	buf   []byte // its next bytes
 	n     int    // of them, filled
 	used  int    // of them, given out
@@ -48,135 +48,137 @@ type textSource struct {
 	total int64 // bytes of all pieces
 }
 
-// splitPart is a piece that is in memory.
+// splitPart is the whole records that begin in a piece of a file that is split.
 type splitPart struct {
-	buf           []byte // allocated
-	block         block
-	lines, quotes int64 // in the piece's own range
+	lo, hi int64 // their bytes
+	line   int   // of the first, from 1
+	cut    bool  // the last record goes on behind hi
 }
 
-// load reads the pieces whose files are split, and finds where their records begin; collective.
+// load finds where the records begin and end in the pieces whose files are split; collective.
+// It reads them for that, but keeps nothing.
 func (s *textSource) load(c collective.Comm, what string) error {
 	s.pieces = s.plan.pieces()
-	s.parts = map[int]*splitPart{}
+	s.parts = map[int]splitPart{}
+	counts := make([][2]int64, len(s.pieces)) // newlines and quotes of split pieces
 	var err error
-	var counts [2]int64 // of the last piece
-	for _, x := range s.pieces {
-		clear(counts[:])
+	for i, x := range s.pieces {
 		s.total += x.hi - x.lo
-		if !s.plan.goesOn(x) && !s.plan.unfinished(x) {
-			continue
+		if err == nil && s.isSplit(x) {
+			counts[i], err = s.count(x)
 		}
-		if err = s.readPiece(x); err != nil {
-			break
-		}
-		counts = [2]int64{s.parts[x.file].lines, s.parts[x.file].quotes}
 	}
 	if err := collective.Agree(c, err); err != nil {
 		return err
 	}
-	before, err := s.plan.carry(c, what, s.pieces, counts[:]...)
+	var own [2]int64
+	if n := len(s.pieces); n > 0 {
+		own = counts[n-1]
+	}
+	before, err := s.plan.carry(c, what, s.pieces, own[:]...)
 	if err != nil {
 		return err
 	}
 	for i, x := range s.pieces {
-		if s.parts[x.file] == nil {
+		if !s.isSplit(x) {
 			continue
 		}
 		lines, quotes := int64(0), int64(0)
 		if i == 0 {
 			lines, quotes = before[0], before[1]
 		}
-		if err = s.cutPiece(x, lines, quotes); err != nil {
+		if s.parts[x.file], err = s.cutPiece(x, lines, quotes, counts[i][1]); err != nil {
 			break
 		}
 	}
 	return collective.Agree(c, err)
 }
 
-// readPiece reads a piece and, where it goes on, the byte before it.
-func (s *textSource) readPiece(x piece) error {
+// isSplit reports whether a piece is not its whole file.
+func (s *textSource) isSplit(x piece) bool { return s.plan.goesOn(x) || s.plan.unfinished(x) }
+
+// count is the numbers of newlines and quotes in a piece; of quotes only where they matter.
+func (s *textSource) count(x piece) (n [2]int64, err error) {
 	f, err := openInput(s.plan.files[x.file].path, s.format)
 	if err != nil {
-		return err
+		return n, err
 	}
-	defer func() { s.read += f.read; f.close() }()
-	from := x.lo
-	if s.plan.goesOn(x) {
-		from-- // whether a record ends there
-	}
-	p := &splitPart{buf: alloc[byte](s.m, int(x.hi-from))}
-	s.parts[x.file] = p
-	if err := f.pread(p.buf, from); err != nil {
-		return err
-	}
-	own := p.buf[x.lo-from:]
-	p.lines = int64(bytes.Count(own, []byte{'\n'}))
-	if s.quotes {
-		p.quotes = int64(bytes.Count(own, []byte{'"'}))
+	defer f.close()
+	err = s.scan(f, x.lo, x.hi, func(b []byte) bool {
+		n[0] += int64(bytes.Count(b, []byte{'\n'}))
+		if s.quotes {
+			n[1] += int64(bytes.Count(b, []byte{'"'}))
+		}
+		return true
+	})
+	return n, err
+}
+
+// scan calls do with the bytes lo…hi of a file, scanBytes at a time, until it is false.
+func (s *textSource) scan(f *inputFile, lo, hi int64, do func(b []byte) bool) error {
+	s.buffer()
+	for ; lo < hi; lo += scanBytes {
+		b := s.buf[:min(scanBytes, hi-lo)]
+		if err := f.pread(b, lo); err != nil {
+			return err
+		}
+		if !do(b) {
+			break
+		}
 	}
 	return nil
 }
 
-// cutPiece makes a block of the records that begin in a piece, given the newlines and quotes
-// of the file's records before it.
+// cutPiece finds the records that begin in a piece, given the newlines and quotes of the file
+// before it, and its own quotes.
 //
 // Where records start depends on whether the piece begins inside quotes. Every quote opens,
 // closes or is one of a pair, so it does if and only if the number of quotes before is odd.
-func (s *textSource) cutPiece(x piece, lines, quotes int64) error {
-	p, f := s.parts[x.file], &s.plan.files[x.file]
-	p.block = block{file: x.file, line: f.lines + 1 + int(lines)}
-	skip := 0
+func (s *textSource) cutPiece(x piece, lines, quotes, own int64) (splitPart, error) {
+	known := &s.plan.files[x.file]
+	p := splitPart{lo: x.lo, hi: x.hi, line: known.lines + 1 + int(lines)}
+	f, err := openInput(known.path, s.format)
+	if err != nil {
+		return p, err
+	}
+	defer f.close()
 	if s.plan.goesOn(x) {
-		skip = 1
+		n, lines, _, err := s.skipRecord(f, x.lo, x.hi, quotes%2 == 1)
+		p.lo += n
+		p.line += lines
+		if err != nil || p.lo == x.hi { // no record begins here
+			return p, err
+		}
 	}
-	own := p.buf[skip:]
-	if i := bytes.IndexByte(own, 0); i >= 0 {
-		return nulError(f.path, p.block.line+bytes.Count(own[:i], []byte{'\n'}), s.format)
+	if x.hi < known.size {
+		limit := min(known.size, x.hi+maxTail)
+		n, _, ends, err := s.skipRecord(f, x.hi, limit, (quotes+own)%2 == 1)
+		p.hi, p.cut = x.hi+n, !ends && limit < known.size
+		return p, err
 	}
-	first, quoted := 0, quotes%2 == 1 // index in own of the first record
-	if skip == 1 && (quoted || p.buf[0] != '\n') {
-		first, _ = s.recordEnd(own, quoted)
-	}
-	if first < 0 || first == len(own) {
-		return nil
-	}
-	p.block.line += bytes.Count(own[:first], []byte{'\n'})
-	if err := s.finishRecord(p, x, (quotes+p.quotes)%2 == 1); err != nil {
-		return err
-	}
-	p.block.text = p.buf[skip+first:]
-	return nil
+	return p, nil
 }
 
-// finishRecord appends the bytes behind a piece up to the end of its last record; open says
-// whether the piece ends inside quotes. The record is cut where it does not end within maxTail.
-func (s *textSource) finishRecord(p *splitPart, x piece, open bool) error {
-	size := s.plan.files[x.file].size
-	if x.hi == size || !open && p.buf[len(p.buf)-1] == '\n' {
-		return nil
+// skipRecord is the bytes and newlines from lo on of a record that began before, and whether it
+// ends before hi; open says whether lo lies inside quotes.
+func (s *textSource) skipRecord(f *inputFile, lo, hi int64, open bool) (n int64, lines int, ends bool, err error) {
+	err = s.scan(f, lo-1, lo, func(b []byte) bool {
+		ends = !open && b[0] == '\n'
+		return true
+	})
+	if err != nil || ends {
+		return 0, 0, ends, err
 	}
-	f, err := openInput(s.plan.files[x.file].path, s.format)
-	if err != nil {
-		return err
-	}
-	defer func() { s.read += f.read; f.close() }()
-	hi, limit := x.hi, min(size, x.hi+maxTail)
-	for step := int64(firstRead); hi < limit; step *= 2 {
-		n := len(p.buf)
-		p.buf = resize(s.m, p.buf, n+int(min(step, limit-hi)))
-		if err := f.pread(p.buf[n:], hi); err != nil {
-			return err
-		}
+	err = s.scan(f, lo, hi, func(b []byte) bool {
 		end := 0
-		if end, open = s.recordEnd(p.buf[n:], open); end > 0 {
-			p.buf = resize(s.m, p.buf, n+end)
-			return nil
+		if end, open = s.recordEnd(b, open); end > 0 {
+			b, ends = b[:end], true
 		}
-		hi += int64(len(p.buf) - n)
-	}
-	p.block.cut = hi < size
-	return nil
+		n += int64(len(b))
+		lines += bytes.Count(b, []byte{'\n'})
+		return !ends
+	})
+	return n, lines, ends, err
 }
 
 // recordEnd is the index behind the first newline that ends a record, or -1, and whether b ends inside quotes.
@@ -193,10 +195,6 @@ func (s *textSource) recordEnd(b []byte, quoted bool) (end int, open bool) {
 // more goes to the next block, s.next, which is valid until the next call; it is false
 // behind the last one.
 func (s *textSource) more() (bool, error) {
-	if p := s.spent; p != nil {
-		free(s.m, p.buf)
-		p.buf, s.spent = nil, nil
-	}
 	for {
 		if s.r != nil {
 			if ok, err := s.fill(); ok || err != nil {
@@ -209,19 +207,22 @@ func (s *textSource) more() (bool, error) {
 		}
 		x := s.pieces[0]
 		s.pieces = s.pieces[1:]
-		if p := s.parts[x.file]; p != nil {
-			s.next, s.spent = p.block, p
-			s.done += x.hi - x.lo
-			return true, nil
+		p, split := s.parts[x.file]
+		if !split {
+			f := &s.plan.files[x.file]
+			p = splitPart{lo: f.start, hi: f.size, line: f.lines + 1}
 		}
-		if err := s.begin(x.file); err != nil {
+		if split && p.lo == p.hi {
+			continue
+		}
+		if err := s.begin(x.file, p); err != nil {
 			return false, err
 		}
 	}
 }
 
-// begin opens a file behind its header.
-func (s *textSource) begin(i int) error {
+// begin opens a file for its records in p.
+func (s *textSource) begin(i int, p splitPart) error {
 	f := &s.plan.files[i]
 	var err error
 	if s.in, err = openInput(f.path, s.format); err != nil {
@@ -231,13 +232,11 @@ func (s *textSource) begin(i int) error {
 		s.in.close()
 		return err
 	}
-	if s.buf == nil {
-		s.buf = alloc[byte](s.m, blockBytes)
-	}
-	s.eof, s.n, s.used = false, 0, 0
-	s.next = block{file: i, line: f.lines + 1}
+	s.buffer()
+	s.eof, s.n, s.used, s.cut = false, 0, 0, p.cut
+	s.next = block{file: i, line: p.line}
 	if f.pack == unpacked {
-		s.r.off = f.start
+		s.r.off, s.r.end = p.lo, p.hi
 		return nil
 	}
 	if _, err := io.CopyN(io.Discard, s.r, f.start); err != nil {
@@ -280,6 +279,7 @@ func (s *textSource) fill() (bool, error) {
 		s.buf = resize(s.m, s.buf, 2*len(s.buf))
 	}
 	s.next.text = s.buf[:s.used]
+	s.next.cut = s.next.cut || s.eof && s.cut
 	if i := bytes.IndexByte(s.next.text, 0); i >= 0 {
 		return false, nulError(s.plan.files[s.next.file].path, s.next.line+bytes.Count(s.next.text[:i], []byte{'\n'}), s.format)
 	}
@@ -329,11 +329,15 @@ func (s *textSource) close() {
 	if s.r != nil {
 		s.endFile()
 	}
-	for _, p := range s.parts {
-		free(s.m, p.buf)
-	}
 	free(s.m, s.buf)
-	s.parts, s.buf = nil, nil
+	s.buf = nil
+}
+
+// buffer makes s.buf.
+func (s *textSource) buffer() {
+	if s.buf == nil {
+		s.buf = alloc[byte](s.m, blockBytes)
+	}
 }
 
 // resize makes b, which alloc gave, n bytes long.

@@ -91,6 +91,32 @@ func TestReadCSVFilesErrors(t *testing.T) {
 	}
 }
 
+// Ranks do not hold their share of a file in memory.
+func TestReadCSVMemory(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("i,s\n")
+	for i := 0; b.Len() < 6*blockBytes; i++ {
+		fmt.Fprintf(&b, "%d,\"%s\n\"\n", i, strings.Repeat("x", 200))
+	}
+	path := writeFile(t, "t.csv", b.String())
+	for _, n := range ranksOfTest {
+		err := collective.RunLocal(n, func(c collective.Comm) error {
+			m := checked(t)
+			tab, _, err := ReadCSV(c, path, CSVOptions{Columns: []string{"i"}, Memory: m})
+			if err != nil {
+				return err
+			}
+			if tab.Release(); m.Peak() > 2*blockBytes {
+				t.Errorf("%d ranks: rank %d took %d bytes", n, c.Rank(), m.Peak())
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Records cross the ends of blocks.
 func TestReadCSVBlocks(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
@@ -98,7 +124,7 @@ func TestReadCSVBlocks(t *testing.T) {
 		var b strings.Builder
 		b.WriteString("i,s\n")
 		rows := 0
-		for b.Len() < 2*blockBytes+blockBytes/2 {
+		for b.Len() < 5*blockBytes+blockBytes/2 {
 			if comment != "" && r.IntN(3) == 0 {
 				b.WriteString("#\"\n")
 			}
@@ -106,25 +132,34 @@ func TestReadCSVBlocks(t *testing.T) {
 			rows++
 		}
 		path := writeFile(t, "t.csv", b.String())
-		err := collective.RunLocal(1, func(c collective.Comm) error {
-			tab, stats, err := ReadCSV(c, path, CSVOptions{Comment: comment, Memory: checked(t)})
-			if err != nil {
+		for _, n := range []int{1, 2} {
+			all, read := make([][]int64, n), make([]int64, n)
+			err := collective.RunLocal(n, func(c collective.Comm) error {
+				tab, stats, err := ReadCSV(c, path, CSVOptions{Comment: comment, Memory: checked(t)})
+				if err != nil {
+					return err
+				}
+				defer tab.Release()
+				read[c.Rank()] = stats.Bytes
+				all[c.Rank()], err = tab.Int64s("i")
 				return err
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-			defer tab.Release()
-			v, err := tab.Int64s("i")
+			v := slices.Concat(all...)
 			for i, x := range v {
 				if x != int64(i) {
-					t.Fatalf("row %d has number %d", i, x)
+					t.Fatalf("%d ranks: row %d has number %d", n, i, x)
 				}
 			}
-			if len(v) != rows || stats.Rows != int64(rows) || stats.Bytes != int64(b.Len()-len("i,s\n")) {
-				t.Errorf("%d rows, want %d; %+v", len(v), rows, stats)
+			bytes := int64(0)
+			for _, k := range read {
+				bytes += k
 			}
-			return err
-		})
-		if err != nil {
-			t.Error(err)
+			if len(v) != rows || bytes != int64(b.Len()-len("i,s\n")) {
+				t.Errorf("%d ranks: %d rows, want %d; %d bytes", n, len(v), rows, bytes)
+			}
 		}
 	}
 }
