@@ -32,7 +32,7 @@ type cellColumn struct {
 	kind     cellKind
 	declared bool // by the caller: never widened
 	blank    bool // no cell of the sample had a value
-	verbatim bool // only an empty cell is missing
+	verbatim bool // only a cell without any character is missing
 	naHint   string
 	na       *missing
 	m        *Memory
@@ -166,7 +166,7 @@ func (c *cellColumn) putInt(v int64) (fits bool) {
 // come, this one included.
 func (c *cellColumn) put(cell []byte, room int) (fault string) {
 	t := bytes.TrimSpace(cell)
-	if c.na.text(t) && !(c.verbatim && len(t) > 0) {
+	if c.na.text(t) && !(c.verbatim && len(cell) > 0) {
 		c.b.AppendNull()
 		return ""
 	}

@@ -15,14 +15,20 @@ import (
 type cellText struct {
 	json  bool
 	quote [256]bool
+	empty []byte // an empty text of CSV
 }
 
 // putCell appends the cell of a row, which is not missing, to b.
 type putCell func(b []byte, row int) []byte
 
-// column is how the cells of c are written. It is an error where one of them has no form that
-// readers know.
-func (t *cellText) column(c *column) (putCell, error) {
+// badCell is a cell that has no form that readers know.
+type badCell struct {
+	row  int // of its column
+	what string
+}
+
+// column is how the cells of c are written.
+func (t *cellText) column(c *column) (putCell, *badCell) {
 	switch typ := c.typ.(type) {
 	case *arrow.BooleanType:
 		return func(b []byte, row int) []byte { return strconv.AppendBool(b, c.bit(row)) }, nil
@@ -88,12 +94,12 @@ func putInts[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32](c *column
 
 // putFloats writes the fewest digits that read as the same number, with a point or an
 // exponent, so that the column is read as numbers with decimals again.
-func putFloats[T float32 | float64](t *cellText, c *column, bits int) (putCell, error) {
+func putFloats[T float32 | float64](t *cellText, c *column, bits int) (putCell, *badCell) {
 	v := values[T](c)
 	if t.json {
 		for i, x := range v {
 			if f := float64(x); (math.IsNaN(f) || math.IsInf(f, 0)) && !c.isNull(i) {
-				return nil, fmt.Errorf("row %d of this rank (from 0) is %g, which JSON has no form for; make it missing first", i, f)
+				return nil, &badCell{i, fmt.Sprintf("is %g, which JSON has no form for; make it missing first", f)}
 			}
 		}
 	}
@@ -110,21 +116,27 @@ func putFloats[T float32 | float64](t *cellText, c *column, bits int) (putCell, 
 }
 
 // texts writes bytes as they are, in CSV within quotes where it needs them.
-func (t *cellText) texts(c *column) (putCell, error) {
-	all := c.text[c.off[0]:c.off[c.n]]
-	switch {
-	case t.json && !utf8.Valid(all):
-		return nil, fmt.Errorf("holds bytes that are not UTF-8 text, which JSON must be")
-	case t.json:
+func (t *cellText) texts(c *column) (putCell, *badCell) {
+	for i := range c.n {
+		switch s := c.str(i); {
+		case c.isNull(i):
+		case t.json && !utf8.Valid(s):
+			return nil, &badCell{i, "holds bytes that are not UTF-8 text, which JSON must be"}
+		case !t.json && bytes.IndexByte(s, 0) >= 0:
+			return nil, &badCell{i, "holds a NUL byte, which no CSV file may"}
+		}
+	}
+	if t.json {
 		return func(b []byte, row int) []byte { return appendJSON(b, c.str(row)) }, nil
-	case bytes.IndexByte(all, 0) >= 0:
-		return nil, fmt.Errorf("holds a NUL byte, which no CSV file may")
 	}
 	return func(b []byte, row int) []byte { return t.appendCSV(b, c.str(row)) }, nil
 }
 
 // appendCSV appends a text, within quotes where it needs them (RFC 4180).
 func (t *cellText) appendCSV(b, s []byte) []byte {
+	if len(s) == 0 {
+		return append(b, t.empty...)
+	}
 	plain := true
 	for _, ch := range s {
 		if t.quote[ch] {
@@ -184,7 +196,7 @@ type clockForm struct {
 }
 
 // putTimes writes times in a form. Years beyond 0 to 9999 are an error.
-func putTimes[T int32 | int64](t *cellText, c *column, f clockForm) (putCell, error) {
+func putTimes[T int32 | int64](t *cellText, c *column, f clockForm) (putCell, *badCell) {
 	v := values[T](c)
 	first, last := daysTo(0, 1, 1), daysTo(9999, 12, 31)
 	if !f.date {
@@ -193,9 +205,9 @@ func putTimes[T int32 | int64](t *cellText, c *column, f clockForm) (putCell, er
 	for i, x := range v {
 		if day := floorDiv(int64(x), f.perDay); (day < first || day > last) && !c.isNull(i) {
 			if !f.date {
-				return nil, fmt.Errorf("row %d of this rank (from 0) is no time of a day", i)
+				return nil, &badCell{i, "is no time of a day"}
 			}
-			return nil, fmt.Errorf("row %d of this rank (from 0) lies outside of the years 0 to 9999", i)
+			return nil, &badCell{i, "lies outside of the years 0 to 9999"}
 		}
 	}
 	if !t.json {

@@ -25,8 +25,9 @@ type CSVWriteOptions struct {
 // [WriteParquet] does; each has the header. The format is RFC 4180 with line ends \n; cells
 // are written so that [ReadCSV] gives them again where it is told their types: floats to the
 // last bit, with a decimal point or exponent, times in UTC as 2006-01-02 15:04:05.999, durations
-// as whole numbers of their unit, binary cells as their bytes. But an empty text is read as
-// missing, and so is NaN with the marks of ReadCSV; it refuses infinities. NUL bytes and times
+// as whole numbers of their unit, binary cells as their bytes. But text and bytes that are empty,
+// only spaces or a mark of ReadCSV's NA are read as missing (of a Verbatim column only those that
+// are empty), and so is NaN with its own marks; it refuses infinities. NUL bytes and times
 // outside of the years 0 to 9999 are errors. Each file is whole or not at all; if one
 // rank fails, no file stays. Errors name the file and column. Collective.
 func WriteCSV(c collective.Comm, t *Table, folder string, o CSVWriteOptions) error {
@@ -67,10 +68,10 @@ func (o *CSVWriteOptions) format(s *arrow.Schema) *lineFormat {
 	for _, b := range []byte{comma, '"', '\n', '\r'} {
 		f.quote[b] = true
 	}
-	f.null = f.appendCSV(nil, []byte(o.NA))
-	if o.NA == "" && s.NumFields() == 1 {
-		f.null = []byte(`""`) // an empty line is no record
+	if s.NumFields() == 1 {
+		f.empty = []byte(`""`) // an empty line is no record
 	}
+	f.null = f.appendCSV(nil, []byte(o.NA))
 	for i, field := range s.Fields() {
 		var before []byte
 		if i > 0 {

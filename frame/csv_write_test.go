@@ -69,7 +69,7 @@ func TestWriteCells(t *testing.T) {
 		{arrow.PrimitiveTypes.Float64, `[1, -0.1, 1e300, 5e-324, 123456789, 1e21]`, `1.0|-0.1|1e+300|5e-324|1.23456789e+08|1e+21`, `1.0|-0.1|1e+300|5e-324|1.23456789e+08|1e+21`, ""},
 		{arrow.PrimitiveTypes.Float32, `[0.1, 2]`, `0.1|2.0`, `0.1|2.0`, ""},
 		{arrow.BinaryTypes.LargeString, `["x", "", "a,b", "say \"hi\"", " p ", "two\r\nlines", null, "ü\u0001\\"]`,
-			"x||\"a,b\"|\"say \"\"hi\"\"\"| p |\"two\r\nlines\"|\"\"|ü\x01\\", `"x"|""|"a,b"|"say \"hi\""|" p "|"two\r\nlines"|null|"ü\u0001\\"`, ""},
+			"x|\"\"|\"a,b\"|\"say \"\"hi\"\"\"| p |\"two\r\nlines\"|\"\"|ü\x01\\", `"x"|""|"a,b"|"say \"hi\""|" p "|"two\r\nlines"|null|"ü\u0001\\"`, ""},
 		{arrow.FixedWidthTypes.Date32, `["1969-12-31", "2000-02-29", "0000-01-01", "9999-12-31"]`, `1969-12-31|2000-02-29|0000-01-01|9999-12-31`, `"1969-12-31"|"2000-02-29"|"0000-01-01"|"9999-12-31"`, ""},
 		{arrow.FixedWidthTypes.Date64, `["1969-12-31"]`, `1969-12-31`, `"1969-12-31"`, ""},
 		{us, `[-1, 0, 1500000]`, `1969-12-31 23:59:59.999999|1970-01-01 00:00:00|1970-01-01 00:00:01.500000`, `"1969-12-31 23:59:59.999999"|"1970-01-01 00:00:00"|"1970-01-01 00:00:01.500000"`, ""},
@@ -109,7 +109,7 @@ func TestWriteCells(t *testing.T) {
 func TestWriteTextRefuses(t *testing.T) {
 	rec := oneColumn(t, arrow.BinaryTypes.LargeString, `["a", "b\u0000"]`)
 	_, err := writeText(t, rec, wholeCSV(CSVWriteOptions{}))
-	if want := `frame: write CSV: column "a": holds a NUL byte, which no CSV file may`; fmt.Sprint(err) != want {
+	if want := `frame: write CSV: column "a": row 1 of this rank (from 0) holds a NUL byte, which no CSV file may`; fmt.Sprint(err) != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 	rec = oneColumn(t, arrow.PrimitiveTypes.Float64, `[1, "NaN"]`)
@@ -118,12 +118,51 @@ func TestWriteTextRefuses(t *testing.T) {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 	b := array.NewLargeStringBuilder(memory.DefaultAllocator)
-	b.Append("\xff")
+	b.Append("\xc3") // together they are é
+	b.Append("\xa9")
 	a := b.NewArray()
-	rec = array.NewRecord(arrow.NewSchema([]arrow.Field{{Name: "a", Type: a.DataType(), Nullable: true}}, nil), []arrow.Array{a}, 1)
+	rec = array.NewRecord(arrow.NewSchema([]arrow.Field{{Name: "a", Type: a.DataType(), Nullable: true}}, nil), []arrow.Array{a}, 2)
 	_, err = writeText(t, rec, WriteJSONLFile)
-	if want := `frame: write JSON lines: column "a": holds bytes that are not UTF-8 text, which JSON must be`; fmt.Sprint(err) != want {
+	if want := `frame: write JSON lines: column "a": row 0 of this rank (from 0) holds bytes that are not UTF-8 text, which JSON must be`; fmt.Sprint(err) != want {
 		t.Errorf("got %v\nwant %s", err, want)
+	}
+}
+
+// The row of a cell that cannot be written is counted over the records that a table lies in.
+func TestWriteTextNamesRow(t *testing.T) {
+	m := checked(t)
+	rec := oneColumn(t, arrow.PrimitiveTypes.Float64, `[1, 2, 3, "NaN"]`)
+	tab, err := NewTable(m, rec.Schema(), rec.NewSlice(0, 3), rec.NewSlice(3, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tab.Release()
+	c, dir := collective.Local(1)[0], t.TempDir()
+	for want, err := range map[string]error{
+		`column "a": row 3 of this rank (from 0) is NaN`: WriteJSONLFile(c, tab, filepath.Join(dir, "t.jsonl")),
+		`column "a": row 3 of the file (from 0) is NaN`:  WriteJSONL(c, tab, filepath.Join(dir, "parts"), JSONLWriteOptions{}),
+	} {
+		if !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
+	}
+}
+
+// A table of one column of text keeps the rows in which it is empty.
+func TestWriteCSVEmptyText(t *testing.T) {
+	rec := oneColumn(t, arrow.BinaryTypes.LargeString, `["a", "", null, "  "]`)
+	got, err := writeText(t, rec, wholeCSV(CSVWriteOptions{}))
+	if err != nil || got != "a\na\n\"\"\n\"\"\n  \n" {
+		t.Errorf("%q, %v", got, err)
+	}
+	for want, o := range map[string]CSVOptions{
+		"[a (null) (null) (null)]": {Types: map[string]Type{"a": String}},
+		"[a (null) (null)   ]":     {Types: map[string]Type{"a": String}, Verbatim: []string{"a"}},
+	} {
+		rows, _, err := readFiles(t, 1, []string{writeFile(t, "t.csv", got)}, o)
+		if err != nil || fmt.Sprint(rows) != want {
+			t.Errorf("%q, %v; want %s", rows, err, want)
+		}
 	}
 }
 
@@ -275,7 +314,7 @@ func TestWriteTextFails(t *testing.T) {
 			}
 			defer tab.Release()
 			for _, err := range []error{WriteJSONLFile(c, tab, filepath.Join(dir, "t.jsonl")), WriteJSONL(c, tab, filepath.Join(dir, "parts"), JSONLWriteOptions{})} {
-				if err == nil || !strings.Contains(err.Error(), `column "a": row 0 of this rank (from 0) is NaN`) {
+				if err == nil || !strings.Contains(err.Error(), `column "a": row 0 of `) || !strings.Contains(err.Error(), "(from 0) is NaN") {
 					t.Errorf("%d ranks: %v", n, err)
 				}
 			}

@@ -26,8 +26,10 @@ type lineFormat struct {
 // lines makes the rows of a table text, a batch at a time.
 type lines struct {
 	format *lineFormat
+	of     string // what rows are counted in, for messages: this rank, or a file
 	recs   []arrow.Record
 	row    int // of the first of recs, next
+	before int // rows of records before it
 	puts   []putCell
 	cols   []column
 	buf    []byte
@@ -58,7 +60,7 @@ func (l *lines) more() (bool, error) {
 			l.buf = append(l.buf, f.after...)
 		}
 		if l.row = hi; hi == int(rec.NumRows()) {
-			l.recs, l.row = l.recs[1:], 0
+			l.recs, l.row, l.before = l.recs[1:], 0, l.before+hi
 		}
 	}
 	return len(l.buf) > 0, nil
@@ -69,9 +71,9 @@ func (l *lines) begin(rec arrow.Record) error {
 	l.puts, l.cols = make([]putCell, n), make([]column, n)
 	for i := range n {
 		l.cols[i] = see(rec.Column(i))
-		put, err := l.format.column(&l.cols[i])
-		if err != nil {
-			return fmt.Errorf("column %s: %w", quote(rec.ColumnName(i)), err)
+		put, bad := l.format.column(&l.cols[i])
+		if bad != nil {
+			return fmt.Errorf("column %s: row %d of %s (from 0) %s", quote(rec.ColumnName(i)), l.before+bad.row, l.of, bad.what)
 		}
 		l.puts[i] = put
 	}
@@ -89,7 +91,7 @@ func openLines(path string, format *lineFormat) (*linePart, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	p := &linePart{f: f, lines: lines{format: format}}
+	p := &linePart{f: f, lines: lines{format: format, of: "the file"}}
 	if _, err := f.Write(format.header); err != nil {
 		f.Abort()
 		return nil, p.failed(err)
@@ -146,7 +148,7 @@ func writeWhole(c collective.Comm, what string, t *Table, path string, format *l
 	if err := collective.Agree(c, wrap(what, err)); err != nil {
 		return err
 	}
-	own := &lines{format: format, recs: slices.Clone(t.chunks)}
+	own := &lines{format: format, of: "this rank", recs: slices.Clone(t.chunks)}
 	for from := range c.Size() {
 		var err error
 		for {

@@ -21,8 +21,9 @@ type ParquetWriteOptions struct {
 // that has rows writes its own in order to part-00000.parquet and so on, by its number; if no
 // rank has any, rank 0 writes a file without rows. [ReadParquet] of the folder gives the
 // table again, in the same order. With PartitionBy each rank writes a file to the
-// folder of each combination of keys that it has, and reading gives them in the order of the
-// folders; a table without rows leaves the folder empty.
+// folder of each combination of keys that it has, and reading gives the rows in the order of the
+// folders, with the keys as the last columns: int64 where all of a key's cells are whole numbers, those
+// of text included, else text, that of dates and booleans too. A table without rows leaves the folder empty.
 //
 // The files are those of a [ParquetWriter], each whole or not at all; if one rank fails, no
 // file stays. Durations are an error, since Arrow's writer has none; times in seconds become

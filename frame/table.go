@@ -21,7 +21,7 @@ import (
 type Table struct {
 	mem    *Memory
 	schema *arrow.Schema
-	chunks []arrow.Record // its rows in order; none is empty
+	chunks []arrow.Record // its rows in order; none is empty but that which Record makes where there are no rows
 	rows   int
 }
 

@@ -33,6 +33,7 @@ type partFiles struct {
 	folder string
 	name   string   // of this rank's files
 	done   []string // files that have their name
+	made   []string // folders below folder that this rank wrote to, each after those it lies in
 }
 
 // writeParts writes t to the files part-00000, … of a folder that is empty or does not exist
@@ -154,6 +155,7 @@ func (p *partFiles) writeBy(t *Table, by []string) error {
 				return err
 			}
 			folder = filepath.Join(folder, name)
+			p.made = append(p.made, folder)
 		}
 		if err := os.MkdirAll(folder, 0o777); err != nil {
 			return fmt.Errorf("%s: %w", folder, bare(err))
@@ -176,15 +178,16 @@ func (p *partFiles) writeBy(t *Table, by []string) error {
 	return nil
 }
 
-// remove takes back this rank's files, and folders that it leaves empty.
+// remove takes back this rank's files, and the folders that are empty then: the last of the ranks
+// that wrote to a folder finds it so.
 func (p *partFiles) remove() error {
 	for _, path := range p.done {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		for dir := filepath.Dir(path); dir != p.folder && os.Remove(dir) == nil; {
-			dir = filepath.Dir(dir)
-		}
+	}
+	for _, folder := range slices.Backward(p.made) {
+		os.Remove(folder) // an error where it has files of other ranks
 	}
 	return nil
 }
