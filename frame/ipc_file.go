@@ -285,9 +285,13 @@ func outsideOf[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
 	return -1
 }
 
-// expansion is how many bytes one compressed byte may stand for: Zstandard's longest
-// runs, blocks of 128 KiB in four bytes, rounded up.
-const expansion = 40_000
+// How many bytes one compressed byte may stand for, rounded up.
+const (
+	expansion       = 40_000 // of Zstandard, the most: runs, blocks of 128 KiB in four bytes
+	gzipExpansion   = 1_032  // matches of 258 bytes in two bits
+	lz4Expansion    = 255    // a further byte of a match's length
+	snappyExpansion = 22     // copies of 64 bytes in three
+)
 
 // buffer is bytes of the file: shared where they lie as cells must, else copied or decompressed.
 func (f *ipcFile) buffer(s span, codec int8) *memory.Buffer {
@@ -303,11 +307,15 @@ func (f *ipcFile) buffer(s span, codec int8) *memory.Buffer {
 		return buf
 	}
 	size, raw := i64At(f.p.b[:s.at+s.n], s.at), f.p.b[s.at+8:s.at+s.n]
+	most := expansion
+	if codec == 0 {
+		most = lz4Expansion
+	}
 	switch {
 	case size == -1: // stored as it is
 		size = int64(len(raw))
 		codec = -1
-	case size < 0 || size > int64(expansion*len(raw)):
+	case size < 0 || size > int64(most*len(raw)):
 		panic(corrupt("a compressed buffer has an impossible size"))
 	}
 	buf := newBuffer(f.mem, int(size))

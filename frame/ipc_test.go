@@ -2,6 +2,7 @@ package frame
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -261,6 +262,35 @@ func TestReadIPCErrors(t *testing.T) {
 				t.Errorf("%d ranks: got %v\nwant %s", n, err, test.want)
 			}
 		}
+	}
+}
+
+// Sizes in a file are not believed beyond what its compression can do, nor do they end the program.
+func TestIPCSizes(t *testing.T) {
+	for _, c := range []struct {
+		codec int8
+		most  int
+	}{{0, 255}, {1, 40_000}} {
+		b := binary.LittleEndian.AppendUint64(nil, uint64(10*c.most+1))
+		b = append(b, "0123456789"...)
+		f := &ipcFile{p: &mapping{b: b}, mem: checked(t)}
+		err := func() (err error) {
+			defer rescue("read IPC", "f.arrow", &err)
+			f.buffer(span{0, len(b)}, c.codec)
+			return nil
+		}()
+		if want := "frame: read IPC: f.arrow: the file is corrupt: a compressed buffer has an impossible size"; fmt.Sprint(err) != want {
+			t.Errorf("codec %d: got %v\nwant %s", c.codec, err, want)
+		}
+	}
+	m := NewMemory(MemoryOptions{})
+	err := func() (err error) {
+		defer rescue("read IPC", "f.arrow", &err)
+		m.Allocate(1 << 60)
+		return nil
+	}()
+	if want := "frame: read IPC: f.arrow: the file is corrupt, or larger than memory: the system gives no more memory: 1152921504606846976 bytes wanted, 0 in use; set a memory limit"; !strings.HasPrefix(fmt.Sprint(err), want) || m.Used() != 0 {
+		t.Errorf("%d bytes in use, got %v\nwant %s", m.Used(), err, want)
 	}
 }
 

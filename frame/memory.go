@@ -100,7 +100,8 @@ func (m *Memory) Allocate(n int) []byte {
 	}
 	p := C.pages_get(C.int64_t(n))
 	if p == nil {
-		panic(m.exhausted(n))
+		m.count(-n)
+		panic(exhausted{n, m.Used()})
 	}
 	return unsafe.Slice((*byte)(p), n)
 }
@@ -115,7 +116,8 @@ func (m *Memory) Reallocate(n int, b []byte) []byte {
 		m.count(n - cap(b))
 		p := C.pages_resize(unsafe.Pointer(unsafe.SliceData(b)), C.int64_t(cap(b)), C.int64_t(n))
 		if p == nil {
-			panic(m.exhausted(n))
+			m.count(cap(b) - n)
+			panic(exhausted{n, m.Used()})
 		}
 		return unsafe.Slice((*byte)(p), n)
 	}
@@ -147,8 +149,14 @@ func (m *Memory) count(n int) {
 	}
 }
 
-func (m *Memory) exhausted(n int) string {
-	return fmt.Sprintf("frame: the system gives no more memory: %d bytes wanted, %d in use; set a memory limit, so that tables go to files, or use more ranks or nodes", n, m.Used())
+// exhausted is what [Memory.Allocate] panics with where the system gives no more memory.
+type exhausted struct {
+	want int
+	used int64
+}
+
+func (e exhausted) Error() string {
+	return fmt.Sprintf("the system gives no more memory: %d bytes wanted, %d in use; set a memory limit, so that tables go to files, or use more ranks or nodes", e.want, e.used)
 }
 
 // room for n cells of working space, zeroed; give it back with free.

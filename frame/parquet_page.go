@@ -220,6 +220,18 @@ func (u *unpacker) unpack(p page, codec compress.Compression, scratch *memory.Bu
 		}
 		return p.body
 	}
+	most := expansion
+	switch codec {
+	case compress.Codecs.Snappy:
+		most = snappyExpansion
+	case compress.Codecs.Gzip:
+		most = gzipExpansion
+	case 7: // LZ4_RAW
+		most = lz4Expansion
+	}
+	if p.size > most*len(p.body)+1<<16 {
+		panic(corrupt("a page has an impossible size"))
+	}
 	scratch.ResizeNoShrink(p.size)
 	out := scratch.Bytes()
 	if p.kind == pageData2 {
