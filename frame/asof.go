@@ -18,7 +18,7 @@ type AsOfOptions struct {
 	// before; forward, the first at its time or after; nearest, the nearer of both, of equally near
 	// ones the earlier. "" is backward. Of right rows at one time, backward takes the last, forward the first.
 	Direction string
-	Tolerance string // the greatest distance in time, as 36h; "" means any
+	Tolerance string // the greatest distance in time, as 36h (see [ParseDuration]); "" means any
 	Suffix    string // added to names of right columns that the left table has too; "" means _right
 }
 

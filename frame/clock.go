@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -37,25 +38,56 @@ var units = map[string]int64{
 	"ns": 1, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9, "d": nsPerDay, "w": nsPerWeek,
 }
 
-// parsePeriod reads a whole number above 0 and a unit: 15m, 36h, 7d, 2w, 1mo, 1y.
+// ParseDuration reads a length of time, as all options give it: a number above 0 and a unit, ns, us,
+// ms, s, m (minutes), h, d or w, as in 15m, 1.5h or 2w, of at most 292 years. Months (mo) and years
+// (y), whole numbers of them, are an error here, since they differ in length; [ResampleOptions] has them.
+func ParseDuration(s string) (time.Duration, error) {
+	p, err := parsePeriod(s)
+	if err != nil {
+		return 0, err
+	}
+	ns, err := p.ticks(nsPerDay)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", quote(s), err)
+	}
+	return time.Duration(ns), nil
+}
+
+// parsePeriod reads a length of time of [ParseDuration], or months or years.
 func parsePeriod(s string) (period, error) {
 	i := 0
-	for i < len(s) && s[i]-'0' <= 9 {
+	for i < len(s) && (s[i]-'0' <= 9 || s[i] == '.') {
 		i++
 	}
-	n, err := strconv.ParseInt(s[:i], 10, 64)
+	whole, frac, point := strings.Cut(s[:i], ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
 	unit, fixed := units[s[i:]]
-	switch months := map[string]int64{"mo": 1, "y": 12}[s[i:]]; {
-	case err != nil || n == 0 || !fixed && months == 0:
-		return period{}, fmt.Errorf("%s is not a length of time; want a whole number above 0 and a unit, ns, us, ms, s, m (minutes), h, d, w, mo (months) or y, as in 15m or 1mo", quote(s))
-	case months > 0 && n <= 12e4:
+	months := map[string]int64{"mo": 1, "y": 12}[s[i:]]
+	rest, exact := fraction(frac, unit)
+	switch {
+	case err != nil || n == 0 && rest == 0 || !fixed && (months == 0 || point) || !exact || point && frac == "":
+		return period{}, fmt.Errorf("%s is not a length of time; want a number above 0 and a unit, ns, us, ms, s, m (minutes), h, d or w, or a whole number of mo (months) or y, as in 15m, 1.5h or 1mo", quote(s))
+	case months > 0 && n <= 12e4/months:
 		return period{months: n * months}, nil
 	case fixed:
-		if over, ns := bits.Mul64(uint64(n), uint64(unit)); over == 0 && ns <= math.MaxInt64 {
-			return period{ns: int64(ns)}, nil
+		over, ns := bits.Mul64(uint64(n), uint64(unit))
+		if over == 0 && ns <= uint64(math.MaxInt64-rest) {
+			return period{ns: int64(ns) + rest}, nil
 		}
 	}
 	return period{}, fmt.Errorf("%s is too long a time; want at most 292 years, or 10000y in months and years", quote(s))
+}
+
+// fraction is the digits behind the point of a number of units, in nanoseconds; false where they are finer.
+func fraction(digits string, unit int64) (ns int64, exact bool) {
+	for _, d := range strings.TrimRight(digits, "0") {
+		if d < '0' || d > '9' || unit%10 != 0 {
+			return 0, false
+		}
+		unit /= 10
+		ns += int64(d-'0') * unit
+	}
+	return ns, true
 }
 
 // ticks is a fixed period in a column's unit.
@@ -156,6 +188,10 @@ func newGrid(every string, perDay int64) (grid, error) {
 	}
 	g := grid{perDay: perDay, months: p.months}
 	if p.months > 0 {
+		last := math.MaxInt64 / perDay
+		if g.firstDay(g.bin(-maxTicks-1)) < -last || g.firstDay(g.bin(maxTicks)+1) > last {
+			return grid{}, fmt.Errorf("%s is too long for times in steps of %s, since a bin of it may begin or end beyond them; cast the column to a coarser unit", quote(every), fixedText(nsPerDay/perDay))
+		}
 		return g, nil
 	}
 	if g.every, err = p.ticks(perDay); err != nil {
@@ -182,8 +218,11 @@ func (g *grid) start(k int64) int64 {
 	if g.months == 0 {
 		return g.origin + k*g.every
 	}
-	return monthStart(k*g.months) * g.perDay
+	return g.firstDay(k) * g.perDay
 }
+
+// firstDay is the day on which bin k of months begins, since 1970-01-01.
+func (g *grid) firstDay(k int64) int64 { return monthStart(k * g.months) }
 
 // timeText is a time for a message.
 func timeText(t, perDay int64) string {

@@ -34,13 +34,41 @@ func TestGrid(t *testing.T) {
 	}
 }
 
+func TestParseDuration(t *testing.T) {
+	const kinds = "; want a number above 0 and a unit, ns, us, ms, s, m (minutes), h, d or w, or a whole number of mo (months) or y, as in 15m, 1.5h or 1mo"
+	for _, c := range []struct {
+		text string
+		want time.Duration
+		err  string
+	}{
+		{"15m", 15 * time.Minute, ""},
+		{"1.5h", 90 * time.Minute, ""},
+		{"0.50s", 500 * time.Millisecond, ""},
+		{"1w", 7 * 24 * time.Hour, ""},
+		{"0.001us", 1, ""},
+		{"9223372036854775807ns", math.MaxInt64, ""},
+		{"0.0001us", 0, `"0.0001us" is not a length of time` + kinds},
+		{"0.0h", 0, `"0.0h" is not a length of time` + kinds},
+		{"1.h", 0, `"1.h" is not a length of time` + kinds},
+		{"1h30m", 0, `"1h30m" is not a length of time` + kinds},
+		{"1.5y", 0, `"1.5y" is not a length of time` + kinds},
+		{"1mo", 0, `"1mo": months and years differ in length; give days`},
+		{"10001y", 0, `"10001y" is too long a time; want at most 292 years, or 10000y in months and years`},
+		{"9223372036854775807.5us", 0, `"9223372036854775807.5us" is too long a time; want at most 292 years, or 10000y in months and years`},
+	} {
+		if got, err := ParseDuration(c.text); got != c.want || fmt.Sprint(err) != cmp.Or(c.err, "<nil>") {
+			t.Errorf("%s: %d, %v; want %d, %s", c.text, got, err, c.want, c.err)
+		}
+	}
+}
+
 func FuzzParsePeriod(f *testing.F) {
-	for _, s := range []string{"15m", "1h", "36h", "7d", "1mo", "1y", "2w", "1µs", "99999999999999999999d", "200000d", "-1d", "", "d", "0s"} {
+	for _, s := range []string{"15m", "1h", "36h", "7d", "1mo", "1y", "2w", "1µs", "99999999999999999999d", "200000d", "-1d", "", "d", "0s", "1.5h", "0.5ns", "10001y"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		p, err := parsePeriod(s)
-		if (err == nil) != (p.months > 0 && p.ns == 0 && p.months <= 12*12e4 || p.months == 0 && p.ns > 0) {
+		if (err == nil) != (p.months > 0 && p.ns == 0 && p.months <= 12e4 || p.months == 0 && p.ns > 0) {
 			t.Errorf("%q: %+v, %v", s, p, err)
 		}
 		if err == nil && p.ns > 0 {

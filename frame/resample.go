@@ -11,7 +11,7 @@ import (
 
 // ResampleOptions says how [Resample] cuts time into bins. All ranks pass the same.
 type ResampleOptions struct {
-	// Every is the length of a bin: 15m, 1h, 36h, 7d, 2w, 1mo, 1y. Days, weeks, months and
+	// Every is the length of a bin: 15m, 36h, 2w (see [ParseDuration]), 1mo, 1y. Days, weeks, months and
 	// years are those of UTC; weeks begin on Monday.
 	Every string
 	Aggs  []Agg

@@ -55,7 +55,7 @@ func TestResampleErrors(t *testing.T) {
 	}{
 		{"t", ResampleOptions{Every: "1mo"}, "frame: resample: no aggregate is given"},
 		{"t", ResampleOptions{Every: "1h", Aggs: sum}, `frame: resample: "1h": the time column counts in steps of 1d, of which this is no multiple; cast the column to a finer unit`},
-		{"t", ResampleOptions{Every: "0d", Aggs: sum}, `frame: resample: "0d" is not a length of time; want a whole number above 0 and a unit`},
+		{"t", ResampleOptions{Every: "0d", Aggs: sum}, `frame: resample: "0d" is not a length of time; want a number above 0 and a unit`},
 		{"t", ResampleOptions{Every: "1mo", Aggs: sum, Origin: "start"}, `months and years begin on their first day; leave out the origin "start"`},
 		{"t", ResampleOptions{Every: "1d", Aggs: sum, Origin: "2020-01-01 05:00"}, `origin: "2020-01-01 05:00" is finer than the time column`},
 		{"t", ResampleOptions{Every: "1d", Aggs: sum, Closed: "both"}, `closed and label are left or right, not "both"`},
@@ -70,6 +70,14 @@ func TestResampleErrors(t *testing.T) {
 	wantError(t, rec, `column "t" lacks a time in 1 row of this rank`, func(c collective.Comm, t *Table) (*Table, error) {
 		return Resample(c, t, nil, "t", ResampleOptions{Every: "1d", Aggs: sum})
 	})
+	for every, want := range map[string]string{
+		"300y": `"300y" is too long for times in steps of 1ns, since a bin of it may begin or end beyond them; cast the column to a coarser unit`,
+		"200y": "",
+	} {
+		if _, err := newGrid(every, 86400e9); err == nil && want != "" || err != nil && err.Error() != want {
+			t.Errorf("%s: got %v\nwant %s", every, err, want)
+		}
+	}
 	over := record("t d32, i i64", `2020-01-31 9223372036854775807; 2020-01-31 1`)
 	wantError(t, over, `the sum of column "i" does not fit 64 bits; cast it to float64`, func(c collective.Comm, t *Table) (*Table, error) {
 		return Resample(c, t, nil, "t", ResampleOptions{Every: "1d", Aggs: []Agg{{Column: "i", Func: "sum"}}})

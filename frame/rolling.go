@@ -12,7 +12,7 @@ import (
 type RollingAgg struct {
 	Agg // as named there; "" for As means column_func
 	// Rows is the length of the window: the row and the Rows-1 before it. Span is its
-	// length in time instead, as 36h or 7d: for a row at time t, the rows after t - Span and
+	// length in time instead, as 36h or 7d (see [ParseDuration]): for a row at time t, the rows after t - Span and
 	// up to t, all rows at t included. With neither the window expands: it has all rows of the
 	// series up to this one.
 	Rows int

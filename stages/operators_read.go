@@ -2,7 +2,6 @@ package stages
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,8 +25,8 @@ func parseTimes(from, every string) (start time.Time, step time.Duration, err er
 		}
 		return start, 0, nil
 	}
-	if step, err = parseStep(every); err != nil {
-		return start, 0, err
+	if step, err = frame.ParseDuration(every); err != nil {
+		return start, 0, fmt.Errorf("step: %w", err)
 	}
 	if start, err = time.Parse("2006-01-02", from); err != nil {
 		if start, err = time.Parse("2006-01-02 15:04:05", from); err != nil {
@@ -35,21 +34,6 @@ func parseTimes(from, every string) (start time.Time, step time.Duration, err er
 		}
 	}
 	return start, step, nil
-}
-
-// parseStep reads 15m, 1h, 1d.
-func parseStep(s string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.Atoi(days)
-		if err == nil && n > 0 && n < 100_000 {
-			return time.Duration(n) * 24 * time.Hour, nil
-		}
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("step = %q: want a length of time such as 15m, 1h or 1d", s)
-	}
-	return d, nil
 }
 
 // columnTypes are text columns, and those that are declared as "name type".

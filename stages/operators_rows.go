@@ -37,11 +37,12 @@ func (s *computeStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error)
 	t := in.Retain()
 	for _, text := range s.Columns {
 		name, expr, ok := strings.Cut(text, "=")
-		if !ok || strings.HasPrefix(expr, "=") {
+		name = strings.TrimSpace(name)
+		if !ok || strings.HasPrefix(expr, "=") || name != strings.TrimRight(name, "<>!") { // a comparison
 			t.Release()
 			return nil, fmt.Errorf("columns: %q: want a name and an expression, as log_q = log1p(q)", text)
 		}
-		next, err := frame.Compute(e.c, t, strings.TrimSpace(name), strings.TrimSpace(expr))
+		next, err := frame.Compute(e.c, t, name, strings.TrimSpace(expr))
 		t.Release()
 		if err != nil {
 			return nil, err
