@@ -210,7 +210,10 @@ func (c *column) str(i int) []byte { return c.text[c.off[i]:c.off[i+1]] }
 
 // bytes is the memory that the rows of c take.
 func (c *column) bytes() int64 {
-	b := int64(len(c.valid) / 8)
+	b := int64(0)
+	if c.valid != nil {
+		b = int64(c.n+7) / 8
+	}
 	switch c.layout {
 	case bitCells:
 		return b + int64(c.n+7)/8

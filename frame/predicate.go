@@ -25,7 +25,7 @@ var compareOps = []string{"=", "!=", "<", "<=", ">", ">="}
 
 // condition is a Predicate for a column of a known type; one of the constants is set.
 type condition struct {
-	op  string
+	op  string // as in expressions: == for =
 	typ arrow.DataType
 	i   int64 // of signed integers, dates and times in the column's unit
 	u   uint64
@@ -41,6 +41,9 @@ func newCondition(p Predicate, dt arrow.DataType) (*condition, error) {
 		return nil, fmt.Errorf("where column %s: no comparison %s; there are: %s", quote(p.Column), quote(p.Op), list(compareOps))
 	}
 	wrong := fmt.Errorf("where column %s: its type %s cannot be compared with %v (%T)", quote(p.Column), dt, p.Value, p.Value)
+	if p.Op == "=" {
+		t.op = "=="
+	}
 	v := p.Value
 	if n, ok := v.(int); ok {
 		v = int64(n)
@@ -120,35 +123,18 @@ func timeCell(dt arrow.DataType, at time.Time) (int64, bool) {
 	return sec*parts + ns*parts/1e9, ns*parts%1e9 == 0
 }
 
-// holds reports whether a value that compares with the constant as c does satisfies the test.
-func (t *condition) holds(c int) bool {
-	switch t.op {
-	case "=":
-		return c == 0
-	case "!=":
-		return c != 0
-	case "<":
-		return c < 0
-	case "<=":
-		return c <= 0
-	case ">":
-		return c > 0
-	}
-	return c >= 0
-}
-
 // mayHold reports whether some value between two that compare with the constant as lo and hi do
 // may satisfy the test.
 func (t *condition) mayHold(lo, hi int) bool {
 	switch t.op {
-	case "=":
+	case "==":
 		return lo <= 0 && hi >= 0
 	case "!=":
 		return lo != 0 || hi != 0
 	case "<", "<=":
-		return t.holds(lo)
+		return holds(t.op, lo)
 	}
-	return t.holds(hi)
+	return holds(t.op, hi)
 }
 
 // and takes away from keep the rows whose cells do not satisfy the test.
@@ -176,11 +162,11 @@ func (t *condition) and(c *column, keep []bool) {
 		compareAll(values[float64](c), t.op, t.f, keep)
 	case arrow.BOOL:
 		for i := range keep {
-			keep[i] = keep[i] && (c.bit(i) == t.b) == (t.op == "=")
+			keep[i] = keep[i] && (c.bit(i) == t.b) == (t.op == "==")
 		}
 	default:
 		for i := range keep {
-			keep[i] = keep[i] && t.holds(bytes.Compare(c.str(i), t.s))
+			keep[i] = keep[i] && holds(t.op, bytes.Compare(c.str(i), t.s))
 		}
 	}
 	if c.valid != nil {
@@ -197,7 +183,7 @@ type number interface {
 // compareAll keeps the rows whose cells satisfy the comparison with v.
 func compareAll[T, V number](cells []T, op string, v V, keep []bool) {
 	switch op {
-	case "=":
+	case "==":
 		for i, x := range cells {
 			keep[i] = keep[i] && V(x) == v
 		}

@@ -281,7 +281,7 @@ func (c *column) rollQuantile(m *Memory, f []float64, start []int, lo, hi, count
 	defer free(m, tree)
 	for k := range len(start) - 1 {
 		first, n := start[k], start[k+1]-start[k]
-		clear(tree)
+		clear(tree[:n+1])
 		rows := order[:n]
 		for i := range n {
 			key[i], rows[i] = sortable(f[first+i]), uint32(i)

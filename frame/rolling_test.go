@@ -224,6 +224,14 @@ func byFormula(fn string, x []float64, q float64) float64 {
 	return x[len(x)-1]
 }
 
+// The squares of these numbers are beyond float64.
+func TestRollingSpreadOfGreatNumbers(t *testing.T) {
+	rec := record("t d32, x f64", `2020-01-01 1e200; 2020-01-02 1e200; 2020-01-03 1e200`)
+	wantRows(t, "var", rec, `2020-01-01 1e+200 -; 2020-01-02 1e+200 0; 2020-01-03 1e+200 0`, true, func(c collective.Comm, t *Table) (*Table, error) {
+		return Rolling(c, t, nil, "t", RollingAgg{Agg: Agg{Column: "x", Func: "var", As: "r"}, Rows: 2})
+	})
+}
+
 func TestRollingErrors(t *testing.T) {
 	rec := record("g s, t d32, x f64, i i64", `b 2020-01-31 1 9223372036854775807; a 2020-01-31 2 2; b 2020-01-31 4 5`)
 	x := Agg{Column: "x", Func: "sum", As: "r"}

@@ -2,10 +2,10 @@ package frame
 
 import (
 	"fmt"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"deeprc/collective"
 )

@@ -42,7 +42,11 @@ func (a *moments) add(x float64) {
 }
 
 func (a *moments) merge(b moments) {
-	if b.n == 0 {
+	switch {
+	case b.n == 0:
+		return
+	case a.n == 0: // d*d may overflow
+		*a = b
 		return
 	}
 	n, d := a.n+b.n, b.mean-a.mean

@@ -16,6 +16,18 @@ func checked(t testing.TB) *Memory {
 	return NewMemory(MemoryOptions{Under: under, Scratch: t.TempDir()})
 }
 
+func TestTableBytes(t *testing.T) {
+	rec := record("x i64", `1; -; 3; 4; 5; 6; 7; 8; 9; 10`)
+	tab, err := NewTable(checked(t), rec.Schema(), rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tab.Release()
+	if got := tab.Bytes(); got != 10*8+2 {
+		t.Errorf("%d bytes", got)
+	}
+}
+
 // sampleTable has three rows with a column of every kind that the readers know.
 func sampleTable(mem *Memory) *Table {
 	ts := func(u arrow.TimeUnit) arrow.DataType { return &arrow.TimestampType{Unit: u} }
