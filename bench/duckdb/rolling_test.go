@@ -83,7 +83,7 @@ func TestRolling(t *testing.T) {
 				return inSeries(c, func() (*frame.Table, error) { return frame.Rolling(c, in[0], p.by, "t", aggs...) }, p.by)
 			},
 			sql:  fmt.Sprintf("SELECT t0.* EXCLUDE (o, id), %s FROM %s WINDOW %s", strings.Join(cols, ", "), p.ordered(), strings.Join(windows, ", ")),
-			diff: frametest.DiffOptions{Inexact: namesOf(aggs), Tolerance: 1e-9},
+			diff: frametest.DiffOptions{Inexact: slices.Concat(p.by, namesOf(aggs)), Tolerance: 1e-9},
 		}
 	})
 }

@@ -46,7 +46,11 @@ func randomPanel(rng *rand.Rand, rows int, steps ...int64) panel {
 	p.time = frametest.RandomColumn(rng, "t", clock.typ)
 	p.time.Nulls, p.time.Modest, p.time.Step = 0, true, 1+rng.Int64N(3)
 	if len(steps) > 0 {
-		p.time.Step = max(1, steps[rng.IntN(len(steps))]/max(1, p.micros))
+		value := max(1, p.micros)
+		if clock.typ.ID() == arrow.DATE64 {
+			value = dayMicros // its values are whole days, in milliseconds
+		}
+		p.time.Step = max(1, steps[rng.IntN(len(steps))]/value)
 		if p.micros == 0 {
 			p.time.Step *= 1000
 		}
