@@ -50,149 +50,164 @@ var exprLeaves = map[byte][]pair{
 // zoned is the time column z on a clock in its zone.
 const zoned = "((make_timestamp(z * 1000000) AT TIME ZONE 'UTC') AT TIME ZONE 'Europe/Berlin')"
 
-// randomExpr is an expression of a kind; shifts says whether it may look at other rows, which DuckDB does not nest.
-func randomExpr(rng *rand.Rand, kind byte, depth int, shifts bool) pair {
-	of := func(k byte) pair { return randomExpr(rng, k, depth-1, shifts) }
-	pick := func(s ...string) string { return s[rng.IntN(len(s))] }
-	any := func() byte { return exprKinds[rng.IntN(len(exprKinds))] }
-	form := func(our, sql string, args ...pair) pair { // A, B, C are the arguments
-		for i, a := range args {
-			our, sql = strings.ReplaceAll(our, string(rune('A'+i)), "\x01"+fmt.Sprint(i)), strings.ReplaceAll(sql, "<"+string(rune('A'+i))+">", "\x01"+fmt.Sprint(i))
-			_ = a
-		}
-		for i, a := range args {
-			our, sql = strings.ReplaceAll(our, "\x01"+fmt.Sprint(i), a.our), strings.ReplaceAll(sql, "\x01"+fmt.Sprint(i), a.sql)
-		}
-		return pair{"(" + our + ")", "(" + sql + ")"}
+// randomExprs are expressions of some depth; shifts says whether they may look at other rows, which DuckDB does not nest.
+type randomExprs struct {
+	rng    *rand.Rand
+	depth  int
+	shifts bool
+}
+
+// form puts arguments in place of A, B, C in an expression, of <A>, <B>, <C> in the query's.
+func form(our, sql string, args ...pair) pair {
+	var ours, sqls []string
+	for i, a := range args {
+		letter := string(rune('A' + i))
+		ours, sqls = append(ours, letter, a.our), append(sqls, "<"+letter+">", a.sql)
 	}
-	if depth <= 0 {
+	return pair{"(" + strings.NewReplacer(ours...).Replace(our) + ")", "(" + strings.NewReplacer(sqls...).Replace(sql) + ")"}
+}
+
+func (e randomExprs) pick(s ...string) string { return s[e.rng.IntN(len(s))] }
+
+// number is an expression of integers or floats, one less deep.
+func (e randomExprs) number() pair { return e.of("if"[e.rng.IntN(2)]) }
+
+// compare is a comparison, and the query's.
+func (e randomExprs) compare() (our, sql string) {
+	i := e.rng.IntN(6)
+	return []string{"==", "!=", "<", "<=", ">", ">="}[i], []string{"=", "<>", "<", "<=", ">", ">="}[i]
+}
+
+// of is an expression of a kind, one less deep.
+func (e randomExprs) of(kind byte) pair {
+	e.depth--
+	return e.random(kind)
+}
+
+// random is an expression of a kind.
+func (e randomExprs) random(kind byte) pair {
+	rng := e.rng
+	if e.depth <= 0 {
 		leaves := exprLeaves[kind]
 		return leaves[rng.IntN(len(leaves))]
 	}
 	switch rng.IntN(8) {
 	case 0:
-		return form("A ? B : C", "CASE WHEN <A> THEN <B> ELSE <C> END", of('b'), of(kind), of(kind))
+		return form("A ? B : C", "CASE WHEN <A> THEN <B> ELSE <C> END", e.of('b'), e.of(kind), e.of(kind))
 	case 1:
-		return form("coalesce(A, B)", "coalesce(<A>, <B>)", of(kind), of(kind))
+		return form("coalesce(A, B)", "coalesce(<A>, <B>)", e.of(kind), e.of(kind))
 	case 2:
-		return of(kind)
+		return e.of(kind)
 	case 3:
-		if !shifts {
-			return of(kind)
+		if !e.shifts {
+			return e.of(kind)
 		}
-		x := randomExpr(rng, kind, depth-1, false)
-		n, name := rng.IntN(6)-1, pick("lag", "lead")
+		e.shifts = false
+		n, name := rng.IntN(6)-1, e.pick("lag", "lead")
 		by := [][2]string{{"", ""}, {", s", "PARTITION BY s"}, {", b, j", "PARTITION BY b, j"}, {", i", "PARTITION BY i"}, {", g", "PARTITION BY g"}}[rng.IntN(5)]
-		return form(fmt.Sprintf("%s(A, %d%s)", name, n, by[0]), fmt.Sprintf("%s(<A>, %d) OVER (%s ORDER BY rowid)", name, n, by[1]), x)
-	}
-	number := func() pair { return of(pick("i", "f")[0]) }
-	compare := func() (string, string) {
-		i := rng.IntN(6)
-		return []string{"==", "!=", "<", "<=", ">", ">="}[i], []string{"=", "<>", "<", "<=", ">", ">="}[i]
+		return form(fmt.Sprintf("%s(A, %d%s)", name, n, by[0]), fmt.Sprintf("%s(<A>, %d) OVER (%s ORDER BY rowid)", name, n, by[1]), e.of(kind))
 	}
 	switch kind {
 	case 'i':
 		part := [][2]string{{"year", "year"}, {"month", "month"}, {"day", "day"}, {"dayofyear", "dayofyear"}, {"weekday", "isodow"}, {"week", "week"}}[rng.IntN(6)]
-		clock := pick("hour", "minute", "second")
+		clock := e.pick("hour", "minute", "second")
 		switch rng.IntN(9) {
 		case 0:
-			op := pick("+", "-")
-			return form("A % 9 "+op+" B % 9", "<A> % 9 "+op+" <B> % 9", of('i'), of('i'))
+			op := e.pick("+", "-")
+			return form("A % 9 "+op+" B % 9", "<A> % 9 "+op+" <B> % 9", e.of('i'), e.of('i'))
 		case 1:
-			return form("A % 100 * (B % 100)", "<A> % 100 * (<B> % 100)", of('i'), of('i'))
+			return form("A % 100 * (B % 100)", "<A> % 100 * (<B> % 100)", e.of('i'), e.of('i'))
 		case 2:
-			return form("-A", "-<A>", of('i'))
+			return form("-A", "-<A>", e.of('i'))
 		case 3:
-			return form("abs(A)", "abs(<A>)", of('i'))
+			return form("abs(A)", "abs(<A>)", e.of('i'))
 		case 4:
 			i := rng.IntN(2)
-			return form([]string{"min", "max"}[i]+"(A, B)", "CASE WHEN <A> IS NOT NULL AND <B> IS NOT NULL THEN "+[]string{"least", "greatest"}[i]+"(<A>, <B>) END", of('i'), of('i'))
+			return form([]string{"min", "max"}[i]+"(A, B)", "CASE WHEN <A> IS NOT NULL AND <B> IS NOT NULL THEN "+[]string{"least", "greatest"}[i]+"(<A>, <B>) END", e.of('i'), e.of('i'))
 		case 5:
-			return form("len(A)", "length(<A>)", of('s'))
+			return form("len(A)", "length(<A>)", e.of('s'))
 		case 6:
-			return form(part[0]+"(A)", part[1]+"(<A>)", of(pick("d", "t")[0]))
+			return form(part[0]+"(A)", part[1]+"(<A>)", e.of(e.pick("d", "t")[0]))
 		case 7:
 			if rng.IntN(2) == 0 {
 				return pair{"(" + part[0] + "(z))", "(" + part[1] + "(" + zoned + "))"}
 			}
 			return pair{"(" + clock + "(z))", "(" + clock + "(" + zoned + "))"}
 		}
-		return form(clock+"(A)", clock+"(<A>)", of('t'))
+		return form(clock+"(A)", clock+"(<A>)", e.of('t'))
 	case 'f':
 		switch rng.IntN(7) {
 		case 0, 1:
-			op := pick("+", "-", "*")
-			return form("A "+op+" B", "<A>::DOUBLE "+op+" <B>::DOUBLE", number(), of('f'))
+			op := e.pick("+", "-", "*")
+			return form("A "+op+" B", "<A>::DOUBLE "+op+" <B>::DOUBLE", e.number(), e.of('f'))
 		case 2:
-			return form("A / (abs(B) + 1)", "<A>::DOUBLE / (abs(<B>) + 1)::DOUBLE", number(), number())
+			return form("A / (abs(B) + 1)", "<A>::DOUBLE / (abs(<B>) + 1)::DOUBLE", e.number(), e.number())
 		case 3:
-			f := pick("round", "floor", "ceil", "abs", "cbrt")
-			return form(f+"(A)", f+"(<A>)", of('f'))
+			f := e.pick("round", "floor", "ceil", "abs", "cbrt")
+			return form(f+"(A)", f+"(<A>)", e.of('f'))
 		case 4:
-			f := [][2]string{{"sqrt", "sqrt"}, {"log", "ln"}, {"log10", "log10"}, {"log1p", "ln(1 +"}}[rng.IntN(4)]
-			end := strings.Repeat(")", strings.Count(f[1], "(")+1)
-			if strings.Contains(f[1], "(") {
-				return form(f[0]+"(abs(A))", f[1]+" abs(<A>)"+end[1:], of('f'))
-			}
-			return form(f[0]+"(abs(A) + 1)", f[1]+"(abs(<A>) + 1)", of('f'))
+			f := [][2]string{{"sqrt(abs(A))", "sqrt(abs(<A>))"}, {"log(abs(A) + 1)", "ln(abs(<A>) + 1)"}, {"log10(abs(A) + 1)", "log10(abs(<A>) + 1)"},
+				{"log1p(abs(A))", "ln(1 + abs(<A>))"}}[rng.IntN(4)]
+			return form(f[0], f[1], e.of('f'))
 		case 5:
-			return form("float(A)", "<A>::DOUBLE", of('i'))
+			return form("float(A)", "<A>::DOUBLE", e.of('i'))
 		}
 		i := rng.IntN(2)
-		return form([]string{"min", "max"}[i]+"(A, B)", "CASE WHEN <A> IS NOT NULL AND <B> IS NOT NULL THEN "+[]string{"least", "greatest"}[i]+"(<A>::DOUBLE, <B>::DOUBLE) END", number(), of('f'))
+		return form([]string{"min", "max"}[i]+"(A, B)", "CASE WHEN <A> IS NOT NULL AND <B> IS NOT NULL THEN "+[]string{"least", "greatest"}[i]+"(<A>::DOUBLE, <B>::DOUBLE) END", e.number(), e.of('f'))
 	case 's':
 		switch rng.IntN(6) {
 		case 0:
-			return form("A + B", "<A> || <B>", of('s'), of('s'))
+			return form("A + B", "<A> || <B>", e.of('s'), e.of('s'))
 		case 1:
-			f := pick("lower", "upper", "trim")
-			return form(f+"(A)", f+"(<A>)", of('s'))
+			f := e.pick("lower", "upper", "trim")
+			return form(f+"(A)", f+"(<A>)", e.of('s'))
 		case 2:
-			return form("str(A)", "<A>::VARCHAR", of(pick("i", "b", "s")[0]))
+			return form("str(A)", "<A>::VARCHAR", e.of(e.pick("i", "b", "s")[0]))
 		case 3:
-			old := pick("a", "0", "long", "ü", "station-")
-			return form("replace(A, '"+old+"', B)", "replace(<A>, '"+old+"', <B>)", of('s'), randomExpr(rng, 's', 0, false))
+			old := e.pick("a", "0", "long", "ü", "station-")
+			return form("replace(A, '"+old+"', B)", "replace(<A>, '"+old+"', <B>)", e.of('s'), randomExprs{rng: rng}.random('s'))
 		case 4:
 			from, n := rng.IntN(4), rng.IntN(5)
-			return form(fmt.Sprintf("substr(A, %d, %d)", from, n), fmt.Sprintf("substring(<A>, %d, %d)", from+1, n), of('s'))
+			return form(fmt.Sprintf("substr(A, %d, %d)", from, n), fmt.Sprintf("substring(<A>, %d, %d)", from+1, n), e.of('s'))
 		}
 		from := rng.IntN(4)
-		return form(fmt.Sprintf("substr(A, %d)", from), fmt.Sprintf("substring(<A>, %d)", from+1), of('s'))
+		return form(fmt.Sprintf("substr(A, %d)", from), fmt.Sprintf("substring(<A>, %d)", from+1), e.of('s'))
 	case 'd':
-		return form("date(A)", "<A>::DATE", of('t'))
+		return form("date(A)", "<A>::DATE", e.of('t'))
 	case 't':
-		return form("timestamp(A)", "<A>::TIMESTAMP", of('d'))
+		return form("timestamp(A)", "<A>::TIMESTAMP", e.of('d'))
 	}
-	return randomTest(rng, of, number, compare, form, any)
+	return e.test()
 }
 
-// randomTest is a boolean.
-func randomTest(rng *rand.Rand, of func(byte) pair, number func() pair, compare func() (string, string), form func(our, sql string, args ...pair) pair, any func() byte) pair {
+// test is a boolean.
+func (e randomExprs) test() pair {
+	rng := e.rng
 	switch rng.IntN(9) {
 	case 0, 1:
 		op := []string{"and", "or"}[rng.IntN(2)]
-		return form("A "+op+" B", "<A> "+op+" <B>", of('b'), of('b'))
+		return form("A "+op+" B", "<A> "+op+" <B>", e.of('b'), e.of('b'))
 	case 2:
-		return form("not A", "NOT <A>", of('b'))
+		return form("not A", "NOT <A>", e.of('b'))
 	case 3:
-		return form("is_null(A)", "<A> IS NULL", of(any()))
+		return form("is_null(A)", "<A> IS NULL", e.of(exprKinds[rng.IntN(len(exprKinds))]))
 	case 4:
-		our, sql := compare()
-		return form("A "+our+" B", "<A> "+sql+" <B>", number(), number())
+		our, sql := e.compare()
+		return form("A "+our+" B", "<A> "+sql+" <B>", e.number(), e.number())
 	case 5:
-		our, sql := compare()
+		our, sql := e.compare()
 		k := "sdt"[rng.IntN(3)]
-		return form("A "+our+" B", "<A> "+sql+" <B>", of(k), of(k))
+		return form("A "+our+" B", "<A> "+sql+" <B>", e.of(k), e.of(k))
 	case 6:
 		f := [][2]string{{"contains", "contains"}, {"startsWith", "starts_with"}, {"endsWith", "ends_with"}}[rng.IntN(3)]
-		return form("A "+f[0]+" B", f[1]+"(<A>, <B>)", of('s'), of('s'))
+		return form("A "+f[0]+" B", f[1]+"(<A>, <B>)", e.of('s'), e.of('s'))
 	case 7:
 		re := []string{"^a", "[0-9]+$", "l.n", "^(a|b)?$", "ü|日"}[rng.IntN(5)]
-		return form("A matches '"+re+"'", "regexp_matches(<A>, '"+re+"')", of('s'))
+		return form("A matches '"+re+"'", "regexp_matches(<A>, '"+re+"')", e.of('s'))
 	}
 	not := []string{"", "not "}[rng.IntN(2)]
 	if rng.IntN(2) == 0 {
-		return form("A "+not+"in [1, B, 7]", "<A> "+not+"IN (1, <B>, 7)", of('i'), of('i'))
+		return form("A "+not+"in [1, B, 7]", "<A> "+not+"IN (1, <B>, 7)", e.of('i'), e.of('i'))
 	}
-	return form("A "+not+"in ['a', B]", "<A> "+not+"IN ('a', <B>)", of('s'), of('s'))
+	return form("A "+not+"in ['a', B]", "<A> "+not+"IN ('a', <B>)", e.of('s'), e.of('s'))
 }

@@ -34,7 +34,7 @@ func TestCompute(t *testing.T) {
 	holds(t, func(rng *rand.Rand) question {
 		s := exprTable(rng)
 		kind := exprKinds[rng.IntN(len(exprKinds))]
-		x := randomExpr(rng, kind, 1+rng.IntN(4), true)
+		x := randomExprs{rng, 1 + rng.IntN(4), true}.random(kind)
 		return question{
 			tables: []frametest.Spec{s},
 			text:   "compute " + x.our,
@@ -50,7 +50,7 @@ func TestCompute(t *testing.T) {
 func TestFilter(t *testing.T) {
 	holds(t, func(rng *rand.Rand) question {
 		s := exprTable(rng)
-		x := randomExpr(rng, 'b', 1+rng.IntN(4), true)
+		x := randomExprs{rng, 1 + rng.IntN(4), true}.random('b')
 		return question{
 			tables: []frametest.Spec{s},
 			text:   "filter " + x.our,

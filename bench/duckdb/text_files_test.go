@@ -11,6 +11,7 @@ import (
 
 	"deeprc/collective"
 	"deeprc/frame"
+	"deeprc/frame/frametest"
 )
 
 // textColumns are the names of f's columns of text.
@@ -54,6 +55,20 @@ func TestReadCSV(t *testing.T) {
 			name, options = "x.csv.gz", options+", COMPRESSION gzip"
 		case 1:
 			name, options = "x.csv.zst", options+", COMPRESSION zstd"
+		}
+		if rng.IntN(4) == 0 { // files in folders, each of which is read by one rank or several
+			f.Rows = max(1, f.Rows)
+			k := frametest.RandomColumn(rng, "key", arrow.PrimitiveTypes.Int16)
+			k.Distinct, k.Nulls = min(k.Distinct, 5), min(k.Nulls, 0.5)
+			f.Columns, f.cells, f.read = append(f.Columns, k), append(f.cells, "'k' || key AS key"), append(f.read, "'k' || key")
+			path := f.copied(t, "x", options+", PARTITION_BY (key)")
+			q := f.reads(fmt.Sprintf("folders of %s, %+v", options, o), func(c collective.Comm, m *frame.Memory) (*frame.Table, frame.ReadStats, error) {
+				o := o
+				o.Memory = m
+				return frame.ReadCSVFiles(c, []string{path}, o)
+			})
+			q.diff.Ordered = false
+			return q
 		}
 		path := f.copied(t, name, options)
 		return f.reads(fmt.Sprintf("%s: %s, %+v", name, options, o), func(c collective.Comm, m *frame.Memory) (*frame.Table, frame.ReadStats, error) {
