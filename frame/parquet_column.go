@@ -21,7 +21,6 @@ type chunkReader struct {
 	rows  int
 
 	owned []*memory.Buffer // given back at the end
-	page  *memory.Buffer   // of decompressing
 	dict  []byte           // the dictionary: fixed cells
 	texts []span           // or where its texts lie in dict
 
@@ -41,7 +40,6 @@ func readChunk(m *Memory, u *unpacker, col pqColumn, codec compress.Compression,
 			o.Release()
 		}
 	}()
-	d.page = d.own(memory.NewResizableBuffer(m))
 	if col.optional {
 		d.valid = d.own(newBuffer(m, (rows+7)/8))
 	}
@@ -83,7 +81,7 @@ func (d *chunkReader) readDictionary(p page) {
 	if p.encoding != encPlain && p.encoding != encPlainDict {
 		panic(corrupt("a dictionary has an unknown encoding"))
 	}
-	d.dict = d.unp.unpack(p, d.codec, d.own(memory.NewResizableBuffer(d.mem)))
+	d.dict = d.unp.unpack(p, d.codec, dictionaryPage)
 	if d.col.physical == parquet.Types.ByteArray {
 		need(d.dict, 0, 4*p.values)
 		d.texts = make([]span, p.values)
@@ -105,7 +103,7 @@ func (d *chunkReader) readDictionary(p page) {
 
 // readPage decodes the cells of rows at… .
 func (d *chunkReader) readPage(p page, at int) {
-	b := d.unp.unpack(p, d.codec, d.page)
+	b := d.unp.unpack(p, d.codec, cellsPage)
 	have := p.values
 	switch {
 	case p.kind == pageData2:

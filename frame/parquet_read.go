@@ -43,7 +43,7 @@ func ReadParquet(c collective.Comm, paths []string, o ParquetReadOptions) (*Tabl
 	if err != nil {
 		return nil, ReadStats{}, err
 	}
-	r := &groupReader{mem: o.Memory}
+	r := &groupReader{mem: o.Memory, unp: unpacker{mem: o.Memory}}
 	defer r.close()
 	if r.keys, err = hiveKeys(files); err != nil {
 		return nil, ReadStats{}, fmt.Errorf("frame: %s: %w", readParquet, err) // the same on all ranks
