@@ -147,11 +147,15 @@ func (r *compact) skip(depth, typ int) {
 // all one value, beyond which it is not believed.
 const maxSparse = 1 << 28
 
-// pages finds the pages of a column chunk of the given number of rows: a dictionary first, if any.
-func pages(b []byte, rows int) []page {
-	if rows > maxSparse && rows > 8*len(b) {
+// believe makes sure that a column chunk of the given number of bytes may have so many rows.
+func believe(rows, bytes int) {
+	if rows > maxSparse && rows > 8*bytes {
 		panic(corrupt("a row group has more rows than its bytes can hold"))
 	}
+}
+
+// pages finds the pages of a column chunk of the given number of rows: a dictionary first, if any.
+func pages(b []byte, rows int) []page {
 	var list []page
 	seen := 0
 	for at := 0; seen < rows; {
