@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/DataDog/zstd"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/golang/snappy"
@@ -213,7 +214,7 @@ func pages(b []byte, rows int) []page {
 // unpacker decompresses pages; it is kept while files are read, with the memory that it works in.
 type unpacker struct {
 	mem   *Memory
-	zstd  zstdDecoder
+	zstd  zstd.Ctx          // nil until a page needs it
 	pages [2]*memory.Buffer // the last one of cells, and the last dictionary
 }
 
@@ -234,8 +235,8 @@ func (u *unpacker) unpack(p page, codec compress.Compression, place int) []byte 
 	if u.pages[place] == nil {
 		u.pages[place] = memory.NewResizableBuffer(u.mem)
 	}
-	u.pages[place].ResizeNoShrink(p.size + zstdRoom)
-	out := u.pages[place].Bytes()[:p.size]
+	u.pages[place].ResizeNoShrink(p.size)
+	out := u.pages[place].Bytes()
 	if p.kind == pageData2 {
 		if p.levels > p.size {
 			panic(corrupt("a page has more levels than bytes"))
@@ -268,7 +269,13 @@ func (u *unpacker) unpack(p page, codec compress.Compression, place int) []byte 
 		_, err = snappy.Decode(dst, src)
 		wrong(n, err)
 	case compress.Codecs.Zstd:
-		wrong(u.zstd.decode(dst, zstdRoom, src))
+		if len(src) == 0 {
+			panic(corrupt("a page has no bytes"))
+		}
+		if u.zstd == nil {
+			u.zstd = zstd.NewCtx()
+		}
+		wrong(u.zstd.DecompressInto(dst, src))
 	case compress.Codecs.Gzip:
 		stream(gzip.NewReader(bytes.NewReader(src)))
 	case compress.Codecs.Brotli:
