@@ -22,14 +22,19 @@ const sampleKeys = 256
 // and pick the rows at the right places. The busiest rank handles O(sampleKeys·√P + P)
 // rows, where one that sorts the samples of all ranks, P of each, handles P².
 func splitters(c collective.Comm, t *Table, keys []SortKey, first int64, parts int) (split *Table, busy int, err error) {
-	s := &selection{c: c, keys: append(slices.Clone(keys), SortKey{Column: rowColumn})}
 	rows, err := collective.AllReduceOne(c, int64(t.rows), collective.Sum)
 	if err != nil {
 		return nil, 0, fmt.Errorf("frame: sort: %w", err)
 	}
-	p := c.Size()
 	sample := withNumbers(t, keys, evenly(t.rows, sampleKeys*parts, rows, first), first)
 	defer sample.Release()
+	return splittersOf(c, sample, keys, parts)
+}
+
+// splittersOf are [splitters] from a sample of the rows, their key columns and numbers. Collective.
+func splittersOf(c collective.Comm, sample *Table, keys []SortKey, parts int) (split *Table, busy int, err error) {
+	s := &selection{c: c, keys: append(slices.Clone(keys), SortKey{Column: rowColumn})}
+	p := c.Size()
 	leaders := int(math.Ceil(math.Sqrt(float64(p))))
 	coarse, err := s.coarse(sample, leaders)
 	if err != nil {
@@ -40,7 +45,7 @@ func splitters(c collective.Comm, t *Table, keys []SortKey, first int64, parts i
 	if err != nil {
 		return nil, 0, fmt.Errorf("frame: sort: %w", err)
 	}
-	defer free(t.mem, rank)
+	defer free(sample.mem, rank)
 	all := make([]int64, p)
 	for i, r := range rank {
 		rank[i] = uint32(int(r) * p / leaders)
