@@ -30,6 +30,14 @@ int64_t agg_sum_u64(uint64_t *out, const agg_rows *r, const uint64_t *x) {
   return -1;
 }
 
+static inline void add(agg_wide *s, uint64_t lo, uint64_t hi) { s->hi += hi + __builtin_add_overflow(s->lo, lo, &s->lo); }
+
+void agg_wide_i64(agg_wide *out, const agg_rows *r, const int64_t *x) { EACH(x, add(out + g, x[k], x[k] >> 63);) }
+
+void agg_wide_u64(agg_wide *out, const agg_rows *r, const uint64_t *x) { EACH(x, add(out + g, x[k], 0);) }
+
+void agg_wide_128(agg_wide *out, const agg_rows *r, const agg_wide *x) { EACH(x, add(out + g, x[k].lo, x[k].hi);) }
+
 void agg_squares(double *out, const agg_rows *r, const double *x, const double *mean) {
   EACH(x, double d = x[k] - mean[g]; out[g] += d * d;)
 }
