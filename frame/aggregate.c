@@ -1,4 +1,5 @@
 #include "aggregate.h"
+#include "bits.h"
 #include "gather.h"
 
 // EACH runs its body for every row k of group g that is not missing, and asks for cells of x ahead.
@@ -6,7 +7,7 @@
   for (int64_t i = 0; i < r->n; i++) {                                                            \
     if (r->row && i + 24 < r->n) __builtin_prefetch((x) + r->row[i + 24]);                        \
     uint32_t k = r->row ? r->row[i] : i, g = r->id[i];                                            \
-    if (r->valid && !(r->valid[(r->bit0 + k) >> 3] >> ((r->bit0 + k) & 7) & 1)) continue;         \
+    if (!ok(r->valid, r->bit0 + k)) continue;                                                     \
     body                                                                                          \
   }
 
