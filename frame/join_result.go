@@ -148,7 +148,7 @@ func (p *pairs) outer(m *Memory, has []uint8) {
 func (j *joiner) result(l, r *Table, p *pairs) (*Table, error) {
 	rightOnly := (j.kind == Right || j.kind == Full) && hasNoRow(p.left)
 	if rightOnly {
-		if err := fitsRows(l.rows + r.rows); err != nil {
+		if err := fitsRows(2 * len(p.left)); err != nil {
 			return nil, err
 		}
 	}
@@ -168,13 +168,22 @@ func (j *joiner) result(l, r *Table, p *pairs) (*Table, error) {
 
 // takeEither is the cells of the pairs' left rows, or of the right ones where there is no left one.
 func takeEither(m *Memory, left, right arrow.Array, p *pairs) arrow.Array {
-	both := concatenate(m, left.DataType(), []arrow.Array{left, right})
-	defer both.Release()
-	rows := alloc[uint32](m, len(p.left))
+	n := len(p.left)
+	rows := alloc[uint32](m, n)
 	defer free(m, rows)
 	for i, r := range p.left {
-		if rows[i] = r; r == noRow {
-			rows[i] = uint32(left.Len()) + p.right[i]
+		if rows[i] = noRow; r == noRow {
+			rows[i] = p.right[i]
+		}
+	}
+	l, r := take(m, left, p.left), take(m, right, rows)
+	defer l.Release()
+	defer r.Release()
+	both := concatenate(m, left.DataType(), []arrow.Array{l, r})
+	defer both.Release()
+	for i, r := range p.left {
+		if rows[i] = uint32(i); r == noRow {
+			rows[i] += uint32(n)
 		}
 	}
 	return take(m, both, rows)

@@ -33,7 +33,7 @@ func randomJoin(rng *rand.Rand) question {
 		many, few = few, many
 	}
 	if skewed {
-		many.Rows, few.Rows = 5000+rng.IntN(5000), rng.IntN(6)
+		many.Rows, few.Rows = 300+rng.IntN(500), rng.IntN(6)
 		if o.Algorithm == frame.Hash {
 			o.Plan = frame.Shuffle
 		}
