@@ -69,12 +69,12 @@ func joinBuckets(on []string, n, depth int, keep bool, own [2]int) bucketing {
 // mostDepth is how often a bucket that is too large is split again.
 const mostDepth = 3
 
-// bucket joins two buckets and adds the rows to out. One that is too large is split by another
+// bucket joins two buckets and adds the rows to out. One that is too large, by what is free and for its share, is split by another
 // hash, or where that does not help, since a few keys have all its rows, joined in pieces.
 func (j *joiner) bucket(out *spilled, l, r *Table, depth int) error {
 	bytes := l.Bytes() + r.Bytes()
 	switch {
-	case l.mem.room(bytes * joinFactor * 3 / 4):
+	case l.mem.room(bytes * joinFactor * 3 / 4), bytes <= l.mem.limited()/bucketShare:
 		return j.inPieces(out, l, r, max(1, l.rows, r.rows))
 	case depth > mostDepth:
 		larger := l
