@@ -32,7 +32,7 @@ def write(name, arrays, **meta):
     kept = {}
     for key, value in arrays.items():
         value = torch.as_tensor(value).detach()
-        exact = value.dtype == torch.int64 or key == "losses" or key.startswith("metric.")
+        exact = value.dtype == torch.int64 or key == "losses" or value.dtype == torch.float64 and key.startswith("metric.")
         kept[key] = value.clone().contiguous() if exact else value.to(torch.float32).clone().contiguous()
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{name}.safetensors"
@@ -86,13 +86,13 @@ def net(name, module, forward, measure, inputs, extra=None, **meta):
     write(name, arrays, rate=RATE, **meta)
 
 
-def functions(name, cases, **meta):
-    """One file of functions: cases are (key, function, inputs, attributes).
+def functions(name, cases, shared=None, **meta):
+    """One file of functions: cases are (key, function, inputs, attributes); shared are arrays that several cases use.
 
     Stored are KEY.in0 …, KEY.out (out0 … where there are several), KEY.dout, a random gradient of the output, and KEY.grad0 … of those
     inputs that have one.
     """
-    arrays, about = {}, {}
+    arrays, about = dict(shared or {}), {}
     for i, (key, function, inputs, attributes) in enumerate(cases):
         inputs = [x.clone().requires_grad_(x.is_floating_point()) for x in inputs]
         outs = function(*inputs)
@@ -100,7 +100,8 @@ def functions(name, cases, **meta):
         outs = list(outs) if several else [outs]
         douts = [normal(*o.shape, seed=5000 + 10 * i + j) for j, o in enumerate(outs)]
         floats = [x for x in inputs if x.requires_grad]
-        grads = iter(torch.autograd.grad(outs, floats, douts, allow_unused=True))
+        pairs = [(o, d) for o, d in zip(outs, douts) if o.requires_grad]
+        grads = iter(torch.autograd.grad([o for o, _ in pairs], floats, [d for _, d in pairs], allow_unused=True))
         for j, x in enumerate(inputs):
             arrays[f"{key}.in{j}"] = x
             grad = next(grads) if x.requires_grad else None

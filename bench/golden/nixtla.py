@@ -70,7 +70,8 @@ def model(name, cls, reference, options, loss, exogenous=False, channels=1, draw
     lists = {"hist_exog_list": HIST, "futr_exog_list": FUTR, "stat_exog_list": STAT} if exogenous else {}
     if channels > 1:
         lists["n_series"] = channels
-    module, horizon = cls(h=H, input_size=L, loss=loss, scaler_type="identity", **reference, **lists), H
+    one = 1 if reference.get("recurrent", "h_train" in reference) else 0  # BaseModel adds one to a recursive net's input
+    module, horizon = cls(h=H, input_size=L - one, loss=loss, scaler_type="identity", **reference, **lists), H
     if module.RECURRENT:
         module.h = horizon = module.h_train  # as its training_step does
     draw(module)
