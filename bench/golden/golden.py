@@ -32,6 +32,7 @@ def write(name, arrays, **meta):
     kept = {}
     for key, value in arrays.items():
         value = torch.as_tensor(value).detach()
+        value = torch.view_as_real(value) if value.is_complex() else value  # (…, real and imaginary)
         exact = value.dtype == torch.int64 or key == "losses" or value.dtype == torch.float64 and key.startswith("metric.")
         kept[key] = value.clone().contiguous() if exact else value.to(torch.float32).clone().contiguous()
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -46,6 +47,9 @@ def draw(module, seed=1):
     module.double()
     with torch.no_grad():
         for i, p in enumerate(module.parameters()):
+            if p.is_complex():
+                p.data = p.data.to(torch.complex64).to(torch.complex128)
+                continue
             if p.requires_grad:
                 p.add_(0.05 * normal(*p.shape, seed=1000 * seed + i))
             p.copy_(p.float().double())
@@ -59,20 +63,24 @@ def net(name, module, forward, measure, inputs, extra=None, **meta):
 
     forward() gives the net's output as model/ lays it out, (B, C, H) unless meta says otherwise; measure(output) is the loss; extra(output)
     gives more arrays to keep. Weights and gradients keep the names of the module's state_dict. Parameters that the reference does not
-    train are constants; those that the loss does not depend on have no gradient.
+    train are constants; those that the loss does not depend on have no gradient. evaluated is the output without training's batch statistics,
+    where that differs. Complex numbers are stored as (…, 2).
     """
     arrays = {f"input.{k}": v for k, v in inputs.items()}
     weights = {k: p for k, p in module.named_parameters() if p.requires_grad}
     arrays |= {f"weight.{k}": p.detach().clone() for k, p in weights.items()}
     arrays |= {f"constant.{k}": p.clone() for k, p in module.named_parameters() if not p.requires_grad}
     arrays |= {f"constant.{k}": b.clone() for k, b in module.named_buffers() if b.numel() <= 4096}
-    module.train()  # dropout is 0 everywhere
+    module.eval()
+    with torch.no_grad():
+        evaluated = forward()
+    module.train()  # dropout is 0 everywhere, but batch norms differ
     output = forward()
     value = measure(output)
     value.backward()
-    arrays |= {"output": output, "loss": value.reshape(1)}
-    if extra:
-        arrays |= extra(output)
+    arrays |= {"output": output, "loss": value.reshape(1)} | (extra(output) if extra else {})
+    if not torch.allclose(output, evaluated, rtol=1e-9, atol=1e-12):
+        arrays |= {"evaluated": evaluated} | ({"evaluated": extra(evaluated)["output"]} if extra else {})
     arrays |= {f"gradient.{k}": p.grad.clone() for k, p in weights.items() if p.grad is not None}
     optimizer = torch.optim.Adam(weights.values(), lr=RATE)
     losses = []

@@ -100,6 +100,5 @@ def generate():
            statics_embedding={"type": "fc", "hiddens": [4, 3], "activation": "tanh", "dropout": 0.0},
            dynamics_embedding={"type": "fc", "hiddens": [5], "activation": "tanh", "dropout": 0.0})
     neural("ealstm", "ealstm", {})
-    neural("gru_hydrology", "gru", {"forget_bias": None})
     deep_rc("deeprc_lstm", selu=False)
     deep_rc("deeprc_lstm_selu", selu=True)

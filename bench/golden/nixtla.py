@@ -1,6 +1,7 @@
 """What the generators of NeuralForecast's nets share: a batch of windows as its training step makes them, and one file of a net."""
 
 import logging
+import unittest.mock
 import warnings
 
 import pandas as pd
@@ -14,14 +15,16 @@ logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 HIST, FUTR, STAT = ["hist1", "hist2"], ["futr1", "futr2", "futr3"], ["stat1", "stat2"]
 
 
-def windows(channels, exogenous):
-    """Inputs as model/ lays them out: past (B, C, L), target (B, C, H) with NaN where it is missing, hist (B, 2, L), futr (B, 3, L + H), stat (B, 2)."""
+def windows(channels, exogenous, future_only):
+    """Inputs as model/ lays them out: past (B, C, L), target (B, C, H) with NaN where it is missing, hist (B, 2, L),
+    futr (B, 3, L + H), stat (B, 2); of a multivariate net each channel has its own: hist (B, 2, C, L), futr (B, 3, C, L + H), stat (C, 2)."""
     inputs = {"past": normal(B, channels, L, seed=11), "target": normal(B, channels, H, seed=12)}
     inputs["target"][0, 0, 0] = inputs["target"][2, -1, -1] = float("nan")
-    if exogenous:
-        per = (channels,) if channels > 1 else ()  # multivariate: each channel has its own, (B, 2, C, L); stat is (C, 2)
-        inputs["hist"] = normal(B, len(HIST), *per, L, seed=13)
+    per = (channels,) if channels > 1 else ()
+    if exogenous or future_only:
         inputs["futr"] = normal(B, len(FUTR), *per, L + H, seed=14)
+    if exogenous:
+        inputs["hist"] = normal(B, len(HIST), *per, L, seed=13)
         inputs["stat"] = normal(channels if channels > 1 else B, len(STAT), seed=15)
     return inputs
 
@@ -59,15 +62,15 @@ def recursion(module, inputs):
     return {"recursion": y[:, :, :1].transpose(1, 2)}
 
 
-def model(name, cls, reference, options, loss, exogenous=False, channels=1, draws=None, **meta):
+def model(name, cls, reference, options, loss, exogenous=False, channels=1, future_only=False, draws=None, **meta):
     """One file: net cls of NeuralForecast with the arguments reference, which are model/'s options.
 
     Scaling of windows is left out (scaler identity): it has files of its own. Output is (B, C, H) or, for several outputs a step,
-    (B, C, H, outputs). draws is a seed for what the net draws at random in its forward pass: the same every time. A recurrent
-    net is trained on the first horizon steps of the target (its h_train), and forecasts all H by recursion.
+    (B, C, H, outputs). draws is a seed for the indices that the net draws at random in its forward pass: the same every time, stored as
+    drawn.0 …. A recursive net is trained on the first horizon steps of the target (its h_train), and forecasts all H by recursion.
     """
     torch.manual_seed(1)
-    lists = {"hist_exog_list": HIST, "futr_exog_list": FUTR, "stat_exog_list": STAT} if exogenous else {}
+    lists = {"hist_exog_list": HIST, "futr_exog_list": FUTR, "stat_exog_list": STAT} if exogenous else {"futr_exog_list": FUTR} if future_only else {}
     if channels > 1:
         lists["n_series"] = channels
     one = 1 if reference.get("recurrent", "h_train" in reference) else 0  # BaseModel adds one to a recursive net's input
@@ -75,13 +78,24 @@ def model(name, cls, reference, options, loss, exogenous=False, channels=1, draw
     if module.RECURRENT:
         module.h = horizon = module.h_train  # as its training_step does
     draw(module)
-    inputs = windows(channels, exogenous)
+    chosen = {f"{k}.{a}": v for k, m in module.named_modules() for a, v in vars(m).items() if a.startswith("index")}
+    meta |= {"frequencies": chosen} if chosen else {}  # FEDformer's
+    inputs = windows(channels, exogenous, future_only)
 
     def run():
         batch, y, mask = parse(module, inputs, horizon)
-        if draws is not None:
-            torch.manual_seed(draws)
-        output = loss.domain_map(module(batch))
+        if draws is None:
+            return batch, y, mask, loss.domain_map(module(batch))
+        torch.manual_seed(draws)
+        drawn, randint = [], torch.randint
+
+        def recorded(*arguments, **named):
+            drawn.append(randint(*arguments, **named))
+            return drawn[-1]
+
+        with unittest.mock.patch("torch.randint", recorded):
+            output = loss.domain_map(module(batch))
+        state["drawn"] = {f"drawn.{i}": x for i, x in enumerate(drawn)}
         return batch, y, mask, output
 
     state = {}
@@ -101,7 +115,7 @@ def model(name, cls, reference, options, loss, exogenous=False, channels=1, draw
         if not loss.is_distribution_output:
             axes = (0, 2, 1) if output.ndim == 3 else (0, 2, 1, 3)
             arrays["output"] = output.permute(*axes)
-        return arrays | (recursion(module, inputs) if module.RECURRENT else {})
+        return arrays | state.get("drawn", {}) | (recursion(module, inputs) if module.RECURRENT else {})
 
     net(name, module, forward, measure, inputs, extra=kept, kind=name.split("_")[0], options=options, lookback=L, horizon=horizon,
         channels=channels, loss=type(loss).__name__, reference=f"neuralforecast {cls.__name__}", arguments={k: repr(v) for k, v in reference.items()}, **meta)
