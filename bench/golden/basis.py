@@ -34,5 +34,5 @@ def generate():
     nhits("nhits_exogenous", MAE(), exogenous=True)
     nhits("nhits_average", MAE(), blocks=(2, 1, 1), pooling="average", interpolation="nearest")
     nhits("nhits_cubic", MAE(), interpolation="cubic")
-    nhits("nhits_quantiles", MQLoss(level=[80, 90]), quantiles=[0.5, 0.05, 0.1, 0.9, 0.95])
+    nhits("nhits_quantiles", MQLoss(level=[80, 90]))
     nhits("nhits_normal", DistributionLoss("Normal"))

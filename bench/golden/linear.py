@@ -12,4 +12,4 @@ def generate():
     small, ours = {"num_layers": 2, "hidden_size": 8}, {"layers": 2, "hidden": 8}
     model("mlp", MLP, small, ours, MAE())
     model("mlp_exogenous", MLP, small, ours, MSE(), exogenous=True)
-    model("mlp_quantiles", MLP, small, ours, MQLoss(level=[80, 90]), quantiles=[0.5, 0.05, 0.1, 0.9, 0.95])
+    model("mlp_quantiles", MLP, small, ours, MQLoss(level=[80, 90]))

@@ -67,7 +67,8 @@ def model(name, cls, reference, options, loss, exogenous=False, channels=1, futu
 
     Scaling of windows is left out (scaler identity): it has files of its own. Output is (B, C, H) or, for several outputs a step,
     (B, C, H, outputs). draws is a seed for the indices that the net draws at random in its forward pass: the same every time, stored as
-    drawn.0 …. A recursive net is trained on the first horizon steps of the target (its h_train), and forecasts all H by recursion.
+    drawn.0 …. A recursive net is trained on the first horizon steps of the target (its h_train), and forecasts all H by recursion; the
+    reference puts 0 for hist where the lookback has ended. The values of a distribution's output are those before its domain map.
     """
     torch.manual_seed(1)
     lists = {"hist_exog_list": HIST, "futr_exog_list": FUTR, "stat_exog_list": STAT} if exogenous else {"futr_exog_list": FUTR} if future_only else {}
@@ -80,6 +81,8 @@ def model(name, cls, reference, options, loss, exogenous=False, channels=1, futu
     draw(module)
     chosen = {f"{k}.{a}": v for k, m in module.named_modules() for a, v in vars(m).items() if a.startswith("index")}
     meta |= {"frequencies": chosen} if chosen else {}  # FEDformer's
+    if hasattr(loss, "quantiles"):
+        meta |= {"distribution": loss.distribution} if loss.is_distribution_output else {"quantiles": [round(q, 4) for q in loss.quantiles.tolist()]}
     inputs = windows(channels, exogenous, future_only)
 
     def run():
@@ -118,4 +121,4 @@ def model(name, cls, reference, options, loss, exogenous=False, channels=1, futu
         return arrays | state.get("drawn", {}) | (recursion(module, inputs) if module.RECURRENT else {})
 
     net(name, module, forward, measure, inputs, extra=kept, kind=name.split("_")[0], options=options, lookback=L, horizon=horizon,
-        channels=channels, loss=type(loss).__name__, reference=f"neuralforecast {cls.__name__}", arguments={k: repr(v) for k, v in reference.items()}, **meta)
+        channels=channels, loss=type(loss).__name__, reference=f"neuralforecast {cls.__name__}", arguments=reference, **meta)
