@@ -27,7 +27,8 @@ def generate():
         (Autoformer, {"factor": 1, "MovingAvg_window": 5}, {"factor": 1, "kernel": 5}),
     ):
         for exogenous, suffix in ((False, ""), (True, "_exogenous")):
-            model(f"{cls.__name__.lower()}{suffix}", cls, {**small, **more}, {**ours, **named}, MAE(), draws=7 if cls is Informer else None, future_only=exogenous)
+            model(f"{cls.__name__.lower()}{suffix}", cls, {**small, **more}, {**ours, **named}, MAE(),
+                  draws=7 if cls is Informer else None, future_only=exogenous)
     for select in ("low", "random"):
         np.random.seed(1)  # the frequencies, which the file keeps
         with unittest.mock.patch("torch.cfloat", torch.complex128):  # which the reference names, whatever the type of its input

@@ -80,7 +80,7 @@ def net(name, module, forward, measure, inputs, extra=None, **meta):
     value.backward()
     arrays |= {"output": output, "loss": value.reshape(1)} | (extra(output) if extra else {})
     if not torch.allclose(output, evaluated, rtol=1e-9, atol=1e-12):
-        arrays |= {"evaluated": evaluated} | ({"evaluated": extra(evaluated)["output"]} if extra else {})
+        arrays["evaluated"] = extra(evaluated).get("output", evaluated) if extra else evaluated
     arrays |= {f"gradient.{k}": p.grad.clone() for k, p in weights.items() if p.grad is not None}
     optimizer = torch.optim.Adam(weights.values(), lr=RATE)
     losses = []

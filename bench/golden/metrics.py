@@ -57,7 +57,8 @@ def forecasts():
     q = (p[..., None] + torch.tensor([-1.6, -1.2, 0.1, 1.2, 1.6])).float()
     arrays = {"y": y, "forecast": p, "past": past, "quantiles": q}
     ids = np.repeat(np.arange(series), horizon)
-    frame = pd.DataFrame({"unique_id": ids, "ds": np.tile(np.arange(lookback, lookback + horizon), series), "y": y.double().flatten(), "m": p.double().flatten()})
+    days = np.tile(np.arange(lookback, lookback + horizon), series)
+    frame = pd.DataFrame({"unique_id": ids, "ds": days, "y": y.double().flatten(), "m": p.double().flatten()})
     columns = ["m-lo-90", "m-lo-80", "m-median", "m-hi-80", "m-hi-90"]
     for i, c in enumerate(columns):
         frame[c] = q[..., i].double().flatten()

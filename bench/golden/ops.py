@@ -88,7 +88,8 @@ def norms():
     cases = [
         ("layer_norm", lambda x, w, b: F.layer_norm(x, (15,), w, b), [x, row, rowb], {"eps": 1e-5}),
         ("layer_norm_plain", lambda x: F.layer_norm(x, (15,)), [x], {"eps": 1e-5}),
-        ("batch_norm_train", batch_train, [x, w, b], {"eps": 1e-5, "momentum": 0.1, "before": [mean.tolist(), var.tolist()], "after": [running["mean"], running["var"]]}),
+        ("batch_norm_train", batch_train, [x, w, b],
+         {"eps": 1e-5, "momentum": 0.1, "before": [mean.tolist(), var.tolist()], "after": [running["mean"], running["var"]]}),
         ("batch_norm_eval", lambda x, m, v, w, b: F.batch_norm(x, m.detach(), v.detach(), w, b), [x, mean, var, w, b], {"eps": 1e-5}),
         ("instance_norm", lambda x, w, b: F.instance_norm(x, weight=w, bias=b), [x, w, b], {"eps": 1e-5}),
         ("embedding", lambda i, w: F.embedding(i, w), [torch.tensor([[0, 3, 3], [6, 1, 0]]), normal(7, 4, seed=37)], {}),
