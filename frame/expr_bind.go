@@ -148,11 +148,7 @@ func (b *binder) identifier(n ast.Node, name string) (*exprNode, error) {
 	if name == "null" {
 		return literal(nil), nil
 	}
-	var names []string
-	for _, f := range b.schema.Fields() {
-		names = append(names, f.Name)
-	}
-	return nil, b.errorf(n, "%s", noColumn(name, names))
+	return nil, b.errorf(n, "%s", noColumn(name, fieldNames(b.schema)))
 }
 
 // strict is a node that is missing where an argument is.

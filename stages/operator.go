@@ -55,6 +55,7 @@ func findOperator(name string) (operatorKind, bool) {
 type operatorEnv struct {
 	c      collective.Comm
 	mem    *frame.Memory
+	dir    string                  // the run's folder; "" where nothing is to be written
 	tables map[string]*frame.Table // results that have a name
 }
 
@@ -70,6 +71,16 @@ func (e *operatorEnv) table(name string) (*frame.Table, error) {
 		return nil, fmt.Errorf("no earlier step's result is named %q (as = %q)%s", name, name, didYouMean(name, names))
 	}
 	return t, nil
+}
+
+// once makes of an operator's result that is the same on every rank a table that has each row once, as all
+// tables of steps do: so it counts, joins and is written as with one rank.
+func (e *operatorEnv) once(t *frame.Table, err error) (*frame.Table, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer t.Release()
+	return frame.Distribute(e.c, t), nil
 }
 
 // other is a step that works on further tables.

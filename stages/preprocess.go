@@ -43,7 +43,7 @@ func checkSteps(steps []StepConfig) error {
 			names[s.As] = true
 		}
 	}
-	return nil
+	return checkTargets(steps)
 }
 
 func readers() (names []string) {
@@ -59,7 +59,7 @@ func readers() (names []string) {
 type stepReport struct {
 	rows, bytes int64
 	seconds     float64 // on the slowest rank
-	imbalance   float64 // rows of the fullest rank ÷ mean
+	imbalance   float64 // rows of the fullest rank ÷ those that it would have of an even share
 }
 
 func (r stepReport) String() string {
@@ -76,9 +76,9 @@ func bytesText(n int64) string {
 }
 
 // preprocess runs the steps and returns the last one's table, which the caller releases; after each,
-// done is called on every rank. Collective.
-func preprocess(c collective.Comm, m *frame.Memory, steps []StepConfig, done func(i int, t *frame.Table, r stepReport)) (*frame.Table, error) {
-	e := &operatorEnv{c: c, mem: m, tables: map[string]*frame.Table{}}
+// done is called on every rank. Steps write below dir, the run's folder, or not at all if it is "". Collective.
+func preprocess(c collective.Comm, m *frame.Memory, dir string, steps []StepConfig, done func(i int, t *frame.Table, r stepReport)) (*frame.Table, error) {
+	e := &operatorEnv{c: c, mem: m, dir: dir, tables: map[string]*frame.Table{}}
 	var last *frame.Table
 	live := map[*frame.Table]int{} // tables, and the last step that needs them
 	defer func() {
@@ -151,7 +151,8 @@ func reportStep(c collective.Comm, t *frame.Table, took time.Duration) (stepRepo
 	}
 	r := stepReport{rows: sums[0], bytes: sums[1], seconds: most[1], imbalance: 1}
 	if sums[0] > 0 {
-		r.imbalance = most[0] * float64(c.Size()) / float64(sums[0])
+		n := int64(c.Size())
+		r.imbalance = most[0] / float64((sums[0]+n-1)/n)
 	}
 	return r, nil
 }
