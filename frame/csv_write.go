@@ -41,11 +41,11 @@ func WriteCSV(c collective.Comm, t *Table, folder string, o CSVWriteOptions) err
 // Rank 0 writes it and gets the others' rows in small batches. Collective.
 func WriteCSVFile(c collective.Comm, t *Table, path string, o CSVWriteOptions) error {
 	const what = "write CSV"
-	if err := o.Check(t.schema); err != nil {
-		return err
-	}
 	if len(o.PartitionBy) > 0 {
 		return fmt.Errorf("frame: %s: one file cannot be partitioned; write to a folder", what)
+	}
+	if err := o.Check(t.schema); err != nil {
+		return err
 	}
 	return writeWhole(c, what, t, path, o.format(t.schema))
 }

@@ -40,8 +40,8 @@ type Expr struct {
 // maxExpression is the longest expression, in bytes.
 const maxExpression = 64 << 10
 
-// Compile makes an Expr of text, for tables with the columns of schema. Its errors show the place.
-func Compile(text string, schema *arrow.Schema) (*Expr, error) {
+// parseExpr is the tree of an expression. Its errors show the place.
+func parseExpr(text string) (ast.Node, error) {
 	switch {
 	case strings.TrimSpace(text) == "":
 		return nil, errors.New("frame: expression: it is empty")
@@ -50,7 +50,6 @@ func Compile(text string, schema *arrow.Schema) (*Expr, error) {
 	case !utf8.ValidString(text):
 		return nil, fmt.Errorf("frame: expression: %s is not UTF-8 text", quote(text))
 	}
-	b := &binder{schema: schema, bound: map[ast.Node]*exprNode{}}
 	tree, err := exprparser.Parse(text)
 	if err != nil {
 		var e *file.Error
@@ -62,12 +61,22 @@ func Compile(text string, schema *arrow.Schema) (*Expr, error) {
 		}
 		return nil, pointAt(text, e.From, e.Message)
 	}
-	root, err := b.bind(tree.Node)
+	return tree.Node, nil
+}
+
+// Compile makes an Expr of text, for tables with the columns of schema. Its errors show the place.
+func Compile(text string, schema *arrow.Schema) (*Expr, error) {
+	tree, err := parseExpr(text)
+	if err != nil {
+		return nil, err
+	}
+	b := &binder{schema: schema, bound: map[ast.Node]*exprNode{}}
+	root, err := b.bind(tree)
 	if err == nil && root.kind == exprMissing {
 		root = b.to(root, exprFloat, arrow.PrimitiveTypes.Float64)
 	}
 	if err == nil && root.kind == exprList {
-		err = b.errorf(tree.Node, "a list is no value of a cell; write x in […]")
+		err = b.errorf(tree, "a list is no value of a cell; write x in […]")
 	}
 	var at *exprError
 	if errors.As(err, &at) {
