@@ -205,7 +205,7 @@ func (p *parser) choose(path string, o *CSVOptions, added *addedColumns) error {
 			return fmt.Errorf("%s: column %s is asked for twice", path, quote(n))
 		}
 		p.at[i] = &cellColumn{name: n, m: o.Memory, na: &p.na, verbatim: slices.Contains(o.Verbatim, n),
-			naHint: "; if it marks a missing value, add it to data.na"}
+			naHint: "; if it marks a missing value, list it in na, with all other marks of the file"}
 		p.cols = append(p.cols, p.at[i])
 	}
 	for _, n := range sortedKeys(o.Types) {

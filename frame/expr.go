@@ -16,7 +16,8 @@ import (
 // of github.com/expr-lang/expr, its meaning SQL's:
 //
 //   - A column is written as its name, or col("name with spaces"). Numbers are computed as int64, or as
-//     float64 where one of two is a float and in divisions. An int64 that overflows is an error that names the
+//     float64 where one of two is a float and in divisions; a cell of uint64 must fit, or be
+//     made a float, which rounds it. An int64 that overflows is an error that names the
 //     row; NaN and infinities are values.
 //   - A missing cell makes a result missing. But and, or and not know three values, is_null(x) is never missing,
 //     coalesce(a, b, …) is the first that is not missing, and in c ? a : b a missing c is false. The literal

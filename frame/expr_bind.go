@@ -187,6 +187,9 @@ func (b *binder) to(n *exprNode, k exprKind, typ arrow.DataType) *exprNode {
 		if v, ok := n.value.(int64); ok {
 			return literal(float64(v))
 		}
+		if n.column >= 0 && b.schema.Field(n.column).Type.ID() == arrow.UINT64 {
+			return uintsToFloats(n)
+		}
 		return strict(exprFloat, intsToFloats, n)
 	}
 	return n
