@@ -80,18 +80,11 @@ func bytesText(n int64) string {
 func preprocess(c collective.Comm, m *frame.Memory, dir string, steps []StepConfig, done func(i int, t *frame.Table, r stepReport)) (*frame.Table, error) {
 	e := &operatorEnv{c: c, mem: m, dir: dir, tables: map[string]*frame.Table{}}
 	var last *frame.Table
-	live := map[*frame.Table]int{} // tables, and the last step that needs them
-	defer func() {
-		for t := range live {
-			t.Release()
-		}
-	}()
+	live := waiting{}
+	defer live.release()
 	for i, s := range steps {
-		in := last
-		if s.From != "" {
-			in = e.tables[s.From]
-		}
-		begin := time.Now()
+		in := e.input(s, last)
+		begin, used := time.Now(), m.Used()
 		t, err := s.Options.Run(e, in)
 		if err := collective.Agree(c, err); err != nil {
 			var bad ConfigError
@@ -106,16 +99,26 @@ func preprocess(c collective.Comm, m *frame.Memory, dir string, steps []StepConf
 			t.Release()
 			return nil, err
 		}
-		live[t] = lastUse(steps, i)
+		live[t] = wait{until: lastUse(steps, i), held: m.Used() - used}
 		last = t
 		if s.As != "" {
 			e.tables[s.As] = t
 		}
 		done(i, t, report)
-		for t, until := range live {
-			if until <= i {
+		for t, w := range live {
+			if w.until <= i {
 				t.Release()
 				delete(live, t)
+			}
+		}
+		if m.Limit() > 0 && i+1 < len(steps) {
+			moved, err := live.offload(m, e.inputs(steps[i+1], last))
+			e.replace(moved)
+			if to := moved[last]; to != nil {
+				last = to
+			}
+			if err := collective.Agree(c, err); err != nil {
+				return nil, fmt.Errorf("preprocess, before step %d (%s): %w", i+1, steps[i+1].Op, err)
 			}
 		}
 	}

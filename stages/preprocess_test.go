@@ -79,10 +79,18 @@ func stepRows(t *testing.T, n int, cfg *Config, dir string) (rows []string, repo
 	t.Helper()
 	parts := make([][]string, n)
 	reports = make([]stepReport, len(cfg.Steps))
+	limit, err := parseBytes(cfg.Run.Memory)
+	if err != nil {
+		return nil, nil, err
+	}
+	scratch := cfg.Run.Scratch
+	if scratch == "" {
+		scratch = t.TempDir()
+	}
 	err = collective.RunLocal(n, func(c collective.Comm) error {
 		under := memory.NewCheckedAllocator(memory.NewGoAllocator())
 		defer under.AssertSize(t, 0)
-		mem := frame.NewMemory(frame.MemoryOptions{Under: under, Scratch: t.TempDir()})
+		mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Under: under, Scratch: scratch})
 		tab, err := preprocess(c, mem, dir, cfg.Steps, func(i int, _ *frame.Table, r stepReport) {
 			if c.Rank() == 0 {
 				reports[i] = r
