@@ -77,7 +77,7 @@ func TestReadCSVFilesErrors(t *testing.T) {
 		{`frame: read CSV: DIR/d: the folder has no file that ends in .csv or .csv.gz or .csv.zst`, []string{"d"}},
 		{`frame: read CSV: DIR/a/*_1.csv: no file matches; did you mean DIR/a/1.csv?`, []string{"a/*_1.csv"}},
 		{`frame: read CSV: DIR/a/3.csv: no such file or directory; did you mean DIR/a/1.csv?`, []string{"a/3.csv"}},
-		{`frame: read CSV: no path is given`, nil},
+		{`frame: read CSV: no path is given; name files, folders or patterns in paths`, nil},
 	} {
 		for i, p := range c.paths {
 			c.paths[i] = filepath.Join(dir, p)

@@ -157,7 +157,7 @@ func TestSpillDiskFull(t *testing.T) {
 			}
 		}
 		s.Abort()
-		want := "frame: spill: the scratch folder " + m.scratch + " is full: no space left on device; use one with more room, more ranks, or a higher memory limit"
+		want := "frame: spill: the scratch folder " + m.scratch + " is full: no space left on device; use one with more room (run.scratch), more ranks, or a higher memory limit"
 		if fmt.Sprint(err) != want || !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("got %v\nwant %s", err, want)
 		}

@@ -230,6 +230,9 @@ func (f *rowFilter) apply(c collective.Comm, t *Table, stats ReadStats, wanted [
 		return t, stats, nil
 	}
 	defer t.Release()
+	if err := f.check(t.schema); err != nil {
+		return nil, ReadStats{}, err // the same on all ranks
+	}
 	kept, err := Filter(c, t, f.text)
 	if err != nil {
 		return nil, ReadStats{}, err

@@ -95,6 +95,9 @@ type (
 	unscaleStep scaleStep
 )
 
+func (s *scaleStep) params()   {} // the key that names the other table
+func (s *unscaleStep) params() {}
+
 func (s *scaleStep) otherTables() []string   { return []string{s.Params} }
 func (s *unscaleStep) otherTables() []string { return []string{s.Params} }
 

@@ -38,11 +38,11 @@ func checkTargets(steps []StepConfig) error {
 		}
 		to := w.target()
 		wrong := func(format string, args ...any) error {
-			return fmt.Errorf("preprocess %d (%s): path = %q: %s", i, s.Op, to, fmt.Sprintf(format, args...))
+			return s.wrong(i, "path = %q: %s", to, fmt.Sprintf(format, args...))
 		}
 		switch {
 		case to == "":
-			return fmt.Errorf("preprocess %d (%s): path is not set: name a file or folder; it is made in the run's folder, in %s", i, s.Op, tablesDir)
+			return s.wrong(i, "path is not set: name a file or folder; it is made in the run's folder, in %s", tablesDir)
 		case !filepath.IsLocal(to) || slices.Contains(strings.Split(to, "/"), "..") || path.Clean(to) == ".":
 			return wrong("steps write in the run's folder only, in %s: want a path without .. that does not begin with /, as clean", tablesDir)
 		}

@@ -2,6 +2,7 @@ package stages
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"deeprc/collective"
@@ -112,13 +114,14 @@ func TestWritingRun(t *testing.T) {
 
 // A run that fails before training leaves no folder, whatever steps have written.
 func TestFailedPreparationLeavesNothing(t *testing.T) {
-	for _, edit := range [][2]string{
-		{`path = "clean"`, "path = \"clean\"\npartition_by = [\"area\", \"qq\"]"}, // a later step fails
-		{`target = "q"`, `target = "qq"`},                                         // what follows the steps fails
+	for _, edit := range []struct{ from, to, want string }{
+		{`path = "clean"`, "path = \"clean\"\npartition_by = [\"area\", \"qq\"]", `no column "qq"`}, // a later step fails
+		{`target = "q"`, `target = "qq"`, `no column "qq"`}, // what follows the steps fails
+		{`op = "sort"`, "op = \"filter\"\nwhere = \"q > 1000\"\n[[preprocess]]\nop = \"sort\"", "the last [[preprocess]] step\'s table has no rows; deeprc check prints how many each step leaves"},
 	} {
 		for _, n := range []int{1, 3} {
-			cfg := writingBasins(t, edit[0], edit[1])
-			if _, err := runOn(t, n, cfg); err == nil || !strings.Contains(err.Error(), `no column "qq"`) {
+			cfg := writingBasins(t, edit.from, edit.to)
+			if _, err := runOn(t, n, cfg); err == nil || !strings.Contains(err.Error(), edit.want) {
 				t.Errorf("%d ranks: %v", n, err)
 			}
 			wantOnly(t, cfg.Run.Dir)
@@ -128,16 +131,16 @@ func TestFailedPreparationLeavesNothing(t *testing.T) {
 
 func TestWriteStepErrors(t *testing.T) {
 	for _, c := range []struct{ path, more, want string }{
-		{"", "", `t.toml: preprocess 1 (write_csv): path is not set: name a file or folder; it is made in the run's folder, in tables`},
-		{"/tmp/x", "", `t.toml: preprocess 1 (write_csv): path = "/tmp/x": steps write in the run's folder only, in tables: want a path without .. that does not begin with /, as clean`},
+		{"", "", `t.toml:5: preprocess 1 (write_csv): path is not set: name a file or folder; it is made in the run's folder, in tables`},
+		{"/tmp/x", "", `t.toml:5: preprocess 1 (write_csv): path = "/tmp/x": steps write in the run's folder only, in tables: want a path without .. that does not begin with /, as clean`},
 		{"a/../../x", "", `path = "a/../../x": steps write in the run's folder only`},
 		{"a/../x", "", `path = "a/../x": steps write in the run's folder only`},
 		{".", "", `path = ".": steps write in the run's folder only`},
-		{"a", "[[preprocess]]\nop = \"write_ipc\"\npath = \"./a/\"\n", `preprocess 2 (write_ipc): path = "./a/": preprocess 1 (write_csv) writes there too, to "a"; choose paths of which none is in the other`},
+		{"a", "[[preprocess]]\nop = \"write_ipc\"\npath = \"./a/\"\n", `t.toml:8: preprocess 2 (write_ipc): path = "./a/": preprocess 1 (write_csv) writes there too, to "a"; choose paths of which none is in the other`},
 		{"a/b", "[[preprocess]]\nop = \"write_ipc\"\npath = \"a\"\n", `writes there too, to "a/b"`},
 		{"a", "[[preprocess]]\nop = \"write_ipc\"\npath = \"a/b\"\n", `writes there too, to "a"`},
 		{"a.csv", "partition_by = [\"id\"]\n", `path = "a.csv" is one file, which partition_by cannot split; write to a folder, a path that does not end in .csv`},
-		{"a", "partition_by = [\"ID\"]\n", `preprocess 1 (write_csv): frame: write CSV: no column "ID"; did you mean "id"?; columns: id, day, q`},
+		{"a", "partition_by = [\"ID\"]\n", `t.toml:5: preprocess 1 (write_csv): frame: write CSV: no column "ID"; did you mean "id"?; columns: id, day, q`},
 		{"a", "partition_by = [\"day\"]\n", `key column "day" is timestamp[us]; cast it to text, or to integers`},
 		{"a", "separator = \"--\"\n", `separator = "--": want one character`},
 	} {
@@ -167,4 +170,21 @@ func TestMakeBelow(t *testing.T) {
 		t.Error(err)
 	}
 	wantOnly(t, out)
+}
+
+// TestWriteStepFullDisk: the error names the step and the file, and no part of it stays.
+func TestWriteStepFullDisk(t *testing.T) {
+	cfg := writingBasins(t)
+	if err := syscall.Mount("none", cfg.Run.Dir, "tmpfs", 0, "size=8k"); err != nil {
+		t.Skipf("no tmpfs can be mounted here: %v", err)
+	}
+	defer syscall.Unmount(cfg.Run.Dir, 0)
+	for _, n := range []int{1, 3} {
+		_, err := runOn(t, n, cfg)
+		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "basins.toml:33: preprocess 5 (write_csv): frame: write CSV: "+cfg.Run.Dir) ||
+			!strings.Contains(err.Error(), "clean.csv: write: no space left on device") {
+			t.Errorf("%d ranks: %v", n, err)
+		}
+		wantOnly(t, cfg.Run.Dir)
+	}
 }

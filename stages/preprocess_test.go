@@ -69,8 +69,8 @@ by = ["id desc", "day"]
 `
 
 func basinConfig(t *testing.T, edit ...string) (*Config, error) {
-	text := strings.ReplaceAll(basinSteps, "DIR", basins(t))
-	return parseConfig("basins.toml", strings.NewReplacer(edit...).Replace(text), nil)
+	text := strings.NewReplacer(edit...).Replace(basinSteps)
+	return parseConfig("basins.toml", strings.ReplaceAll(text, "DIR", basins(t)), nil)
 }
 
 // stepRows runs cfg's steps on n ranks and gives the rows of the last one's table, cells with commas, in order,
@@ -170,16 +170,24 @@ func TestPreprocessErrors(t *testing.T) {
 	for _, c := range []struct{ from, to, want string }{
 		{`op = "sort"`, `op = "sorte"`, `basins.toml:31: preprocess.4.op: no operator "sorte"; did you mean "sort"?`},
 		{`op = "sort"`, ``, `basins.toml:30: preprocess.4: op is not set: name an operator`},
-		{`with = "attributes"`, `with = "attribute"`, `basins.toml: preprocess 3 (join): with = "attribute": no earlier step's result has this name (as)`},
-		{`from = "flow"`, `from = "flaw"`, `basins.toml: preprocess 3 (join): from = "flaw": no earlier step's result has this name (as)`},
-		{`as = "stats"`, `as = "flow"`, `basins.toml: preprocess 2 (groupby): as = "flow": an earlier step's result has this name`},
+		{`with = "attributes"`, `with = "attribute"`, `basins.toml:25: preprocess 3 (join): with = "attribute": no earlier step's result has this name (as); did you mean "attributes"?`},
+		{`from = "flow"`, `from = "flaw"`, `basins.toml:25: preprocess 3 (join): from = "flaw": no earlier step's result has this name (as)`},
+		{`as = "stats"`, `as = "flow"`, `basins.toml:20: preprocess 2 (groupby): as = "flow": an earlier step's result has this name`},
 		{`by = ["id"]`, `bye = ["id"]`, `basins.toml:22: preprocess.2.bye: unknown key in [preprocess.2]; did you mean "by"?`},
 		{"[data]\n", "[run]\nmemory = \"8 gigs\"\n[data]\n", `basins.toml: run.memory = "8 gigs": want a size such as 500MB or 8GiB (units: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB)`},
 		{"[data]\n", "[data]\npath = \"x.csv\"\n", `basins.toml: data.path = "x.csv", but there are [[preprocess]] steps`},
-		{`mean(q)`, `mean q`, `preprocess 2 (groupby): aggs: "mean q": want an aggregate of a column, as mean(q) or total = sum(q)`},
-		{`mean(q)`, `mean(qq)`, `preprocess 2 (groupby): frame: groupby: no column "qq"; did you mean "q"?`},
-		{`on = ["id"]`, `on = ["id"]` + "\nkind = \"outer\"", `preprocess 3 (join): kind = "outer": want inner, left, right, full, semi, anti`},
+		{`mean(q)`, `mean q`, `basins.toml:20: preprocess 2 (groupby): aggs: "mean q": want an aggregate of a column, as mean(q) or total = sum(q)`},
+		{`mean(q)`, `mean(qq)`, `basins.toml:20: preprocess 2 (groupby): frame: groupby: no column "qq"; did you mean "q"?`},
+		{`on = ["id"]`, `on = ["id"]` + "\nkind = \"outer\"", `basins.toml:25: preprocess 3 (join): kind = "outer": want inner, left, right, full, semi, anti`},
 		{`flow.csv`, `flows.csv`, `flow.csv?`},
+		{`as = "flow"`, "as = \"flow\"\n[[preprocess]]\nop = \"unique\"\nfrom = \"stats\"", `basins.toml:20: preprocess 2 (unique): from = "stats": no earlier step's result has this name (as); step 3 (groupby) makes it: put that step before this one`},
+		{`op = "sort"`, "op = \"scale\"\n[[preprocess]]\nop = \"sort\"", `basins.toml:30: preprocess 4 (scale): params is not set: give the name (as) of an earlier step's result`},
+		{`["DIR/flow.csv"]`, `[]`, `basins.toml:15: preprocess 1 (read_csv): frame: read CSV: no path is given; name files, folders or patterns in paths`},
+		{`by = ["id desc", "day"]`, `by = "id"`, `basins.toml:32: preprocess.4.by: is id: want a list of strings, as ["a", "b"]`},
+		{`as = "flow"`, "where = \"q > id\"\nas = \"flow\"", "basins.toml:15: preprocess 1 (read_csv): frame: expression: > compares values of one type, not int64 with text\n  q > id\n    ^"},
+		{`as = "flow"`, "where = \"q + 1\"\nas = \"flow\"", `basins.toml:15: preprocess 1 (read_csv): frame: where: "q + 1" is int64, not a bool`},
+		{`"day"]`, "\"day\"]\n[preprocess]", `basins.toml:33: Key 'preprocess' has already been defined. Each [[preprocess]] and [[model]] has two brackets.`},
+		{`text = ["id"]` + "\nas = \"flow\"", "types = [\"q: date\"]\nas = \"flow\"", `basins.toml:15: preprocess 1 (read_csv): `},
 	} {
 		cfg, err := basinConfig(t, c.from, c.to)
 		if err == nil {

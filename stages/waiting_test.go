@@ -86,7 +86,7 @@ func TestScratchFolder(t *testing.T) {
 	cfg.Run.Memory, cfg.Run.Scratch = "1kB", filepath.Join(t.TempDir(), "gone")
 	for _, n := range []int{1, 3} {
 		_, _, err := stepRows(t, n, cfg, "")
-		if err == nil || !strings.Contains(err.Error(), "preprocess, before step 1 (read_csv): frame: spill: ") || !strings.Contains(err.Error(), "scratch folder "+cfg.Run.Scratch) {
+		if err == nil || !strings.Contains(err.Error(), "t.toml:7: preprocess 1 (read_csv): move tables that wait to files: frame: spill: ") || !strings.Contains(err.Error(), "scratch folder "+cfg.Run.Scratch) {
 			t.Errorf("%d ranks: %v", n, err)
 		}
 		if _, err := os.Stat(cfg.Run.Scratch); err == nil {
