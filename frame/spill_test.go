@@ -125,7 +125,7 @@ func TestSpillAbort(t *testing.T) {
 		t.Errorf("%d open files, %d before", after, before)
 	}
 	m.scratch += "/no"
-	if _, err := newSpill(m, rec.Schema()); fmt.Sprint(err) != "frame: spill: scratch folder "+m.scratch+": no such file or directory" {
+	if _, err := newSpill(m, rec.Schema()); fmt.Sprint(err) != "frame: spill: scratch folder "+m.scratch+": no such file or directory; choose one that is there and can be written (run.scratch)" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -116,8 +116,8 @@ func TestWritingRun(t *testing.T) {
 func TestFailedPreparationLeavesNothing(t *testing.T) {
 	for _, edit := range []struct{ from, to, want string }{
 		{`path = "clean"`, "path = \"clean\"\npartition_by = [\"area\", \"qq\"]", `no column "qq"`}, // a later step fails
-		{`target = "q"`, `target = "qq"`, `no column "qq"`}, // what follows the steps fails
-		{`op = "sort"`, "op = \"filter\"\nwhere = \"q > 1000\"\n[[preprocess]]\nop = \"sort\"", "the last [[preprocess]] step\'s table has no rows; deeprc check prints how many each step leaves"},
+		{`target = "q"`, `target = "qq"`, `no column "qq"`},                                         // what follows the steps fails
+		{`op = "sort"`, "op = \"filter\"\nwhere = \"q > 1000\"\n[[preprocess]]\nop = \"sort\"", "the last [[preprocess]] step's table has no rows; deeprc check prints how many each step leaves"},
 	} {
 		for _, n := range []int{1, 3} {
 			cfg := writingBasins(t, edit.from, edit.to)
