@@ -38,10 +38,11 @@ func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Resul
 	begin := time.Now()
 	j := &job{ctx: ctx, c: c, cfg: cfg, screen: newScreen(c.Rank() == 0 && !o.Quiet), times: &timings{rank: c.Rank()}}
 	var err error
+	above := missing(cfg.Run.Dir)
 	if j.dir, err = makeRunDir(c, cfg.Run.Dir, cfg.Run.Name, begin); err != nil {
 		return nil, err
 	}
-	if err := j.prepareInDir(); err != nil {
+	if err := j.prepareInDir(above); err != nil {
 		return nil, err
 	}
 	res, err := j.inDir(j.dir, o, begin)
@@ -51,12 +52,18 @@ func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Resul
 	return res, err
 }
 
-// prepareInDir prepares, and removes the run's folder, with what steps wrote there, if that fails; collective.
-func (j *job) prepareInDir() (err error) {
+// prepareInDir prepares, and removes the run's folder, with what steps wrote there, if that fails, and of the folders
+// above it those, deepest first, that did not exist before; collective.
+func (j *job) prepareInDir(above []string) (err error) {
 	ready := false
 	defer func() { // also after a panic
 		if !ready && j.c.Rank() == 0 {
 			err = errors.Join(err, os.RemoveAll(j.dir))
+			for _, dir := range above {
+				if os.Remove(dir) != nil { // another run is in it
+					break
+				}
+			}
 		}
 	}()
 	err = j.prepare()
