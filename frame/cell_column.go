@@ -252,7 +252,7 @@ func parseBool(t []byte) (v, ok bool) {
 func (c *cellColumn) misfit(cell []byte, what string) string {
 	msg := fmt.Sprintf("%s %s%s", quote(string(cell)), what, c.naHint)
 	if c.blank && !c.declared {
-		msg += fmt.Sprintf("; the column had no value in the first %d records of any rank and was taken for numbers, so declare its type if it is none", sampleRecords)
+		msg += fmt.Sprintf("; the column had no value in the first %d records of any rank and was taken for numbers, so declare its type if it is none, as in types = [\"%s: string\"]", sampleRecords, c.name)
 	}
 	return msg
 }

@@ -181,6 +181,14 @@ func intsToFloats(e *evaluation, _ scope, a []lane) lane {
 	return lane{f: convertTo(e.floats(), a[0].i)}
 }
 
+// uintsToFloats is a column of uint64, whose cells may fit no int64, as floats, rounded.
+func uintsToFloats(n *exprNode) *exprNode {
+	return &exprNode{kind: exprFloat, typ: kindTypes[exprFloat], column: -1, lazy: func(e *evaluation, _ []bool) lane {
+		c := e.columnOf(n)
+		return lane{f: convertTo(e.floats(), values[uint64](c)[e.lo:e.lo+e.n]), null: e.nulls(c, e.lo)}
+	}}
+}
+
 func negateInts(e *evaluation, s scope, a []lane) lane {
 	out := e.ints()
 	for i, v := range a[0].i[:len(out)] {

@@ -178,6 +178,26 @@ func TestPartitionBy(t *testing.T) {
 	}
 }
 
+// Replicate gives every rank the whole table, and Distribute each rank its share of that again.
+func TestReplicateAndDistribute(t *testing.T) {
+	for seed := range seeds(4) {
+		rec := someTable(nil, rand.New(rand.NewPCG(seed, 0)), int(seed)*7, 3)
+		for n, rows := range onRanks(t, seed, []arrow.Record{rec}, func(c collective.Comm, tabs []*Table) (*Table, error) {
+			whole, err := Replicate(c, tabs[0])
+			if err != nil {
+				return nil, err
+			}
+			defer whole.Release()
+			if whole.rows != int(rec.NumRows()) {
+				t.Errorf("%d rows, want %d", whole.rows, rec.NumRows())
+			}
+			return Distribute(c, whole), nil
+		}) {
+			same(t, fmt.Sprint(n), rows, rowsOf(rec))
+		}
+	}
+}
+
 func TestRepartitionKeepsOrder(t *testing.T) {
 	for seed := range seeds(4) {
 		rec := someTable(nil, rand.New(rand.NewPCG(seed, 0)), int(seed)*31, 3)

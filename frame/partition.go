@@ -105,3 +105,10 @@ func Replicate(c collective.Comm, t *Table) (*Table, error) {
 	}
 	return exchange(c, t, order, counts)
 }
+
+// Distribute is the inverse of [Replicate]: of a table that is the same on every rank, each rank keeps its
+// share of the rows, so that they are in the whole table once, in order. It shares the cells; no rows move.
+func Distribute(c collective.Comm, t *Table) *Table {
+	lo, hi := collective.Share(t.rows, c.Rank(), c.Size())
+	return t.slice(lo, hi)
+}

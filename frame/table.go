@@ -105,9 +105,13 @@ func (t *Table) Schema() *arrow.Schema { return t.schema }
 
 // Names lists the columns in order.
 func (t *Table) Names() []string {
-	names := make([]string, t.schema.NumFields())
+	return fieldNames(t.schema)
+}
+
+func fieldNames(s *arrow.Schema) []string {
+	names := make([]string, s.NumFields())
 	for i := range names {
-		names[i] = t.schema.Field(i).Name
+		names[i] = s.Field(i).Name
 	}
 	return names
 }
