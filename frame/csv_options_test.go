@@ -137,7 +137,7 @@ func TestReadCSVOptionErrors(t *testing.T) {
 		}
 		return CSVOptions{Types: map[string]Type{"a": typ}}
 	}
-	const na = "; if it marks a missing value, add it to data.na"
+	const na = "; if it marks a missing value, list it in na, with all other marks of the file"
 	for _, c := range []struct {
 		text, want string
 		o          CSVOptions
@@ -159,6 +159,7 @@ func TestReadCSVOptionErrors(t *testing.T) {
 		{"a\n127\n128\n", `FILE:3: column "a": "128" is not a whole number of 8 bits` + na, typed("int8")},
 		{"a\n65535\n1.5\n", `FILE:3: column "a": "1.5" is not a whole number from 0 to 65535` + na, typed("uint16")},
 		{"a\n-1\n", `FILE:2: column "a": "-1" is not a whole number from 0 to 18446744073709551615` + na, typed("uint64")},
+		{"a\n3.4028235677973366e38\n", `FILE:2: column "a": "3.4028235677973366e38" is beyond the range of float32` + na, typed("float32")},
 		{"a\n1e39\n", `FILE:2: column "a": "1e39" is beyond the range of float32` + na, typed("float32")},
 		{"a\n2001-01-01\n2001-01-01 12:00\n", `FILE:3: column "a": "2001-01-01 12:00" is not a date without a time of day` + na, typed("date")},
 		{"a\n2001-01-01 12:00:00.5\n", `FILE:2: column "a": "2001-01-01 12:00:00.5" is not a whole second` + na, typed("timestamp[s]")},
@@ -192,6 +193,7 @@ func TestReadCSVDeclaredTypes(t *testing.T) {
 		{"int64", "int64", "-9223372036854775808", "-9223372036854775808"},
 		{"uint64", "uint64", "18446744073709551615,NA,+1", "18446744073709551615 (null) 1"},
 		{"float32", "float32", "0.1,NA,-3e38", "0.1 (null) -3e+38"},
+		{"float32", "float32", "3.4028235e+38,-3.4028235677973362e38", "3.4028235e+38 -3.4028235e+38"},
 		{"float64", "float64", "0.1,7", "0.1 7"},
 		{"string", "large_utf8", "01,NA,x", "01 (null) x"},
 		{"binary", "large_binary", "a", "YQ=="},

@@ -110,6 +110,9 @@ func (r *roller) bind(t *Table, by []string, time string) error {
 func (r *roller) local(s *series) (*Table, error) {
 	m := s.t.mem
 	var arrays []arrow.Array
+	if s.t.rows == 0 {
+		return s.t.extend(r.fields, nil), nil // there is no chunk to extend
+	}
 	for i := range r.aggs {
 		lo, hi := alloc[uint32](m, s.t.rows), alloc[uint32](m, s.t.rows)
 		windows(s, &r.aggs[i], r.spans[i], lo, hi)
