@@ -51,6 +51,8 @@ func rescue(what, path string, err *error) {
 	case nil:
 	case corrupt:
 		*err = fmt.Errorf("frame: %s: %s: the file is corrupt: %s", what, path, string(p))
+	case exhausted:
+		*err = fmt.Errorf("frame: %s: %s: %w", what, path, p)
 	case unsupported:
 		*err = fmt.Errorf("frame: %s: %s: %w", what, path, p)
 	case runtime.Error:

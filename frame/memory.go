@@ -97,7 +97,7 @@ const bigAllocation = 256 << 10
 
 var small = memory.NewGoAllocator()
 
-// Allocate is Arrow's; the bytes are zero. Out of memory panics.
+// Allocate is Arrow's; the bytes are zero. It panics with an error if the system has no more.
 func (m *Memory) Allocate(n int) []byte {
 	m.count(n)
 	if m != nil && m.under != nil {
@@ -155,8 +155,13 @@ func (m *Memory) count(n int) {
 	}
 }
 
-func (m *Memory) exhausted(n int) string {
-	return fmt.Sprintf("frame: the system gives no more memory: %d bytes wanted, %d in use; set a memory limit, so that tables go to files, or use more ranks or nodes", n, m.Used())
+// exhausted is what Allocate panics with where the system has no more memory.
+type exhausted string
+
+func (e exhausted) Error() string { return string(e) }
+
+func (m *Memory) exhausted(n int) exhausted {
+	return exhausted(fmt.Sprintf("the system gives no more memory: %d bytes wanted, %d in use; set a memory limit, so that tables go to files, or use more ranks or nodes", n, m.Used()))
 }
 
 // room for n cells of working space, zeroed; give it back with free.
