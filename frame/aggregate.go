@@ -236,11 +236,10 @@ func (a *aggregator) quantiles(q float64) (out []float64, ok []bool) {
 		}
 		cells := sorted[end[g]-n : end[g]]
 		slices.Sort(cells)
-		at := q * float64(n-1)
-		lo := int(at)
-		v := wordFloat(cells[lo])
-		if rest := at - float64(lo); rest > 0 {
-			v += rest * (wordFloat(cells[lo+1]) - v)
+		k, part := quantileAt(int(n), q)
+		v := wordFloat(cells[k])
+		if part > 0 {
+			v = between(v, wordFloat(cells[k+1]), part)
 		}
 		out[g], ok[g] = v, true
 	}

@@ -14,6 +14,9 @@ import (
 // number of ranks; quantiles are exact. Collective.
 func ScalarAggregate(c collective.Comm, t *Table, aggs ...Agg) (*Table, error) {
 	columns, fields, err := bindAll(t, aggs)
+	if err == nil {
+		err = fitsRows(t.rows)
+	}
 	if err := collective.Agree(c, wrap("aggregate", err)); err != nil {
 		return nil, err
 	}

@@ -26,19 +26,14 @@ const (
 	mostBuckets = 512
 )
 
-// spillBuckets is the number of buckets on each rank that an operator on the given tables needs, or 0
+// spillBuckets is the number of buckets on each rank that an operator needs, or 0
 // where every rank has room for all of it; the same on all ranks. factor is the memory that it takes, in
-// units of its input. Collective.
-func spillBuckets(c collective.Comm, factor float64, tables ...*Table) (int, error) {
-	var bytes int64
-	for _, t := range tables {
-		bytes += t.Bytes()
-	}
+// units of its input, which has so many bytes on this rank. Collective.
+func spillBuckets(c collective.Comm, m *Memory, factor float64, bytes int64) (int, error) {
 	total, err := collective.AllReduceOne(c, bytes, collective.Sum)
 	if err != nil {
 		return 0, fmt.Errorf("frame: compare sizes with the memory limit: %w", err)
 	}
-	m := tables[0].mem
 	mine := float64(max(bytes, total/int64(c.Size())))
 	n := int64(0)
 	if !m.room(int64(factor * mine)) {
@@ -60,10 +55,11 @@ type bucketing func(t *Table) (rows, bucket []uint32, err error)
 // bucketColumn is the name of a column with the bucket of a row on its way.
 const bucketColumn = "\x00bucket"
 
-// toBuckets moves t's rows to the buckets of all ranks, each on this rank to be one file-backed table. If numbered, rows
-// get their number in the whole table as a last column, rowColumn, before of sees them. Collective.
-func toBuckets(c collective.Comm, t *Table, n int, numbered bool, of bucketing) (out []*Table, err error) {
-	first, err := collective.ExclusiveScan(c, int64(t.rows))
+// toBuckets moves t's rows to the buckets of all ranks, each on this rank to be one file-backed table. They move in slices; first,
+// unless it is nil, makes of each one with no more rows. If numbered, rows get numbers in the order of the whole table as a last
+// column, rowColumn, before of sees them; without first they are their places in it. Collective.
+func toBuckets(c collective.Comm, t *Table, n int, numbered bool, first func(slice *Table) (*Table, error), of bucketing) (out []*Table, err error) {
+	before, err := collective.ExclusiveScan(c, int64(t.rows))
 	if err != nil {
 		return nil, fmt.Errorf("frame: spill: %w", err)
 	}
@@ -71,11 +67,11 @@ func toBuckets(c collective.Comm, t *Table, n int, numbered bool, of bucketing) 
 	if err != nil {
 		return nil, fmt.Errorf("frame: spill: %w", err)
 	}
-	b := &bucketFiles{ranks: c.Size(), n: n, of: of, m: t.mem}
+	b := &bucketFiles{ranks: c.Size(), n: n, first: first, of: of, m: t.mem}
 	defer b.abort()
 	for i := range int(slices) {
 		lo, hi := collective.Share(t.rows, i, int(slices))
-		if err := b.move(c, t, lo, hi, first, numbered); err != nil {
+		if err := b.move(c, t, lo, hi, before, numbered); err != nil {
 			return nil, err
 		}
 	}
@@ -97,6 +93,7 @@ func releaseAll(tables []*Table) {
 type bucketFiles struct {
 	m        *Memory
 	ranks, n int
+	first    func(slice *Table) (*Table, error) // nil: nothing
 	of       bucketing
 	files    []*spill
 }
@@ -108,14 +105,22 @@ func (b *bucketFiles) abort() {
 }
 
 // move sends rows lo…hi of t to their ranks and puts what comes in the buckets; collective.
-func (b *bucketFiles) move(c collective.Comm, t *Table, lo, hi int, first int64, numbered bool) error {
+func (b *bucketFiles) move(c collective.Comm, t *Table, lo, hi int, before int64, numbered bool) error {
 	piece := t.slice(lo, hi)
+	defer func() { piece.Release() }()
+	if b.first != nil {
+		made, err := b.first(piece)
+		if made, err = agreed(c, made, err); err != nil {
+			return err
+		}
+		piece.Release()
+		piece = made
+	}
 	if numbered {
-		all := piece.numbered(first + int64(lo))
+		all := piece.numbered(before + int64(lo))
 		piece.Release()
 		piece = all
 	}
-	defer piece.Release()
 	labelled, rank, err := b.label(piece)
 	if err := collective.Agree(c, err); err != nil {
 		if labelled != nil {
@@ -181,7 +186,7 @@ func (b *bucketFiles) label(t *Table) (*Table, []uint32, error) {
 func (b *bucketFiles) put(t *Table, bucket []uint32, first int) error {
 	if b.files == nil {
 		for range b.n {
-			f, err := newSpill(b.m, t.schema)
+			f, err := newSpill(b.m, t.schema, b.n)
 			if err != nil {
 				return err
 			}
@@ -259,7 +264,12 @@ func (t *Table) numbered(first int64) *Table {
 }
 
 // byNumber is a bucket's rows in memory, in the order of the whole table, without their numbers.
-func byNumber(t *Table) (*Table, error) {
+func byNumber(b *Table) (*Table, error) {
+	t := b.copied() // to be given back before the rows are worked on
+	defer t.Release()
+	if err := fitsRows(t.rows); err != nil {
+		return nil, err
+	}
 	cols, err := sortColumns(t, []SortKey{{Column: rowColumn}})
 	if err != nil {
 		return nil, err
@@ -267,6 +277,27 @@ func byNumber(t *Table) (*Table, error) {
 	sorted := sortLocal(t, cols)
 	defer sorted.Release()
 	return sorted.sub(t.Names()[:t.schema.NumFields()-1]), nil
+}
+
+// eachBucket makes a file-backed table of what op makes of each bucket; collective.
+func eachBucket(c collective.Comm, buckets []*Table, op func(b *Table) (*Table, error)) (*Table, error) {
+	out := &spilled{}
+	defer out.abort()
+	var err error
+	for _, b := range buckets {
+		var t *Table
+		if t, err = op(b); err != nil {
+			break
+		}
+		if err = out.add(t); err != nil {
+			break
+		}
+	}
+	if err := collective.Agree(c, err); err != nil {
+		return nil, err
+	}
+	t, err := out.file.Finish()
+	return agreed(c, t, err)
 }
 
 // spilled collects a result, piece by piece, in a file.
@@ -279,7 +310,7 @@ func (s *spilled) add(t *Table) error {
 	defer t.Release()
 	if s.file == nil {
 		var err error
-		if s.file, err = newSpill(t.mem, t.schema); err != nil {
+		if s.file, err = newSpill(t.mem, t.schema, 1); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,9 @@ func Describe(c collective.Comm, t *Table) (*Table, error) {
 	if err := sameSchema(c, t); err != nil {
 		return nil, err
 	}
+	if err := collective.Agree(c, wrap("describe", fitsRows(t.rows))); err != nil {
+		return nil, err
+	}
 	text, f64, i64 := arrow.BinaryTypes.LargeString, arrow.PrimitiveTypes.Float64, arrow.PrimitiveTypes.Int64
 	var fields []arrow.Field
 	for _, f := range []arrow.Field{{Name: "column", Type: text}, {Name: "type", Type: text}, {Name: "count", Type: i64}, {Name: "nulls", Type: i64}, {Name: "distinct", Type: i64},

@@ -65,7 +65,7 @@ func (s *state) get(q aggPart) (any, error) {
 		v = a.count()
 	case q.fn == "count", q.fn == "sum" && !arrow.IsFloating(c.typ.ID()):
 		v = a.sum()
-	case q.fn == "sum", q.fn == "sumf":
+	case q.fn == "sum":
 		v = a.sumFloats()
 	case q.fn == "squares":
 		var err error
@@ -86,23 +86,28 @@ func (s *state) squares(q aggPart, a *aggregator) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum, err := s.get(aggPart{q.column, "sumf"})
+	sum, err := s.get(aggPart{q.column, "sum"})
 	if err != nil {
 		return nil, err
 	}
 	m := s.t.mem
-	mean := alloc[float64](m, s.groups())
+	mean := sumFloats(m, sum)
 	defer free(m, mean)
 	for g, n := range count.([]int64) {
-		mean[g] = sum.([]float64)[g] / float64(n)
+		mean[g] /= float64(n)
 	}
 	if !s.merged {
 		return a.squares(mean), nil
 	}
 	out := a.sumFloats()
 	nc, _ := s.column(aggPart{q.column, "count"})
-	sc, _ := s.column(aggPart{q.column, "sumf"})
-	ns, ss := values[int64](&nc), values[float64](&sc)
+	sc, _ := s.column(aggPart{q.column, "sum"})
+	var parts any = values[float64](&sc)
+	if sc.typ.ID() == arrow.DECIMAL128 {
+		parts = values[wide](&sc)
+	}
+	ns, ss := values[int64](&nc), sumFloats(m, parts)
+	defer free(m, ss)
 	for i, g := range s.g.id {
 		k := s.g.rowAt(i)
 		if n := float64(ns[k]); n > 0 {
@@ -111,6 +116,29 @@ func (s *state) squares(q aggPart, a *aggregator) ([]float64, error) {
 		}
 	}
 	return out, nil
+}
+
+// sumFloats are sums, of whole numbers rounded once, as float64. The caller frees them.
+func sumFloats(m *Memory, sums any) []float64 {
+	switch v := sums.(type) {
+	case []int64:
+		out := alloc[float64](m, len(v))
+		convertTo(out, v)
+		return out
+	case []uint64:
+		out := alloc[float64](m, len(v))
+		convertTo(out, v)
+		return out
+	case []wide:
+		out := alloc[float64](m, len(v))
+		for i := range v {
+			out[i] = v[i].float64()
+		}
+		return out
+	}
+	out := alloc[float64](m, len(sums.([]float64)))
+	copy(out, sums.([]float64))
+	return out
 }
 
 func (s *state) groups() int { return len(s.g.first) }
@@ -224,22 +252,22 @@ func (s *state) result(a Agg, dt arrow.DataType) (arrow.Array, error) {
 	}
 	fn := "squares"
 	if a.Func == "mean" {
-		fn = "sumf"
+		fn = "sum"
 	}
 	v, err := s.get(aggPart{a.Column, fn})
 	if err != nil {
 		return nil, err
 	}
-	out := alloc[float64](m, len(count))
+	out := sumFloats(m, v)
 	defer free(m, out)
 	for g, n := range count {
 		switch a.Func {
 		case "mean":
-			out[g] = v.([]float64)[g] / float64(n)
+			out[g] /= float64(n)
 		case "var":
-			out[g] = v.([]float64)[g] / float64(n-1)
+			out[g] /= float64(n - 1)
 		case "std":
-			out[g] = math.Sqrt(v.([]float64)[g] / float64(n-1))
+			out[g] = math.Sqrt(out[g] / float64(n-1))
 		}
 	}
 	if a.Func != "mean" {

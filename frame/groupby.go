@@ -44,7 +44,8 @@ func (a *Agg) name() string {
 //
 // Where there are far fewer keys than rows and the aggregates allow it (all but count_distinct, median
 // and quantile do), each rank aggregates its own rows first and only those results move. Beyond the memory limit rows
-// are partitioned to files, and the result is in a file.
+// are partitioned to files, as far as the aggregates allow it aggregated slice by slice before, and the result is in a file. All rows
+// of one group must fit in memory for count_distinct, median and quantile.
 func GroupBy(c collective.Comm, t *Table, keys []string, aggs ...Agg) (*Table, error) {
 	p, err := planGroupBy(t, keys, aggs)
 	if err := collective.Agree(c, wrap("groupby", err)); err != nil {
@@ -53,26 +54,26 @@ func GroupBy(c collective.Comm, t *Table, keys []string, aggs ...Agg) (*Table, e
 	if err := sameSchema(c, t); err != nil {
 		return nil, err
 	}
-	buckets, err := spillBuckets(c, groupFactor, t)
+	rows := t.sub(p.needed)
+	defer func() { rows.Release() }()
+	buckets, err := spillBuckets(c, t.mem, groupFactor, rows.Bytes())
 	if err != nil {
 		return nil, err
 	}
 	if buckets > 0 {
-		return p.spilled(c, t, buckets)
+		return p.spilled(c, rows, buckets)
 	}
 	if c.Size() == 1 {
-		out, err := p.aggregate(t, false)
+		out, err := p.aggregate(rows, false)
 		return out, wrap("groupby", err)
 	}
-	twice, err := p.worthwhile(c, t)
+	twice, err := p.worthwhile(c, rows)
 	if err != nil {
 		return nil, err
 	}
-	rows := t.sub(p.needed)
-	defer func() { rows.Release() }()
 	if twice {
 		parts, err := p.partial(rows)
-		if err := collective.Agree(c, wrap("groupby", err)); err != nil {
+		if parts, err = agreed(c, parts, wrap("groupby", err)); err != nil {
 			return nil, err
 		}
 		rows.Release()
@@ -84,13 +85,7 @@ func GroupBy(c collective.Comm, t *Table, keys []string, aggs ...Agg) (*Table, e
 	}
 	defer mine.Release()
 	out, err := p.aggregate(mine, twice)
-	if err := collective.Agree(c, wrap("groupby", err)); err != nil {
-		if out != nil {
-			out.Release()
-		}
-		return nil, err
-	}
-	return out, nil
+	return agreed(c, out, wrap("groupby", err))
 }
 
 // groupPlan is what a GroupBy computes: some parts, from which its aggregates follow.
@@ -105,7 +100,7 @@ type groupPlan struct {
 
 // aggPart is an aggregate of rows that follows from those of parts of the rows.
 type aggPart struct {
-	column, fn string // fn: count, sum, sumf, squares, min, max, first, last
+	column, fn string // fn: count, sum, squares, min, max, first, last
 }
 
 func (p aggPart) name() string { return "\x00" + p.fn + " " + p.column }
@@ -152,8 +147,8 @@ func planGroupBy(t *Table, keys []string, aggs []Agg) (*groupPlan, error) {
 
 // add notes the parts that a is made of.
 func (p *groupPlan) add(a Agg) {
-	need := map[string][]string{"count": {"count"}, "sum": {"sum", "count"}, "mean": {"sumf", "count"}, "var": {"sumf", "count", "squares"},
-		"std": {"sumf", "count", "squares"}, "min": {"min"}, "max": {"max"}, "first": {"first"}, "last": {"last"}}[a.Func]
+	need := map[string][]string{"count": {"count"}, "sum": {"sum", "count"}, "mean": {"sum", "count"}, "var": {"sum", "count", "squares"},
+		"std": {"sum", "count", "squares"}, "min": {"min"}, "max": {"max"}, "first": {"first"}, "last": {"last"}}[a.Func]
 	if need == nil {
 		p.holistic = true
 	}

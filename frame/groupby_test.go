@@ -125,7 +125,7 @@ func slowAggregate(rec arrow.Record, rows []int, a Agg) string {
 	at := q * float64(len(cells)-1)
 	lo := int(at)
 	v := number(cells[lo])
-	if at > float64(lo) {
+	if next := lo + 1; at > float64(lo) && number(cells[next]) != v { // equal infinities stay
 		v += (at - float64(lo)) * (number(cells[lo+1]) - v)
 	}
 	return show(v)

@@ -74,7 +74,7 @@ func readIPCRows(c collective.Comm, paths []string, o IPCReadOptions) (*Table, R
 			if err != nil {
 				return fmt.Errorf("frame: %s: %s: %w", what, files[i], err)
 			}
-			schemas[i] = describe(schema)
+			schemas[i] = schemaText(schema)
 			if i >= lo && i < hi {
 				counts = append(counts, f.rows())
 			}

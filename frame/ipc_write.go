@@ -25,7 +25,7 @@ func WriteIPC(c collective.Comm, t *Table, folder string, o IPCWriteOptions) err
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		sink, err := newIPCSink(t.mem, s, f)
+		sink, err := newIPCSink(t.mem, s, f, ipcBuffer)
 		if err != nil {
 			f.Abort()
 			return nil, fmt.Errorf("%s: %w", path, err)
@@ -43,6 +43,7 @@ type ipcPart struct {
 func (p *ipcPart) Write(rec arrow.Record) error { return p.failed(p.sink.write(rec)) }
 
 func (p *ipcPart) Close() error {
+	defer p.sink.close()
 	if err := p.sink.finish(); err != nil {
 		p.f.Abort()
 		return p.failed(err)
@@ -50,7 +51,10 @@ func (p *ipcPart) Close() error {
 	return p.failed(p.f.Commit())
 }
 
-func (p *ipcPart) Abort() error { return p.failed(p.f.Abort()) }
+func (p *ipcPart) Abort() error {
+	p.sink.close()
+	return p.failed(p.f.Abort())
+}
 
 func (p *ipcPart) failed(err error) error {
 	if err == nil {

@@ -86,7 +86,7 @@ func Join(c collective.Comm, l, r *Table, o JoinOptions) (*Table, error) {
 	if err := sameSchema(c, r); err != nil {
 		return nil, err
 	}
-	buckets, err := spillBuckets(c, joinFactor, l, r)
+	buckets, err := spillBuckets(c, l.mem, joinFactor, l.Bytes()+r.Bytes())
 	if err != nil {
 		return nil, err
 	}

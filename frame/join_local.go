@@ -138,7 +138,7 @@ func (j *joiner) pairs(l, r *Table, ordered bool) (*pairs, error) {
 	ls, rs := split(m, k.of[0], lc, n), split(m, k.of[1], rc, n)
 	defer ls.free(m)
 	defer rs.free(m)
-	once := k.exact && (j.kind == Semi || j.kind == Anti)
+	once := j.kind == Semi || j.kind == Anti
 	p := &pairs{}
 	p.grow(m, max(64, probe))
 	if swap {
@@ -148,7 +148,11 @@ func (j *joiner) pairs(l, r *Table, ordered bool) (*pairs, error) {
 	} else {
 		p.match(m, ls, rs, n, once)
 	}
-	if !k.exact {
+	switch {
+	case k.exact:
+	case once:
+		p.checkFirst(m, k, lc, rc, rs)
+	default:
 		p.check(m, lc, rc)
 	}
 	if p.ordered = n == 0 && !swap; ordered && !p.ordered {
@@ -213,6 +217,34 @@ func (p *pairs) check(m *Memory, l, r []column) {
 	for i, ok := range same {
 		if ok {
 			p.left[n], p.right[n] = p.left[i], p.right[i]
+			n++
+		}
+	}
+	p.left, p.right = p.left[:n], p.right[:n]
+}
+
+// checkFirst is check of pairs that have for each left row the first right one of its code: a row whose key differs
+// from that one's gets the next of its code with an equal key, if any. That codes of different keys are equal is rare.
+func (p *pairs) checkFirst(m *Memory, k *codes, l, r []column, build *side) {
+	same := alloc[bool](m, len(p.left))
+	defer free(m, same)
+	equalKeys(same, l, p.left, r, p.right)
+	one := []bool{false}
+	n := 0
+	for i, ok := range same {
+		row, with := p.left[i], p.right[i]
+		for at := 0; !ok && at < len(build.code); at++ {
+			if build.code[at] != k.of[0][row] {
+				continue
+			}
+			if with = uint32(at); build.row != nil {
+				with = build.row[at]
+			}
+			equalKeys(one, l, []uint32{row}, r, []uint32{with})
+			ok = one[0]
+		}
+		if ok {
+			p.left[n], p.right[n] = row, with
 			n++
 		}
 	}

@@ -77,7 +77,7 @@ func (g *mergeJoin) send(c collective.Comm, t *Table, of bucketing) (*Table, err
 
 // spilled joins part by part from files; collective.
 func (g *mergeJoin) spilled(c collective.Comm, l, r *Table, n int) (*Table, error) {
-	lb, err := toBuckets(c, l, n, true, func(t *Table) ([]uint32, []uint32, error) {
+	lb, err := toBuckets(c, l, n, true, nil, func(t *Table) ([]uint32, []uint32, error) {
 		at := see(t.Record().Column(l.schema.NumFields()))
 		number := values[int64](&at)
 		return g.leftParts(t, func(i int) int64 { return number[i] })
@@ -86,7 +86,7 @@ func (g *mergeJoin) spilled(c collective.Comm, l, r *Table, n int) (*Table, erro
 		return nil, err
 	}
 	defer func() { releaseAll(lb) }()
-	rb, err := toBuckets(c, r, n, true, func(t *Table) ([]uint32, []uint32, error) {
+	rb, err := toBuckets(c, r, n, true, nil, func(t *Table) ([]uint32, []uint32, error) {
 		at := see(t.Record().Column(r.schema.NumFields()))
 		number := values[int64](&at)
 		return g.rightParts(t, func(i int) int64 { return g.lefts + number[i] })

@@ -30,7 +30,7 @@ func readObjects(t testing.TB, n int, paths []string, o JSONLOptions) (rows []st
 		if stats.Rows != int64(tab.NumRows()) {
 			return fmt.Errorf("stats say %d rows, the table has %d", stats.Rows, tab.NumRows())
 		}
-		schemas[c.Rank()] = strings.ReplaceAll(strings.TrimSpace(describe(tab.Schema())), "\n", ", ")
+		schemas[c.Rank()] = strings.ReplaceAll(strings.TrimSpace(schemaText(tab.Schema())), "\n", ", ")
 		for _, r := range tab.Chunks() {
 			parts[c.Rank()] = append(parts[c.Rank()], rowsOf(r)...)
 		}

@@ -97,7 +97,7 @@ const bigAllocation = 256 << 10
 
 var small = memory.NewGoAllocator()
 
-// Allocate is Arrow's; the bytes are zero. Out of memory panics.
+// Allocate is Arrow's; the bytes are zero. It panics with an error if the system has no more.
 func (m *Memory) Allocate(n int) []byte {
 	m.count(n)
 	if m != nil && m.under != nil {

@@ -3,7 +3,7 @@ package frame
 // Offload is a copy of this rank's rows in a file of the scratch folder, mapped: it takes none of t's Memory. The
 // file has no name and is gone with the last reference to the rows. The error names the folder.
 func (t *Table) Offload() (*Table, error) {
-	s, err := newSpill(t.mem, t.schema)
+	s, err := newSpill(t.mem, t.schema, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func TestOffload(t *testing.T) {
 		if used := m.Used() - before; used != 0 {
 			t.Errorf("%d rows take %d bytes of memory", rows, used)
 		}
-		if a, b := rowsOf(tab.Record()), rowsOf(out.Record()); fmt.Sprint(a) != fmt.Sprint(b) || describe(tab.schema) != describe(out.schema) {
+		if a, b := rowsOf(tab.Record()), rowsOf(out.Record()); fmt.Sprint(a) != fmt.Sprint(b) || schemaText(tab.schema) != schemaText(out.schema) {
 			t.Errorf("%d rows: other cells", rows)
 		}
 		tab.Release()

@@ -80,13 +80,21 @@ func freeLevels(m *Memory, levels []level) {
 	}
 }
 
-// sort orders rows, which are equal up to level k and, if that is text, in its first 7·depth
-// bytes. code has room for their codes.
+// sort orders rows, two or more, which are equal up to level k and, if that is text, in its first 7·depth
+// bytes. code has room for their codes. It calls itself only for fewer rows or another level: long texts
+// that are equal need no stack.
 func (s *sorter) sort(rows []uint32, code []uint64, k, depth int) {
 	l := &s.levels[k]
-	l.codes(code, rows, depth)
 	n := len(rows)
-	C.sort_pairs(u64(code), u32(rows), u64(s.tmpC), u32(s.tmpR), C.int64_t(n))
+	for {
+		l.codes(code, rows, depth)
+		C.sort_pairs(u64(code), u32(rows), u64(s.tmpC), u32(s.tmpR), C.int64_t(n))
+		if code[0] != code[n-1] || !l.more(code[0]) {
+			break
+		}
+		depth++
+		depth += l.common(rows, depth*7) / 7
+	}
 	if l.col == nil && k+1 == len(s.levels) {
 		return
 	}
@@ -128,6 +136,24 @@ func (l *level) more(code uint64) bool {
 		code = ^code
 	}
 	return code&0xff == 9
+}
+
+// common is the number of bytes from byte at on that are the same in the texts of all rows, none of which is shorter than at.
+func (l *level) common(rows []uint32, at int) int {
+	first := l.col.str(int(rows[0]))[at:]
+	for _, r := range rows[1:] {
+		text := l.col.str(int(r))[at:]
+		n := min(len(first), len(text))
+		if first = first[:n]; string(first) == string(text[:n]) {
+			continue
+		}
+		n = 0
+		for first[n] == text[n] {
+			n++
+		}
+		first = first[:n]
+	}
+	return len(first)
 }
 
 func flag(b bool) C.int {

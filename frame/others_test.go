@@ -39,7 +39,7 @@ func TestFilesOfOthers(t *testing.T) {
 	}
 	for _, path := range files {
 		tab := read(path)
-		if x, y := describe(tab.schema), describe(want.schema); x != y {
+		if x, y := schemaText(tab.schema), schemaText(want.schema); x != y {
 			t.Errorf("%s: %s", path, difference(y, x, "pyarrow.arrow"))
 		} else {
 			for i, f := range want.schema.Fields() {

@@ -55,16 +55,7 @@ func newChunkReader(m *Memory, u *unpacker, col pqColumn, rows int) *chunkReader
 // read decodes the bytes of the next chunk, of the given number of rows.
 func (d *chunkReader) read(codec compress.Compression, b []byte, rows int) {
 	d.codec, d.dict, d.texts = codec, nil, d.texts[:0]
-	list := pages(b, rows)
-	if d.text != nil {
-		size := 0
-		for _, p := range list {
-			if p.encoding == encPlain && p.kind != pageDictionary {
-				size += p.size
-			}
-		}
-		d.reserve(size)
-	}
+	list := pages(b, codec, rows)
 	for _, p := range list {
 		if p.kind == pageDictionary {
 			d.readDictionary(p)
@@ -295,7 +286,7 @@ func (d *chunkReader) readTexts(p page, b []byte, at, have int) {
 	switch p.encoding {
 	case encPlain:
 		need(b, 0, 4*have)
-		d.text.ResizeNoShrink(end + len(b) - 4*have) // what the texts take, if nothing is behind them
+		d.grow(len(b) - 4*have) // what the texts take, if nothing is behind them
 		out := d.text.Bytes()
 		for i := range have {
 			if len(b) < 4 {

@@ -171,6 +171,7 @@ func (r *groupReader) close() {
 
 // column reads one column of row groups that follow each other, of n rows together; file is the number of p.
 func (r *groupReader) column(p *pqFile, file int, groups []int, col pqColumn, n int) (a arrow.Array, err error) {
+	defer rescue(readParquet, fmt.Sprintf("%s: column %s", p.path, quote(col.name)), &err)
 	if col.leaf < 0 {
 		for i := range r.keys {
 			if r.keys[i].name == col.name {

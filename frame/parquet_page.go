@@ -155,8 +155,28 @@ func believe(rows, bytes int) {
 	}
 }
 
+// expands is how many bytes one byte that a codec has compressed may stand for: of Snappy 64 in a copy of three bytes, of
+// LZ4 255 in a byte of a length, of Deflate 258 in two bits, of Zstandard see [expansion], which Brotli
+// is held to as well.
+func expands(codec compress.Compression) int {
+	switch codec {
+	case compress.Codecs.Uncompressed:
+		return 1
+	case compress.Codecs.Snappy:
+		return 22
+	case lz4Raw:
+		return 255
+	case compress.Codecs.Gzip:
+		return 1032
+	}
+	return expansion
+}
+
+// lz4Raw is the number of the codec LZ4_RAW.
+const lz4Raw compress.Compression = 7
+
 // pages finds the pages of a column chunk of the given number of rows: a dictionary first, if any.
-func pages(b []byte, rows int) []page {
+func pages(b []byte, codec compress.Compression, rows int) []page {
 	var list []page
 	seen := 0
 	for at := 0; seen < rows; {
@@ -192,7 +212,7 @@ func pages(b []byte, rows int) []page {
 		p.body = b[r.at : r.at+stored]
 		at = r.at + stored
 		switch {
-		case p.size < 0 || p.size > expansion*stored+1<<16:
+		case p.size < 0 || p.size > expands(codec)*stored:
 			panic(corrupt("a page has an impossible size"))
 		case p.values < 0 || p.levels < 0 || repeated != 0 || p.levels > stored:
 			panic(corrupt("a page has an impossible number of values or levels"))
@@ -296,7 +316,7 @@ func (u *unpacker) unpack(p page, codec compress.Compression, place int) []byte 
 			panic(err)
 		}
 		stream(c.NewReader(bytes.NewReader(src)), nil)
-	case 7: // LZ4_RAW
+	case lz4Raw:
 		n, err := lz4.UncompressBlock(src, dst)
 		wrong(n, err)
 	default:

@@ -75,7 +75,7 @@ func readParquetRows(c collective.Comm, paths []string, o ParquetReadOptions, fi
 			if err != nil {
 				return err
 			}
-			schemas[i] = describe(schemaOf(plan.cols))
+			schemas[i] = schemaText(schemaOf(plan.cols))
 			if i >= lo && i < hi {
 				counts[i-lo] = plan.rows
 			}

@@ -92,6 +92,38 @@ func Repartition(c collective.Comm, t *Table) (*Table, error) {
 	return exchange(c, t, order, counts)
 }
 
+// PartitionByRange moves rows so that those of each rank come before those of the next in the order of the keys (see
+// [Sort]), rows with equal keys to one rank. On each rank they keep their order in the whole table. Ranks get about the
+// same number of rows, as far as no key has more than a rank's share. Collective.
+func PartitionByRange(c collective.Comm, t *Table, keys []SortKey) (*Table, error) {
+	const op = "partition by range"
+	err := checkKeys(t, keys)
+	if err == nil {
+		err = fitsRows(t.rows)
+	}
+	if err := collective.Agree(c, wrap(op, err)); err != nil {
+		return nil, err
+	}
+	if err := sameSchema(c, t); err != nil {
+		return nil, err
+	}
+	first, err := collective.ExclusiveScan(c, int64(t.rows))
+	if err != nil {
+		return nil, wrap(op, err)
+	}
+	split, _, err := splitters(c, t, keys, first, c.Size())
+	if err != nil {
+		return nil, err
+	}
+	defer split.Release()
+	rank, counts, err := rangeOf(t, keys, -1, split, c.Size())
+	if err != nil {
+		return nil, wrap(op, err)
+	}
+	defer free(t.mem, rank)
+	return send(c, t, rank, counts)
+}
+
 // Replicate gives every rank all rows, in the order of the whole table. Collective.
 func Replicate(c collective.Comm, t *Table) (*Table, error) {
 	order := alloc[uint32](t.mem, t.rows*c.Size())

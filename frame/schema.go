@@ -11,8 +11,8 @@ import (
 	"deeprc/collective"
 )
 
-// describe is a schema as text, a column a line.
-func describe(s *arrow.Schema) string {
+// schemaText is a schema as text, a column a line.
+func schemaText(s *arrow.Schema) string {
 	var b []byte
 	for _, f := range s.Fields() {
 		b = fmt.Appendf(b, "%q %s\n", f.Name, f.Type)
@@ -22,7 +22,7 @@ func describe(s *arrow.Schema) string {
 
 // sameSchema makes sure, before any data moves, that all ranks have the same columns; collective.
 func sameSchema(c collective.Comm, t *Table) error {
-	text := describe(t.schema)
+	text := schemaText(t.schema)
 	h := fnv.New64a()
 	h.Write([]byte(text))
 	id := int64(h.Sum64() & math.MaxInt64)

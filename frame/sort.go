@@ -33,7 +33,7 @@ func Sort(c collective.Comm, t *Table, keys ...SortKey) (*Table, error) {
 	if err := sameSchema(c, t); err != nil {
 		return nil, err
 	}
-	buckets, err := spillBuckets(c, sortFactor, t)
+	buckets, err := spillBuckets(c, t.mem, sortFactor, t.Bytes())
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func Sort(c collective.Comm, t *Table, keys ...SortKey) (*Table, error) {
 	}
 	defer mine.Release()
 	out, err := sortWhole(mine, keys)
-	return out, collective.Agree(c, err)
+	return agreed(c, out, err)
 }
 
 // sortWhole sorts this rank's rows.
@@ -127,7 +127,8 @@ func (t *Table) pick(rows []uint32) *Table {
 
 // rangeOf gives each row the rank whose range it is in: the number of splitters that are not
 // above it. Rows equal to a splitter are told apart by their number in the whole table, which
-// the splitters have in column rowColumn, and which is first for t's first row; if first is -1 it is among the keys.
+// the splitters have in column rowColumn, and which is first for t's first row; if first is -1 it is among the keys, or equal rows
+// are of one range.
 func rangeOf(t *Table, keys []SortKey, first int64, split *Table, ranks int) (rank []uint32, counts []int64, err error) {
 	cols, err := sortColumns(t, keys)
 	if err != nil {

@@ -9,6 +9,9 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 )
 
+// spillShare says that the buffers of spills that are written together take at most 1/spillShare of the memory limit.
+const spillShare = 4
+
 // A spill is rows that an operator puts aside, beyond its memory limit, in an Arrow IPC
 // file of the scratch folder. The file has no name from the start on, so that nothing
 // is left of it, whatever ends the program.
@@ -19,9 +22,9 @@ type spill struct {
 	sink   *ipcSink
 }
 
-// newSpill makes an empty spill of records with the given columns. It is ended by
-// Finish or Abort; Abort after either does nothing, so it can be deferred.
-func newSpill(m *Memory, schema *arrow.Schema) (*spill, error) {
+// newSpill makes an empty spill of records with the given columns, one of so many that are written at the same time. It
+// is ended by Finish or Abort; Abort after either does nothing, so it can be deferred.
+func newSpill(m *Memory, schema *arrow.Schema, together int) (*spill, error) {
 	s := &spill{mem: m, folder: os.TempDir()}
 	if m != nil {
 		s.folder = m.scratch
@@ -34,7 +37,7 @@ func newSpill(m *Memory, schema *arrow.Schema) (*spill, error) {
 		s.Abort()
 		return nil, s.failed(err)
 	}
-	if s.sink, err = newIPCSink(m, schema, s.f); err != nil {
+	if s.sink, err = newIPCSink(m, schema, s.f, m.share(ipcBuffer, spillShare*int64(together))); err != nil {
 		s.Abort()
 		return nil, s.failed(err)
 	}
@@ -48,9 +51,6 @@ func (s *spill) Write(rec arrow.Record) error {
 	}
 	return nil
 }
-
-// Bytes is the length of what was written.
-func (s *spill) Bytes() int64 { return s.sink.at }
 
 // Finish gives the rows as a table over the mapped file, whose memory is the system's
 // page cache and counts as no use of the spill's Memory. The file is gone with the last
@@ -80,6 +80,9 @@ func (s *spill) Finish() (*Table, error) {
 
 // Abort gives up what was written.
 func (s *spill) Abort() {
+	if s.sink != nil {
+		s.sink.close()
+	}
 	if s.f != nil {
 		s.f.Close()
 		s.f = nil

@@ -12,12 +12,12 @@ const joinFactor = 4
 func (j *joiner) spilled(c collective.Comm, l, r *Table, n int) (*Table, error) {
 	keepL, keepR := j.keeps()
 	own := [2]int{c.Rank() * n, n}
-	lb, err := toBuckets(c, l, n, false, joinBuckets(j.leftOn, n*c.Size(), 0, keepL, own))
+	lb, err := toBuckets(c, l, n, false, nil, joinBuckets(j.leftOn, n*c.Size(), 0, keepL, own))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { releaseAll(lb) }()
-	rb, err := toBuckets(c, r, n, false, joinBuckets(j.rigOn, n*c.Size(), 0, keepR, own))
+	rb, err := toBuckets(c, r, n, false, nil, joinBuckets(j.rigOn, n*c.Size(), 0, keepR, own))
 	if err != nil {
 		return nil, err
 	}
@@ -69,19 +69,25 @@ func joinBuckets(on []string, n, depth int, keep bool, own [2]int) bucketing {
 // mostDepth is how often a bucket that is too large is split again.
 const mostDepth = 3
 
-// bucket joins two buckets and adds the rows to out. One that is too large, by what is free and for its share, is split by another
+// roomy reports whether to join rows of so many bytes at once: where what they take is free, or no more than a bucket may, however
+// much else is in use, which splitting would not free. The slack is for buckets above the mean.
+func roomy(m *Memory, bytes int64) bool {
+	return m.room(bytes*joinFactor*3/4) || float64(bytes)*joinFactor*3/4 <= float64(m.limited())*joinFactor/bucketShare
+}
+
+// bucket joins two buckets and adds the rows to out. One that is too large is split by another
 // hash, or where that does not help, since a few keys have all its rows, joined in pieces.
 func (j *joiner) bucket(out *spilled, l, r *Table, depth int) error {
 	bytes := l.Bytes() + r.Bytes()
 	switch {
-	case l.mem.room(bytes * joinFactor * 3 / 4), bytes <= l.mem.limited()/bucketShare:
+	case roomy(l.mem, bytes):
 		return j.inPieces(out, l, r, max(1, l.rows, r.rows))
 	case depth > mostDepth:
 		larger := l
 		if r.Bytes() > l.Bytes() {
 			larger = r
 		}
-		return j.inPieces(out, l, r, max(1, int(int64(larger.rows)*l.mem.limited()/bucketShare/max(1, larger.Bytes())/4)))
+		return j.inPieces(out, l, r, larger.rowsIn(l.mem.limited()/bucketShare/4))
 	}
 	n := int(min(bytes*bucketShare/l.mem.limit+2, mostBuckets))
 	keepL, keepR := j.keeps()
@@ -165,13 +171,18 @@ func (j *joiner) piece(out *spilled, l, r *Table, has partners, cutLeft, last bo
 func splitBucket(t *Table, n int, of bucketing) ([]*Table, error) {
 	b := &bucketFiles{ranks: 1, n: n, of: of, m: t.mem}
 	defer b.abort()
-	step := max(1, int(int64(t.rows)*t.mem.limit/sliceShare/max(1, t.Bytes())))
+	step := t.rowsIn(t.mem.limit / sliceShare)
 	for lo := 0; lo == 0 || lo < t.rows; lo += step {
 		if err := b.split(t, lo, min(t.rows, lo+step)); err != nil {
 			return nil, err
 		}
 	}
 	return b.finish()
+}
+
+// rowsIn is about how many rows of t take the given number of bytes; at least one.
+func (t *Table) rowsIn(bytes int64) int {
+	return max(1, int(min(float64(t.rows), float64(bytes)/float64(max(1, t.Bytes()))*float64(t.rows))))
 }
 
 // copied is t with its rows in memory, one chunk.

@@ -15,7 +15,7 @@ import (
 // sameRows fails unless a and b have the same cells in the same order, however chunked.
 func sameRows(t testing.TB, a, b *Table) {
 	t.Helper()
-	if x, y := describe(a.schema), describe(b.schema); x != y {
+	if x, y := schemaText(a.schema), schemaText(b.schema); x != y {
 		t.Fatalf("columns\n%s\nwant\n%s", x, y)
 	}
 	if a.rows != b.rows {
@@ -44,8 +44,8 @@ func TestSpill(t *testing.T) {
 	}
 	defer want.Release()
 
-	before := openFiles(t)
-	s, err := newSpill(m, rec.Schema())
+	before, used := openFiles(t), m.Used()
+	s, err := newSpill(m, rec.Schema(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,6 @@ func TestSpill(t *testing.T) {
 		lo = hi
 	}
 	onlyFiles(t, m.scratch)
-	used := m.Used()
 	got, err := s.Finish()
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +91,7 @@ func TestSpillEmpty(t *testing.T) {
 	m := checked(t)
 	rec := someTable(m, rand.New(rand.NewPCG(1, 2)), 0, 5)
 	defer rec.Release()
-	s, err := newSpill(m, rec.Schema())
+	s, err := newSpill(m, rec.Schema(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +110,7 @@ func TestSpillAbort(t *testing.T) {
 	rec := someTable(m, rand.New(rand.NewPCG(1, 2)), 100, 5)
 	defer rec.Release()
 	before := openFiles(t)
-	s, err := newSpill(m, rec.Schema())
+	s, err := newSpill(m, rec.Schema(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +124,7 @@ func TestSpillAbort(t *testing.T) {
 		t.Errorf("%d open files, %d before", after, before)
 	}
 	m.scratch += "/no"
-	if _, err := newSpill(m, rec.Schema()); fmt.Sprint(err) != "frame: spill: scratch folder "+m.scratch+": no such file or directory; choose one that is there and can be written (run.scratch)" {
+	if _, err := newSpill(m, rec.Schema(), 1); fmt.Sprint(err) != "frame: spill: scratch folder "+m.scratch+": no such file or directory; choose one that is there and can be written (run.scratch)" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -143,7 +142,7 @@ func TestSpillDiskFull(t *testing.T) {
 	rec := someTable(m, rand.New(rand.NewPCG(1, 2)), 5000, 5)
 	defer rec.Release()
 	for _, writes := range []int{1, 100} { // full in Finish, full while writing
-		s, err := newSpill(m, rec.Schema())
+		s, err := newSpill(m, rec.Schema(), 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -96,5 +96,26 @@ func (w *wide) subUnsigned(x uint64) {
 // int64 is the sum; ok is false where it does not fit.
 func (w *wide) int64() (v int64, ok bool) { return int64(w.lo), w.hi == uint64(int64(w.lo)>>63) }
 
+// float64 is the nearest float64 to the sum.
+func (w *wide) float64() float64 {
+	lo, hi := w.lo, w.hi
+	sign := 1.0
+	if int64(hi) < 0 {
+		sign = -1
+		var borrow uint64
+		lo, borrow = bits.Sub64(0, lo, 0)
+		hi = -hi - borrow
+	}
+	if hi == 0 {
+		return sign * float64(lo)
+	}
+	k := bits.LeadingZeros64(hi)
+	top := hi<<k | lo>>(64-k)
+	if lo<<k != 0 { // what is cut off decides between two that are as near
+		top |= 1
+	}
+	return sign * math.Ldexp(float64(top), 64-k)
+}
+
 // uint64 is the sum as an unsigned number.
 func (w *wide) uint64() (v uint64, ok bool) { return w.lo, w.hi == 0 }

@@ -14,7 +14,7 @@ func Unique(c collective.Comm, t *Table, columns ...string) (*Table, error) {
 		columns = t.Names()
 	}
 	first, err := unique(t, columns)
-	if err := collective.Agree(c, wrap("unique", err)); err != nil {
+	if first, err = agreed(c, first, wrap("unique", err)); err != nil {
 		return nil, err
 	}
 	defer first.Release()
@@ -27,7 +27,7 @@ func Unique(c collective.Comm, t *Table, columns ...string) (*Table, error) {
 	}
 	defer mine.Release()
 	out, err := unique(mine, columns)
-	return out, collective.Agree(c, wrap("unique", err))
+	return agreed(c, out, wrap("unique", err))
 }
 
 // unique is the first row of each group of this rank's rows.
@@ -63,7 +63,7 @@ func Subtract(c collective.Comm, a, b *Table) (*Table, error) {
 
 func setOperation(c collective.Comm, op string, a, b *Table, keep func(inA, inB bool) bool) (*Table, error) {
 	var err error
-	if d, e := describe(a.schema), describe(b.schema); d != e {
+	if d, e := schemaText(a.schema), schemaText(b.schema); d != e {
 		err = fmt.Errorf("the second table has other columns: %s", difference(d, e, "the first table"))
 	}
 	if err := collective.Agree(c, wrap(op, err)); err != nil {
@@ -88,6 +88,9 @@ func setOperation(c collective.Comm, op string, a, b *Table, keep func(inA, inB 
 		}
 	}
 	defer func() { both.Release() }()
+	if err := collective.Agree(c, wrap(op, fitsRows(both.rows))); err != nil {
+		return nil, err
+	}
 	cols, err := keyColumns(both, both.Names())
 	if err != nil {
 		return nil, fmt.Errorf("frame: %s: %w", op, err)

@@ -55,6 +55,13 @@ func parseAgg(text string) (a frame.Agg, err error) {
 	return a, nil
 }
 
+func parseSortKeys(texts []string) (keys []frame.SortKey) {
+	for _, text := range texts {
+		keys = append(keys, parseSortKey(text))
+	}
+	return keys
+}
+
 // parseSortKey reads "column", "column desc", "column nulls first" or both.
 func parseSortKey(text string) (k frame.SortKey) {
 	text = strings.TrimSpace(text)

@@ -15,7 +15,7 @@ func init() {
 	registerOperator[intersectStep]("intersect", "the different rows that both tables have")
 	registerOperator[subtractStep]("subtract", "the different rows that the second table does not have")
 	registerOperator[partitionStep]("partition", "all rows of a key to one rank, in their order")
-	registerOperator[repartitionStep]("repartition", "the same number of rows to all ranks, in their order")
+	registerOperator[repartitionStep]("repartition", "the same number of rows to all ranks, in their order, or a range of keys to each")
 }
 
 type joinStep struct {
@@ -74,11 +74,7 @@ type sortStep struct {
 }
 
 func (s *sortStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
-	var keys []frame.SortKey
-	for _, text := range s.By {
-		keys = append(keys, parseSortKey(text))
-	}
-	return frame.Sort(e.c, in, keys...)
+	return frame.Sort(e.c, in, parseSortKeys(s.By)...)
 }
 
 type uniqueStep struct {
@@ -138,8 +134,13 @@ func (s *partitionStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, erro
 	return frame.PartitionBy(e.c, in, s.By...)
 }
 
-type repartitionStep struct{}
+type repartitionStep struct {
+	ByRange []string `toml:"by_range" default:"[]" doc:"columns, written as in by of sort: each rank gets a range of their cells, equal ones on one rank, rows in their order; empty: as many rows each"`
+}
 
 func (s *repartitionStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
+	if len(s.ByRange) > 0 {
+		return frame.PartitionByRange(e.c, in, parseSortKeys(s.ByRange))
+	}
 	return frame.Repartition(e.c, in)
 }

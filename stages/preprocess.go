@@ -133,6 +133,9 @@ func preprocess(c collective.Comm, m *frame.Memory, dir string, steps []StepConf
 		begin, used := time.Now(), m.Used()
 		t, err := s.Options.Run(e, in)
 		if err := collective.Agree(c, err); err != nil {
+			if t != nil { // another rank failed
+				t.Release()
+			}
 			var bad ConfigError
 			err = s.wrong(i, "%w", err)
 			if errors.As(err, &bad) {
