@@ -1,0 +1,91 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// heavy is a graph whose every op is cut over threads.
+func heavy() (g *Graph, x, y *Tensor) {
+	g = &Graph{}
+	x = g.Input(F32, 64, 50, 40)
+	h := x.Mul(x.Mean(1)).GELU()                                         // (64, 50, 40)
+	s := h.MatMul(h.Transpose(1, 2)).Softmax().MatMul(h)                 // (64, 50, 40)
+	w := s.Reshape(3200, 40).Transpose(0, 1).MatMul(s.Reshape(3200, 40)) // (40, 40)
+	y = Concat(0, s.Sum(0, 1).Reshape(40), w.Sum(0).Reshape(40), s.PadReflect(1, 3, 3).Max(1).Sum(0).Reshape(40), s.Sum().Reshape(1))
+	return g, x, y
+}
+
+func runHeavy(threads, times int) (got []float32, err error) {
+	dev, err := CPU(threads)
+	if err != nil {
+		return nil, err
+	}
+	defer dev.Close()
+	g, x, y := heavy()
+	d := g.Gradients(y, x)[0]
+	r, err := dev.Compile(g.Plan(0, y, d), nil)
+	if err != nil {
+		return nil, err
+	}
+	in := make([]float32, x.Len())
+	for i := range in {
+		in[i] = float32(i%17)/17 - .4
+	}
+	if err := r.Write(x, in); err != nil {
+		return nil, err
+	}
+	got = make([]float32, y.Len()+d.Len())
+	for range times {
+		if err := r.Run(); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.Read(got, y); err != nil {
+		return nil, err
+	}
+	return got, r.Read(got[y.Len():], d)
+}
+
+func TestThreadsDoNotChangeResults(t *testing.T) {
+	want, err := runHeavy(1, 1)
+	must(t, err)
+	for _, threads := range []int{2, 3, 5} {
+		got, err := runHeavy(threads, 3)
+		must(t, err)
+		if !slices.Equal(got, want) {
+			t.Errorf("%d threads compute something else than one", threads)
+		}
+	}
+}
+
+// Ranks in one process have pools of their own, which work at the same time.
+func TestPoolsWorkAtOnce(t *testing.T) {
+	want, err := runHeavy(1, 1)
+	must(t, err)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			got, err := runHeavy(2, 5)
+			if err == nil && !slices.Equal(got, want) {
+				err = fmt.Errorf("pool %d computes something else than one thread", i)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestCPURejects(t *testing.T) {
+	if _, err := CPU(0); err == nil {
+		t.Error("a device of no thread was opened")
+	}
+	t.Setenv("DEEPRC_ISA", "mmx")
+	if _, err := CPU(1); err == nil {
+		t.Error("DEEPRC_ISA=mmx was accepted")
+	}
+}
