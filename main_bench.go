@@ -101,6 +101,7 @@ func benchFrameCommand() *cobra.Command {
 	cmd.Flags().Uint64Var(&b.Seed, "seed", 1, "the same seed gives the same tables")
 	cmd.Flags().StringVar(&b.Dir, "dir", "", "folder of the files, which are kept and used again (default: a temporary one)")
 	cmd.Flags().StringVar(&b.Python, "peers", "", "a Python that has the packages of bench/peers/requirements.txt; make peers makes one")
+	cmd.Flags().StringSliceVar(&b.Engines, "engines", stages.FramePeers(), "with --peers: those to compare with")
 	cmd.Flags().StringVar(&b.Scripts, "scripts", "bench/peers", "with --peers: the folder of peer.py")
 	once := cmd.Flags().String("once", "", "run this operation in this process")
 	cmd.Flags().MarkHidden("once")

@@ -286,6 +286,7 @@ func TestBenchFrameRefuses(t *testing.T) {
 		{"no repeats", "", "", "--repeats 0", 2, "--repeats 0: want 1"},
 		{"unknown op", "", "", "--ops jion", 2, `no operation "jion"; did you mean "join"?`},
 		{"an op twice", "", "", "--ops join,join", 2, "join is named twice"},
+		{"unknown engine", "", "", "--engines polar", 2, `no engine "polar"; did you mean "polars"?`},
 		{"no Python", "", "", "--peers ./fakir", 2, "./fakir: no such file or directory; make peers makes"},
 		{"no scripts", "", "", "--peers ./fake --scripts there", 2, "there/peer.py: no such file or directory; name deeprc's folder bench/peers"},
 		{"a failure", "echo \"{", "echo oops >&2; exit 3; echo \"{", "--peers ./fake", 1, "exit status 3\noops"},

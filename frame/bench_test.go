@@ -4,7 +4,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -82,4 +84,39 @@ func BenchmarkGroupBy(b *testing.B) {
 	benchOp(b, func(c collective.Comm, l, r *Table) (*Table, error) {
 		return GroupBy(c, l, []string{"key"}, Agg{Column: "x", Func: "sum"}, Agg{Column: "x", Func: "mean"})
 	})
+}
+
+// BenchmarkReadParquet reads the file that DEEPRC_BENCH_PARQUET names, and tells the CPU time of this process, too.
+func BenchmarkReadParquet(b *testing.B) {
+	path := os.Getenv("DEEPRC_BENCH_PARQUET")
+	if path == "" {
+		b.Skip("DEEPRC_BENCH_PARQUET names no file")
+	}
+	for _, ranks := range []int{1, 2} {
+		b.Run(strconv.Itoa(ranks), func(b *testing.B) {
+			before := cpuTime(b)
+			for range b.N {
+				err := collective.RunLocal(ranks, func(c collective.Comm) error {
+					t, _, err := ReadParquet(c, []string{path}, ParquetReadOptions{})
+					if err == nil {
+						t.Release()
+					}
+					return err
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric((cpuTime(b)-before).Seconds()*1e3/float64(b.N), "cpu-ms/op")
+		})
+	}
+}
+
+// cpuTime is what this process has used.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -51,6 +51,7 @@ func TestCast(t *testing.T) {
 		{arrow.PrimitiveTypes.Float64, "9223372036854775808", "int64", `column "x", row 0 of the table (from 0): "9.223372036854776e+18" does not fit int64`},
 		{arrow.PrimitiveTypes.Float64, "9223372036854775808", "uint64", "9223372036854775808"},
 		{arrow.PrimitiveTypes.Float64, "0.1|NaN|+Inf", "float32", "0.1|NaN|+Inf"},
+		{arrow.BinaryTypes.LargeString, "3.4028235e+38|-3.4028235e+38", "float32", "3.4028235e+38|-3.4028235e+38"},
 		{arrow.PrimitiveTypes.Float64, "1e39", "float32", `column "x", row 0 of the table (from 0): "1e+39" does not fit float32`},
 		{arrow.PrimitiveTypes.Int16, "0|1|null", "bool", "false|true|(null)"},
 		{arrow.PrimitiveTypes.Float32, "0|2", "bool", `column "x", row 1 of the table (from 0): "2" does not fit bool`},

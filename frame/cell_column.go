@@ -25,6 +25,10 @@ const (
 	rareKind // a type for which speed does not matter
 )
 
+// maxToFloat32 is the greatest float64 that rounds to a float32: 3.4028235e38, as the greatest of them is written, is
+// above [math.MaxFloat32].
+const maxToFloat32 = 0x1.fffffefffffffp127
+
 // cellColumn is the cells of one column of a file of text so far. The builder of its kind is set.
 type cellColumn struct {
 	name     string
@@ -62,7 +66,7 @@ func (c *cellColumn) choose(t Type) error {
 	case arrow.DURATION:
 		ints(64)
 	case arrow.FLOAT32:
-		c.kind, c.top = floatKind, math.MaxFloat32
+		c.kind, c.top = floatKind, maxToFloat32
 	case arrow.FLOAT64:
 		c.kind, c.top = floatKind, math.MaxFloat64
 	case arrow.DATE32, arrow.DATE64:

@@ -59,6 +59,14 @@ func TestComputeNoRows(t *testing.T) {
 	}
 }
 
+// Nanoseconds are rounded down to the microseconds of timestamp(x).
+func TestComputeTimestamp(t *testing.T) {
+	rec := record("t ns", `1970-01-01T00:00:00.000001999; 1969-12-31T23:59:59.999999999; -`)
+	wantRows(t, "timestamp", rec, `1970-01-01T01:00:00.000001+0100; 1970-01-01T00:59:59.999999+0100; -`, true, func(c collective.Comm, t *Table) (*Table, error) {
+		return Compute(c, t, "t", "timestamp(t)")
+	})
+}
+
 func TestComputeErrors(t *testing.T) {
 	rec := exprRecord(t, checked(t))
 	defer rec.Release()

@@ -28,7 +28,7 @@ import (
 //   - Time: date("2001-02-03"), timestamp("2001-02-03 04:05:06"), in UTC where the text has no offset; year
 //     month day hour minute second dayofyear weekday (1 is Monday) week (ISO 8601), in the column's zone. A date
 //     compares with a timestamp as its midnight in UTC, with none of another zone.
-//   - Conversions: int(x), which cuts off fractions, float(x), str(x), bool(x), date(x), timestamp(x) (µs).
+//   - Conversions: int(x), which cuts off fractions, float(x), str(x), bool(x), date(x), timestamp(x) (µs, rounded down).
 //   - Rows: lag(x, n) and lead(x, n) are x in the n-th row of the table before or after, lag(x, n, id) in the
 //     n-th before of those with the same id; more than one key may follow. Missing where there is none.
 type Expr struct {

@@ -148,7 +148,8 @@ func (b *binder) toDate(n ast.Node, a []*exprNode) (*exprNode, error) {
 	return &exprNode{kind: exprTime, typ: date, column: -1, run: run, args: []*exprNode{x}}, nil
 }
 
-// toTimestamp is a literal, or a date's midnight, or a text, in microseconds; a timestamp stays as it is.
+// toTimestamp is a literal, or a date's midnight, or a text, or a timestamp, in microseconds; a timestamp keeps its
+// zone, and nanoseconds are rounded down.
 func (b *binder) toTimestamp(n ast.Node, a []*exprNode) (*exprNode, error) {
 	stamp := &arrow.TimestampType{Unit: arrow.Microsecond}
 	x := a[0]
@@ -161,22 +162,35 @@ func (b *binder) toTimestamp(n ast.Node, a []*exprNode) (*exprNode, error) {
 			return b.timeLiteral(n, s, stamp)
 		}
 	case exprTime:
-		if _, ok := x.typ.(*arrow.TimestampType); ok {
-			return x, nil
+		if from, ok := x.typ.(*arrow.TimestampType); ok {
+			stamp = &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: from.TimeZone}
 		}
 		perDay, _ := ticksPerDay(x.typ)
+		if perDay == usPerDay {
+			return x, nil
+		}
+		if perDay > usPerDay {
+			run = func(e *evaluation, _ scope, a []lane) lane {
+				out := e.ints()
+				for i, t := range a[0].i[:len(out)] {
+					out[i] = floorDiv(t, perDay/usPerDay)
+				}
+				return lane{i: out}
+			}
+			break
+		}
 		run = func(e *evaluation, s scope, a []lane) lane {
 			out := e.ints()
 			for i, t := range a[0].i[:len(out)] {
 				us, ok := mulInts(t, usPerDay/perDay)
 				if out[i] = us; !ok {
-					e.fails(s, i, "the date %s is out of the range of timestamps", timeText(t, perDay))
+					e.fails(s, i, "%s is out of the range of timestamps in microseconds", timeText(t, perDay))
 				}
 			}
 			return lane{i: out}
 		}
 	default:
-		return nil, b.errorf(n, "timestamp takes text or a date, not %s", x.what())
+		return nil, b.errorf(n, "timestamp takes text, a date or a timestamp, not %s", x.what())
 	}
 	return &exprNode{kind: exprTime, typ: stamp, column: -1, run: run, args: []*exprNode{x}}, nil
 }

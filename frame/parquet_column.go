@@ -3,6 +3,7 @@ package frame
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -12,16 +13,16 @@ import (
 	"github.com/apache/arrow/go/v17/parquet/compress"
 )
 
-// chunkReader decodes one column chunk into an array of exactly its rows.
+// chunkReader decodes column chunks, one after another, into an array of exactly their rows.
 type chunkReader struct {
 	mem   *Memory
 	unp   *unpacker
 	col   pqColumn
-	codec compress.Compression
-	rows  int
+	codec compress.Compression // of the present chunk
+	rows  int                  // of all chunks
+	at    int                  // of them, read so far
 
 	owned []*memory.Buffer // given back at the end
-	page  *memory.Buffer   // of decompressing
 	dict  []byte           // the dictionary: fixed cells
 	texts []span           // or where its texts lie in dict
 
@@ -32,16 +33,10 @@ type chunkReader struct {
 	text  *memory.Buffer
 }
 
-// readChunk decodes the bytes of a column chunk.
-func readChunk(m *Memory, u *unpacker, col pqColumn, codec compress.Compression, b []byte, rows int) arrow.Array {
-	list := pages(b, rows)
-	d := &chunkReader{mem: m, unp: u, col: col, codec: codec, rows: rows}
-	defer func() {
-		for _, o := range d.owned {
-			o.Release()
-		}
-	}()
-	d.page = d.own(memory.NewResizableBuffer(m))
+// newChunkReader makes a reader of chunks that have the given number of rows together, which is
+// believed. The caller ends it with close.
+func newChunkReader(m *Memory, u *unpacker, col pqColumn, rows int) *chunkReader {
+	d := &chunkReader{mem: m, unp: u, col: col, rows: rows}
 	if col.optional {
 		d.valid = d.own(newBuffer(m, (rows+7)/8))
 	}
@@ -51,26 +46,40 @@ func readChunk(m *Memory, u *unpacker, col pqColumn, codec compress.Compression,
 	case col.physical == parquet.Types.ByteArray:
 		d.off = d.own(newBuffer(m, (rows+1)*8))
 		d.text = d.own(memory.NewResizableBuffer(m))
+	default:
+		d.data = d.own(newBuffer(m, rows*col.width))
+	}
+	return d
+}
+
+// read decodes the bytes of the next chunk, of the given number of rows.
+func (d *chunkReader) read(codec compress.Compression, b []byte, rows int) {
+	d.codec, d.dict, d.texts = codec, nil, d.texts[:0]
+	list := pages(b, rows)
+	if d.text != nil {
 		size := 0
 		for _, p := range list {
 			if p.encoding == encPlain && p.kind != pageDictionary {
 				size += p.size
 			}
 		}
-		d.text.Reserve(size)
-	default:
-		d.data = d.own(newBuffer(m, rows*col.width))
+		d.reserve(size)
 	}
-	at := 0
 	for _, p := range list {
 		if p.kind == pageDictionary {
 			d.readDictionary(p)
 			continue
 		}
-		d.readPage(p, at)
-		at += p.values
+		d.readPage(p, d.at)
+		d.at += p.values
 	}
-	return d.array()
+}
+
+// close gives back what the array does not hold.
+func (d *chunkReader) close() {
+	for _, o := range d.owned {
+		o.Release()
+	}
 }
 
 func (d *chunkReader) own(b *memory.Buffer) *memory.Buffer {
@@ -83,10 +92,10 @@ func (d *chunkReader) readDictionary(p page) {
 	if p.encoding != encPlain && p.encoding != encPlainDict {
 		panic(corrupt("a dictionary has an unknown encoding"))
 	}
-	d.dict = d.unp.unpack(p, d.codec, d.own(memory.NewResizableBuffer(d.mem)))
+	d.dict = d.unp.unpack(p, d.codec, dictionaryPage)
 	if d.col.physical == parquet.Types.ByteArray {
 		need(d.dict, 0, 4*p.values)
-		d.texts = make([]span, p.values)
+		d.texts = slices.Grow(d.texts[:0], p.values)[:p.values]
 		at := 0
 		for i := range d.texts {
 			n := u32At(d.dict, at)
@@ -105,7 +114,7 @@ func (d *chunkReader) readDictionary(p page) {
 
 // readPage decodes the cells of rows at… .
 func (d *chunkReader) readPage(p page, at int) {
-	b := d.unp.unpack(p, d.codec, d.page)
+	b := d.unp.unpack(p, d.codec, cellsPage)
 	have := p.values
 	switch {
 	case p.kind == pageData2:

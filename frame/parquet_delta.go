@@ -138,12 +138,17 @@ func (d *chunkReader) readPrefixes(b []byte, off []int64) {
 	}
 }
 
-// grow makes room for n more bytes of text.
+// grow makes n more bytes of text.
 func (d *chunkReader) grow(n int) []byte {
+	d.reserve(n)
 	end := d.text.Len()
-	if end+n > d.text.Cap() {
-		d.text.Reserve(max(end+n, 2*d.text.Cap()))
-	}
 	d.text.ResizeNoShrink(end + n)
 	return d.text.Bytes()[end:]
+}
+
+// reserve makes room for n more bytes of text.
+func (d *chunkReader) reserve(n int) {
+	if end := d.text.Len() + n; end > d.text.Cap() {
+		d.text.Reserve(max(end, 2*d.text.Cap()))
+	}
 }

@@ -169,8 +169,8 @@ func (r *groupReader) close() {
 	r.unp.close()
 }
 
-// column reads one column of a row group; file is the number of p.
-func (r *groupReader) column(p *pqFile, file, group int, col pqColumn, n int) (a arrow.Array, err error) {
+// column reads one column of row groups that follow each other, of n rows together; file is the number of p.
+func (r *groupReader) column(p *pqFile, file int, groups []int, col pqColumn, n int) (a arrow.Array, err error) {
 	if col.leaf < 0 {
 		for i := range r.keys {
 			if r.keys[i].name == col.name {
@@ -178,7 +178,34 @@ func (r *groupReader) column(p *pqFile, file, group int, col pqColumn, n int) (a
 			}
 		}
 	}
-	defer rescue(readParquet, fmt.Sprintf("%s: row group %d (from 0), column %s", p.path, group, quote(col.name)), &err)
+	var d *chunkReader
+	defer func() {
+		if d != nil {
+			d.close()
+		}
+	}()
+	for _, g := range groups { // the rows of all are believed before any memory is asked for
+		if _, err := r.chunk(p, g, col); err != nil {
+			return nil, err
+		}
+	}
+	d = newChunkReader(r.mem, &r.unp, col, n)
+	for _, g := range groups {
+		if err := r.readChunk(p, g, col, d); err != nil {
+			return nil, err
+		}
+	}
+	return d.array(), nil
+}
+
+// inGroup is where an error in a column of a row group is.
+func (p *pqFile) inGroup(group int, col pqColumn) string {
+	return fmt.Sprintf("%s: row group %d (from 0), column %s", p.path, group, quote(col.name))
+}
+
+// chunk is the place of a column chunk in the file.
+func (r *groupReader) chunk(p *pqFile, group int, col pqColumn) (s span, err error) {
+	defer rescue(readParquet, p.inGroup(group, col), &err)
 	g := p.md.RowGroups[group]
 	if col.leaf >= len(g.Columns) {
 		panic(corrupt("the row group lacks the column"))
@@ -201,23 +228,38 @@ func (r *groupReader) column(p *pqFile, file, group int, col pqColumn, n int) (a
 	if at < 0 || size < 0 || at > p.size || size > p.size-at {
 		panic(corrupt("it lies outside of the file"))
 	}
-	if int(size) > len(r.raw) {
-		free(r.mem, r.raw)
-		r.raw = nil
-		r.raw = alloc[byte](r.mem, int(size))
-	}
-	raw := r.raw[:size]
-	if k, err := p.f.ReadAt(raw, at); err != nil && (err != io.EOF || k < len(raw)) {
-		return nil, fmt.Errorf("frame: %s: %s: %w", readParquet, p.path, bare(err))
-	}
-	r.bytes += size
-	return readChunk(r.mem, &r.unp, col, compress.Compression(md.Codec), raw, n), nil
+	believe(p.rows(group), int(size))
+	return span{int(at), int(size)}, nil
 }
 
-// record reads the given columns of a row group, of the rows that satisfy all tests, nil if
-// none does; where names the tests' columns.
-func (r *groupReader) record(p *pqFile, file, group int, cols, where []pqColumn, tests []*condition) (arrow.Record, error) {
-	all := p.rows(group)
+// readChunk reads a column chunk into d.
+func (r *groupReader) readChunk(p *pqFile, group int, col pqColumn, d *chunkReader) (err error) {
+	defer rescue(readParquet, p.inGroup(group, col), &err)
+	s, err := r.chunk(p, group, col)
+	if err != nil {
+		return err
+	}
+	if s.n > len(r.raw) {
+		free(r.mem, r.raw)
+		r.raw = nil
+		r.raw = alloc[byte](r.mem, s.n)
+	}
+	raw := r.raw[:s.n]
+	if k, err := p.f.ReadAt(raw, int64(s.at)); err != nil && (err != io.EOF || k < len(raw)) {
+		return fmt.Errorf("frame: %s: %s: %w", readParquet, p.path, bare(err))
+	}
+	r.bytes += int64(s.n)
+	d.read(compress.Compression(p.md.RowGroups[group].Columns[col.leaf].MetaData.Codec), raw, p.rows(group))
+	return nil
+}
+
+// record reads the given columns of row groups that follow each other, of the rows that satisfy all
+// tests, nil if none does; where names the tests' columns.
+func (r *groupReader) record(p *pqFile, file int, groups []int, cols, where []pqColumn, tests []*condition) (arrow.Record, error) {
+	all := 0
+	for _, g := range groups {
+		all += p.rows(g)
+	}
 	n := all // rows that are kept
 	got := map[string]arrow.Array{}
 	defer func() {
@@ -229,7 +271,7 @@ func (r *groupReader) record(p *pqFile, file, group int, cols, where []pqColumn,
 		if a, ok := got[col.name]; ok {
 			return a, nil
 		}
-		a, err := r.column(p, file, group, col, all)
+		a, err := r.column(p, file, groups, col, all)
 		if err == nil {
 			got[col.name] = a
 		}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/DataDog/zstd"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/golang/snappy"
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 )
 
@@ -148,11 +148,15 @@ func (r *compact) skip(depth, typ int) {
 // all one value, beyond which it is not believed.
 const maxSparse = 1 << 28
 
-// pages finds the pages of a column chunk of the given number of rows: a dictionary first, if any.
-func pages(b []byte, rows int) []page {
-	if rows > maxSparse && rows > 8*len(b) {
+// believe makes sure that a column chunk of the given number of bytes may have so many rows.
+func believe(rows, bytes int) {
+	if rows > maxSparse && rows > 8*bytes {
 		panic(corrupt("a row group has more rows than its bytes can hold"))
 	}
+}
+
+// pages finds the pages of a column chunk of the given number of rows: a dictionary first, if any.
+func pages(b []byte, rows int) []page {
 	var list []page
 	seen := 0
 	for at := 0; seen < rows; {
@@ -207,21 +211,32 @@ func pages(b []byte, rows int) []page {
 	return list
 }
 
-// unpacker decompresses pages; it is kept while files are read.
+// unpacker decompresses pages; it is kept while files are read, with the memory that it works in.
 type unpacker struct {
-	zstd *zstd.Decoder
+	mem   *Memory
+	zstd  zstd.Ctx          // nil until a page needs it
+	pages [2]*memory.Buffer // the last one of cells, and the last dictionary
 }
 
-// unpack is the bytes of a page: levels and values. It is valid until scratch is used again.
-func (u *unpacker) unpack(p page, codec compress.Compression, scratch *memory.Buffer) []byte {
+// places in unpacker.pages
+const (
+	cellsPage = iota
+	dictionaryPage
+)
+
+// unpack is the bytes of a page: levels and values. It is valid until a page is unpacked at the same place.
+func (u *unpacker) unpack(p page, codec compress.Compression, place int) []byte {
 	if codec == compress.Codecs.Uncompressed || !p.compressed {
 		if len(p.body) != p.size {
 			panic(corrupt("an uncompressed page has two sizes"))
 		}
 		return p.body
 	}
-	scratch.ResizeNoShrink(p.size)
-	out := scratch.Bytes()
+	if u.pages[place] == nil {
+		u.pages[place] = memory.NewResizableBuffer(u.mem)
+	}
+	u.pages[place].ResizeNoShrink(p.size)
+	out := u.pages[place].Bytes()
 	if p.kind == pageData2 {
 		if p.levels > p.size {
 			panic(corrupt("a page has more levels than bytes"))
@@ -254,12 +269,13 @@ func (u *unpacker) unpack(p page, codec compress.Compression, scratch *memory.Bu
 		_, err = snappy.Decode(dst, src)
 		wrong(n, err)
 	case compress.Codecs.Zstd:
-		var h zstd.Header
-		if err := h.Decode(src); err != nil || h.HasFCS && h.FrameContentSize > uint64(len(dst)) {
-			panic(corrupt("a page has another size than its head says"))
+		if len(src) == 0 {
+			panic(corrupt("a page has no bytes"))
 		}
-		b, err := u.zstdDecoder().DecodeAll(src, dst[:0])
-		wrong(len(b), err)
+		if u.zstd == nil {
+			u.zstd = zstd.NewCtx()
+		}
+		wrong(u.zstd.DecompressInto(dst, src))
 	case compress.Codecs.Gzip:
 		stream(gzip.NewReader(bytes.NewReader(src)))
 	case compress.Codecs.Brotli:
@@ -277,22 +293,11 @@ func (u *unpacker) unpack(p page, codec compress.Compression, scratch *memory.Bu
 	return out
 }
 
-// maxPage is the largest size of a page, which the format keeps in 32 bits.
-const maxPage = 1 << 31
-
-func (u *unpacker) zstdDecoder() *zstd.Decoder {
-	if u.zstd == nil {
-		var err error
-		if u.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPage)); err != nil {
-			panic(err)
-		}
-	}
-	return u.zstd
-}
-
 func (u *unpacker) close() {
-	if u.zstd != nil {
-		u.zstd.Close()
+	for _, b := range u.pages {
+		if b != nil {
+			b.Release()
+		}
 	}
 }
 

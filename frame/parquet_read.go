@@ -16,7 +16,7 @@ type ParquetReadOptions struct {
 	Where []Predicate
 	// Memory is where the table will live; nil means no limit.
 	Memory *Memory
-	// Progress is called after each row group: row groups read, and of this rank's. May be nil.
+	// Progress is called for each row group, small ones several at a time: row groups read, and of this rank's. May be nil.
 	Progress func(done, total int64)
 }
 
@@ -43,7 +43,7 @@ func ReadParquet(c collective.Comm, paths []string, o ParquetReadOptions) (*Tabl
 	if err != nil {
 		return nil, ReadStats{}, err
 	}
-	r := &groupReader{mem: o.Memory}
+	r := &groupReader{mem: o.Memory, unp: unpacker{mem: o.Memory}}
 	defer r.close()
 	if r.keys, err = hiveKeys(files); err != nil {
 		return nil, ReadStats{}, fmt.Errorf("frame: %s: %w", readParquet, err) // the same on all ranks
@@ -169,6 +169,20 @@ func groupShare(groups [][]int, rank, ranks int) []part {
 	return parts
 }
 
+// joined is the first row groups of parts that are read into one record: of one file, and
+// together of no more rows than a group of [ParquetWriter], so that small groups neither cost
+// memory of many small pieces nor make later operators work on them.
+func joined(parts []part) []int {
+	groups, rows := []int{parts[0].unit}, parts[0].hi
+	for _, next := range parts[1:] {
+		if rows += next.hi; next.file != parts[0].file || rows > defaultRowGroup {
+			break
+		}
+		groups = append(groups, next.unit)
+	}
+	return groups
+}
+
 // read makes a table of this rank's row groups; where it has none, the first file tells
 // the columns.
 func (r *groupReader) read(files []string, o ParquetReadOptions, parts []part) (*Table, ReadStats, error) {
@@ -185,11 +199,13 @@ func (r *groupReader) read(files []string, o ParquetReadOptions, parts []part) (
 				return err
 			}
 			t.schema = schemaOf(plan.cols)
-			for ; len(parts) > 0 && parts[0].file == i; parts = parts[1:] {
+			for len(parts) > 0 && parts[0].file == i {
 				if parts[0].hi == 0 {
+					parts = parts[1:]
 					continue
 				}
-				rec, err := r.record(p, i, parts[0].unit, plan.cols, plan.where, plan.tests)
+				groups := joined(parts)
+				rec, err := r.record(p, i, groups, plan.cols, plan.where, plan.tests)
 				if err != nil {
 					return err
 				}
@@ -197,8 +213,11 @@ func (r *groupReader) read(files []string, o ParquetReadOptions, parts []part) (
 					t.chunks = append(t.chunks, rec)
 					t.rows += int(rec.NumRows())
 				}
-				if o.Progress != nil {
-					o.Progress(int64(total-len(parts)+1), int64(total))
+				for range groups {
+					parts = parts[1:]
+					if o.Progress != nil {
+						o.Progress(int64(total-len(parts)), int64(total))
+					}
 				}
 			}
 			return nil

@@ -2,6 +2,7 @@ package frame
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/apache/arrow/go/v17/arrow/bitutil"
 )
@@ -99,22 +100,29 @@ func unpackBits(dst []uint32, b []byte, at, width int) int {
 	return at
 }
 
-// readBits copies n numbers of one bit to the bits of dst from at on, and counts the ones.
+// readBits copies n numbers of one bit to the bits of dst from at on, which are 0, and counts the ones.
 func (h *hybrid) readBits(dst []byte, at, n int) (ones int) {
 	for end := at + n; at < end; {
 		switch {
 		case h.same > 0:
 			k := min(h.same, end-at)
 			if h.value&1 != 0 {
-				bitutil.SetBitsTo(dst, int64(at), int64(k), true)
+				if k <= wordBits {
+					setBits(dst, at, 1<<k-1)
+				} else {
+					bitutil.SetBitsTo(dst, int64(at), int64(k), true)
+				}
 				ones += k
 			}
 			h.same -= k
 			at += k
 		case h.packed > 0:
 			k := min(h.packed, end-at)
-			bitutil.CopyBitmap(h.b, h.bit, k, dst, at)
-			ones += bitutil.CountSetBits(h.b, h.bit, k)
+			for i := 0; i < k; i += wordBits {
+				v := bitsFrom(h.b, h.bit+i) & (1<<min(k-i, wordBits) - 1)
+				setBits(dst, at+i, v)
+				ones += bits.OnesCount64(v)
+			}
 			h.packed -= k
 			h.bit += k
 			at += k
@@ -126,6 +134,33 @@ func (h *hybrid) readBits(dst []byte, at, n int) (ones int) {
 		}
 	}
 	return ones
+}
+
+// wordBits is how many bits eight bytes have, whichever bit of the first they begin at.
+const wordBits = 56
+
+// bitsFrom is wordBits of b from bit at on, and perhaps more; those behind its end are 0.
+func bitsFrom(b []byte, at int) uint64 {
+	b = b[at>>3:]
+	if len(b) < 8 {
+		var last [8]byte
+		copy(last[:], b)
+		b = last[:]
+	}
+	return binary.LittleEndian.Uint64(b) >> (at & 7)
+}
+
+// setBits sets those bits of b from at on that v has, at most wordBits.
+func setBits(b []byte, at int, v uint64) {
+	v <<= at & 7
+	if b = b[at>>3:]; len(b) >= 8 {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)|v)
+		return
+	}
+	for i := 0; v != 0; i++ {
+		b[i] |= byte(v)
+		v >>= 8
+	}
 }
 
 // spread moves the first of n cells, which are those that valid has, to their places;

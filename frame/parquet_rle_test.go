@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -49,6 +50,53 @@ func TestPackedBits(t *testing.T) {
 			if uint64(got[i]) != want[i] {
 				t.Fatalf("width %d, number %d: %x, want %x", width, i, got[i], want[i])
 			}
+		}
+	}
+}
+
+// Runs of single bits, in parts and from any bit on, are those that single numbers make.
+func TestReadBits(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 0))
+	for range 300 {
+		var b []byte
+		var want []uint32
+		for range 6 {
+			if n := 1 + rng.IntN(150); rng.IntN(2) == 0 {
+				v := rng.Uint32N(2)
+				b = append(binary.AppendUvarint(b, uint64(n)<<1), byte(v))
+				for range n {
+					want = append(want, v)
+				}
+			} else {
+				b = binary.AppendUvarint(b, uint64(n%20+1)<<1|1)
+				for range n%20 + 1 {
+					b = append(b, byte(rng.Uint32()))
+					for k := range 8 {
+						want = append(want, uint32(b[len(b)-1]>>k&1))
+					}
+				}
+			}
+		}
+		at := rng.IntN(20)
+		got := make([]byte, (at+len(want)+7)/8)
+		h, ones, sum := newHybrid(b, 1), 0, 0
+		for i := 0; i < len(want); {
+			n := min(len(want)-i, 1+rng.IntN(200))
+			ones += h.readBits(got, at+i, n)
+			i += n
+		}
+		for i := range 8 * len(got) {
+			v := uint32(0)
+			if i >= at && i < at+len(want) {
+				v = want[i-at]
+			}
+			if bitutil.BitIsSet(got, i) != (v == 1) {
+				t.Fatalf("bit %d of %d from %d: want %d", i, len(want), at, v)
+			}
+			sum += int(v)
+		}
+		if ones != sum {
+			t.Fatalf("%d ones, want %d", ones, sum)
 		}
 	}
 }

@@ -27,6 +27,9 @@ type ResampleOptions struct {
 	Gaps bool
 }
 
+// usualGap is a number of bins without rows that is filled whatever the memory limit is.
+const usualGap = 1 << 20
+
 // Resample replaces the rows of each series by a row for each bin of time: the series' keys,
 // the bin's time, and the aggregates of its rows. first and last are meant in time; rows of one time
 // keep their order. The result's rows are ordered by series and time on each rank; a series
@@ -185,7 +188,7 @@ func (r *resampler) bins(s *series) (start []int, label []int64, err error) {
 			}
 			k := g.bin(t)
 			if row > lo && r.o.Gaps {
-				if gap := k - bin; gap+int64(len(label)) >= int64(noRow) || !s.t.mem.room(16*gap) {
+				if gap := k - bin; gap+int64(len(label)) >= int64(noRow) || gap > usualGap && !s.t.mem.room(16*gap) {
 					return nil, nil, fmt.Errorf("with gaps filled, a series from %s on has %d bins of %s in one gap; look for wrong times, or choose longer bins",
 						timeText(s.time[lo], s.perDay), gap, quote(r.o.Every))
 				}

@@ -44,6 +44,25 @@ func TestResample(t *testing.T) {
 	})
 }
 
+// A table that is beyond the memory limit may have gaps.
+func TestResampleGapsBeyondLimit(t *testing.T) {
+	m := checked(t)
+	rec := record("t d32, x f64", `2020-01-01 1; 2020-01-04 2`)
+	tab, err := NewTable(NewMemory(MemoryOptions{Limit: 1, Under: m, Scratch: t.TempDir()}), rec.Schema(), rec.NewSlice(0, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tab.Release()
+	out, err := Resample(collective.Local(1)[0], tab, nil, "t", ResampleOptions{Every: "1d", Aggs: []Agg{{Column: "x", Func: "count"}}, Gaps: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Release()
+	if out.NumRows() != 4 {
+		t.Errorf("%d rows, want 4", out.NumRows())
+	}
+}
+
 func TestResampleErrors(t *testing.T) {
 	rec := record("g s, t d32, x f64, i i64", `b 2020-01-31 1 9223372036854775807; a - 2 2; b 2020-01-31 4 5`)
 	whole := rec.NewSlice(0, 1)

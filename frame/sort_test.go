@@ -5,9 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -156,54 +154,33 @@ func TestSortBalances(t *testing.T) {
 	}
 }
 
-// TestSplittersAtScale: the busiest of P ranks handles far fewer than P² sampled keys, and all get their share.
-func TestSplittersAtScale(t *testing.T) {
-	p := 1024
-	if s := os.Getenv("DEEPRC_TEST_RANKS"); s != "" { // 10752 takes some minutes
-		var err error
-		if p, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	{
-		const each = 64
-		most, load := make([]int, p), make([]int64, p)
-		err := collective.RunLocal(p, func(c collective.Comm) error {
-			rng := rand.New(rand.NewPCG(uint64(c.Rank()), 0))
-			b := array.NewInt64Builder((*Memory)(nil))
-			defer b.Release()
-			for range each {
-				b.Append(int64(rng.ExpFloat64() * 1e6))
-			}
-			a := b.NewArray()
-			tab := newTable(nil, []arrow.Field{{Name: "k", Type: arrow.PrimitiveTypes.Int64, Nullable: true}}, []arrow.Array{a}, each)
-			defer tab.Release()
-			keys := []SortKey{{Column: "k"}}
-			first := int64(c.Rank() * each)
-			split, busy, err := splitters(c, tab, keys, first, p)
+// TestSortManyRanks: on a grid of ranks, also one with rows of different lengths, sort gives one rank's result.
+func TestSortManyRanks(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 0))
+	rec := someTable(nil, rng, 3000, 40)
+	for _, n := range []int{gridRanks + 1, 100} {
+		for _, keys := range [][]SortKey{{{Column: "k"}}, {{"b", true, false}}, {{"s", true, true}, {"f", false, true}}} {
+			parts := make([][]string, n)
+			err := collective.RunLocal(n, func(c collective.Comm) error {
+				tab := cut(c, checked(t), rec, uint64(n))
+				defer tab.Release()
+				s, err := Sort(c, tab, keys...)
+				if err != nil {
+					return err
+				}
+				defer s.Release()
+				parts[c.Rank()] = rowsOf(s.Record())
+				return nil
+			})
 			if err != nil {
-				return err
+				t.Fatal(err)
 			}
-			defer split.Release()
-			most[c.Rank()] = busy
-			rank, counts, err := rangeOf(tab, keys, first, split, p)
-			if err != nil {
-				return err
+			same(t, fmt.Sprintf("by %v on %d", keys, n), slices.Concat(parts...), slowSort(rec, keys))
+			for r, rows := range parts {
+				if len(rows) > 2*3000/n {
+					t.Errorf("by %v on %d: rank %d has %d rows of 3000", keys, n, r, len(rows))
+				}
 			}
-			free(tab.mem, rank)
-			if err := collective.AllReduce(c, counts, collective.Sum); err != nil {
-				return err
-			}
-			load[c.Rank()] = counts[c.Rank()]
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		busiest, heaviest := slices.Max(most), slices.Max(load)
-		t.Logf("%d ranks: the busiest handles %d sampled keys (P² is %d); rows of a rank: at most %d, mean %d", p, busiest, p*p, heaviest, each)
-		if busiest > p*p/8 || heaviest > 2*each {
-			t.Errorf("%d ranks: the busiest handles %d keys, the fullest gets %d rows of %d", p, busiest, heaviest, each)
 		}
 	}
 }

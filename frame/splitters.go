@@ -1,8 +1,6 @@
 package frame
 
 import (
-	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -15,53 +13,70 @@ const sampleKeys = 256
 
 // splitters are parts−1 rows that cut the sorted table into parts of about equal length, on every
 // rank, in order, with their numbers in column rowColumn. first is the number of this rank's first row;
-// busy is the number of rows that this rank sorted on the way. Collective.
+// busy is the number of rows that this rank held at once on the way. Collective.
 //
-// No rank sees all of the sample, which has sampleKeys·P rows: rank 0 cuts a thin sample of it
-// into about √P ranges, whose sample rows go to as many ranks; these sort theirs
-// and pick the rows at the right places. The busiest rank handles O(sampleKeys·√P + P)
-// rows, where one that sorts the samples of all ranks, P of each, handles P².
+// Few ranks need no more than rank 0, which sorts the sample of sampleKeys·P rows. Of many, no rank
+// sees all of it: rank 0 cuts a thin sample into as many ranges as a [rankGrid] has leaders, about √P; these
+// sort the sample rows of one range each, and pick those at the right places. The busiest rank holds
+// O(sampleKeys·√P + P) rows and exchanges messages with O(√P) ranks; one that sorts the samples of
+// all ranks, P of each, holds P².
 func splitters(c collective.Comm, t *Table, keys []SortKey, first int64, parts int) (split *Table, busy int, err error) {
-	s := &selection{c: c, keys: append(slices.Clone(keys), SortKey{Column: rowColumn})}
 	rows, err := collective.AllReduceOne(c, int64(t.rows), collective.Sum)
 	if err != nil {
-		return nil, 0, fmt.Errorf("frame: sort: %w", err)
+		return nil, 0, wrap("sort", err)
 	}
-	p := c.Size()
-	sample := withNumbers(t, keys, evenly(t.rows, sampleKeys*parts, rows, first), first)
-	defer sample.Release()
-	leaders := int(math.Ceil(math.Sqrt(float64(p))))
-	coarse, err := s.coarse(sample, leaders)
+	g, err := newRankGrid(c)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, wrap("sort", err)
 	}
-	defer coarse.Release()
-	rank, counts, err := rangeOf(sample, s.keys, -1, coarse, leaders)
-	if err != nil {
-		return nil, 0, fmt.Errorf("frame: sort: %w", err)
+	s := &selection{rankGrid: g, t: t, keys: keys, numbered: append(slices.Clone(keys), SortKey{Column: rowColumn}), rows: rows, first: first}
+	split, err = s.choose(parts, g.leaders)
+	if cerr := g.close(); err == nil && cerr != nil {
+		split.Release()
+		return nil, 0, wrap("sort", cerr)
 	}
-	defer free(t.mem, rank)
-	all := make([]int64, p)
-	for i, r := range rank {
-		rank[i] = uint32(int(r) * p / leaders)
-	}
-	for l, n := range counts {
-		all[l*p/leaders] = n
-	}
-	mine, err := send(c, sample, rank, all)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer mine.Release()
-	split, err = s.pick(mine, parts)
-	return split, s.most, err
+	return split, g.most, err
 }
 
 // selection is the choice of splitters on one rank.
 type selection struct {
-	c    collective.Comm
-	keys []SortKey // the last is the row's number
-	most int       // rows that this rank handled at once
+	*rankGrid
+	t        *Table
+	keys     []SortKey
+	numbered []SortKey // and the row's number
+	rows     int64     // of all ranks
+	first    int64     // number of this rank's first row
+}
+
+// choose is the splitters of parts, on every rank, from a sample that the first leaders sort.
+func (s *selection) choose(parts, leaders int) (*Table, error) {
+	sample := withNumbers(s.t, s.keys, evenly(s.t.rows, sampleKeys*parts, s.rows, s.first), s.first)
+	defer sample.Release()
+	leader, counts, err := s.leaderOf(sample, leaders)
+	if err != nil {
+		return nil, err
+	}
+	defer free(s.t.mem, leader)
+	mine, err := s.toLeaders(sample, leader, counts)
+	if err != nil {
+		return nil, err
+	}
+	defer mine.Release()
+	n, before := int64(mine.rows), int64(0) // of this range and those below it
+	if leaders > 1 {
+		if n, err = collective.AllReduceOne(s.row, n, collective.Sum); err != nil {
+			return nil, wrap("sort", err)
+		}
+		if before, err = collective.ExclusiveScan(s.row, int64(mine.rows)); err != nil {
+			return nil, wrap("sort", err)
+		}
+	}
+	chosen, err := ends(mine, s.numbered, before, n, parts)
+	if err != nil {
+		return nil, wrap("sort", err)
+	}
+	defer chosen.Release()
+	return s.toAll(chosen)
 }
 
 // evenly picks k of all rows, one at random in each of k even stretches of the whole table, since
@@ -89,61 +104,41 @@ func evenly(n, k int, all, first int64) []uint32 {
 	return rows
 }
 
-// coarse is parts−1 rows that cut the sample into about equal parts, on every rank.
-func (s *selection) coarse(sample *Table, parts int) (*Table, error) {
-	n, err := collective.AllReduceOne(s.c, int64(sample.rows), collective.Sum)
-	if err != nil {
-		return nil, fmt.Errorf("frame: sort: %w", err)
+// leaderOf is the leader that sorts each row of the sample, and the rows for each rank of a row.
+// The caller frees the former.
+func (s *selection) leaderOf(sample *Table, leaders int) (leader []uint32, counts []int64, err error) {
+	if leaders == 1 {
+		counts = make([]int64, s.row.Size())
+		counts[0] = int64(sample.rows)
+		return alloc[uint32](sample.mem, sample.rows), counts, nil
 	}
-	first, err := collective.ExclusiveScan(s.c, int64(sample.rows))
+	ranges, err := s.choose(leaders, 1)
 	if err != nil {
-		return nil, fmt.Errorf("frame: sort: %w", err)
+		return nil, nil, err
 	}
-	thin := sample.pick(evenly(sample.rows, sampleKeys*parts, n, first))
-	defer thin.Release()
-	counts := make([]int64, s.c.Size())
-	counts[0] = int64(thin.rows)
-	zero := alloc[uint32](sample.mem, thin.rows)
-	defer free(sample.mem, zero)
-	root, err := send(s.c, thin, zero, counts)
+	defer ranges.Release()
+	leader, counts, err = rangeOf(sample, s.numbered, -1, ranges, s.row.Size())
+	return leader, counts, wrap("sort", err)
+}
+
+// ends sorts t's rows, which are those from first on of n sorted ones, and picks the rows
+// at the ends of all parts but the last.
+func ends(t *Table, keys []SortKey, first, n int64, parts int) (*Table, error) {
+	cols, err := sortColumns(t, keys)
 	if err != nil {
 		return nil, err
-	}
-	defer root.Release()
-	return s.cut(root, 0, int64(root.rows), parts)
-}
-
-// pick cuts the sample, of which each rank has a range, into parts.
-func (s *selection) pick(mine *Table, parts int) (*Table, error) {
-	n, err := collective.AllReduceOne(s.c, int64(mine.rows), collective.Sum)
-	if err != nil {
-		return nil, fmt.Errorf("frame: sort: %w", err)
-	}
-	first, err := collective.ExclusiveScan(s.c, int64(mine.rows))
-	if err != nil {
-		return nil, fmt.Errorf("frame: sort: %w", err)
-	}
-	return s.cut(mine, first, n, parts)
-}
-
-// cut sorts t's rows, which are those from first on of n sorted ones, and gives every
-// rank the rows at the ends of all parts but the last.
-func (s *selection) cut(t *Table, first, n int64, parts int) (*Table, error) {
-	s.most = max(s.most, t.rows)
-	cols, err := sortColumns(t, s.keys)
-	if err != nil {
-		return nil, fmt.Errorf("frame: sort: %w", err)
 	}
 	sorted := sortLocal(t, cols)
 	defer sorted.Release()
 	var rows []uint32
 	for p := int64(1); p < int64(parts); p++ {
 		at := p * n / int64(parts)
-		if at >= first && at < first+int64(t.rows) {
+		if at >= first+int64(t.rows) {
+			break
+		}
+		if at >= first {
 			rows = append(rows, uint32(at-first))
 		}
 	}
-	chosen := sorted.pick(rows)
-	defer chosen.Release()
-	return Replicate(s.c, chosen)
+	return sorted.pick(rows), nil
 }

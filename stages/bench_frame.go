@@ -20,6 +20,7 @@ type FrameOptions struct {
 	Ranks   int      `json:"ranks"` // in-process ones of deeprc; the peers' threads
 	Repeats int      `json:"repeats"`
 	Ops     []string `json:"ops"`
+	Engines []string `json:"engines"` // peers, of FramePeers
 	Seed    uint64   `json:"seed"`
 }
 
@@ -40,12 +41,20 @@ func (o FrameOptions) Check() error {
 	if len(o.Ops) == 0 {
 		return configErrorf("bench: --ops is empty: want some of %v", FrameOps())
 	}
-	for i, op := range o.Ops {
-		if names := FrameOps(); !slices.Contains(names, op) {
-			return configErrorf("bench: --ops: no operation %q%s", op, didYouMean(op, names))
+	if err := knownOnce("ops", "operation", o.Ops, FrameOps()); err != nil {
+		return err
+	}
+	return knownOnce("engines", "engine", o.Engines, FramePeers())
+}
+
+// knownOnce checks the words of a flag.
+func knownOnce(flag, what string, words, known []string) error {
+	for i, w := range words {
+		if !slices.Contains(known, w) {
+			return configErrorf("bench: --%s: no %s %q%s", flag, what, w, didYouMean(w, known))
 		}
-		if slices.Contains(o.Ops[:i], op) {
-			return configErrorf("bench: --ops: %s is named twice", op)
+		if slices.Contains(words[:i], w) {
+			return configErrorf("bench: --%s: %s is named twice", flag, w)
 		}
 	}
 	return nil
@@ -53,8 +62,8 @@ func (o FrameOptions) Check() error {
 
 func (o FrameOptions) data() frameData { return frameData{o.Rows, o.Seed} }
 
-// framePeers are the engines of bench/peers.
-var framePeers = []string{"duckdb", "polars", "pandas", "pyarrow"}
+// FramePeers are the engines of bench/peers.
+func FramePeers() []string { return []string{"duckdb", "polars", "pandas", "pyarrow"} }
 
 // FrameBench is `deeprc bench frame`: what it starts, and where its files are.
 type FrameBench struct {
@@ -101,7 +110,7 @@ func (b FrameBench) Run(ctx context.Context, version string) (*FrameResult, erro
 		if _, err := os.Stat(b.script()); err != nil {
 			return nil, configErrorf("bench: --scripts: %w; name deeprc's folder bench/peers", err)
 		}
-		engines = append(engines, framePeers...)
+		engines = append(engines, b.Engines...)
 	}
 	if b.Dir == "" {
 		dir, err := os.MkdirTemp("", "deeprc-bench-")

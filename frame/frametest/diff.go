@@ -20,10 +20,10 @@ type DiffOptions struct {
 	// Ordered makes the rows' order count; else both tables are sorted first.
 	Ordered bool
 	// Inexact are columns of which floats are equal also if they differ by no more than
-	// Tolerance times the larger magnitude, or are zeros of different sign. Cells of
+	// Tolerance times the larger magnitude, or than Absolute, or are zeros of different sign. Cells of
 	// the other columns are equal bit for bit, but for the bits of a NaN.
-	Inexact   []string
-	Tolerance float64
+	Inexact             []string
+	Tolerance, Absolute float64
 }
 
 // Diff compares the rows of this process's two tables. It is nil if they are equal, else an
@@ -37,7 +37,7 @@ func Diff(got, want *frame.Table, o DiffOptions) error {
 	for i := range cols {
 		cols[i] = pair{name: g.ColumnName(i), got: g.Column(i), want: w.Column(i)}
 		if id := cols[i].got.DataType().ID(); arrow.IsFloating(id) && slices.Contains(o.Inexact, cols[i].name) {
-			cols[i].tolerance = &o.Tolerance
+			cols[i].inexact = &o
 		}
 	}
 	gr, wr := numbers(int(g.NumRows())), numbers(int(w.NumRows()))
@@ -84,21 +84,21 @@ func columnsText(s *arrow.Schema) string {
 type pair struct {
 	name      string
 	got, want arrow.Array
-	tolerance *float64 // nil where cells are equal bit for bit
+	inexact   *DiffOptions // nil where cells are equal bit for bit
 }
 
 func (p pair) equal(g, w int) bool {
 	if p.got.IsNull(g) || p.want.IsNull(w) {
 		return p.got.IsNull(g) && p.want.IsNull(w)
 	}
-	if p.tolerance == nil {
+	if p.inexact == nil {
 		return bytes.Equal(cell(p.got, g), cell(p.want, w))
 	}
 	a, b := float(p.got, g), float(p.want, w)
 	if a == b || math.IsNaN(a) && math.IsNaN(b) {
 		return true
 	}
-	return !math.IsInf(a, 0) && !math.IsInf(b, 0) && math.Abs(a-b) <= *p.tolerance*max(math.Abs(a), math.Abs(b))
+	return !math.IsInf(a, 0) && !math.IsInf(b, 0) && math.Abs(a-b) <= max(p.inexact.Absolute, p.inexact.Tolerance*max(math.Abs(a), math.Abs(b)))
 }
 
 // sortRows sorts by the exact columns first, so that small differences of the others move no row
@@ -107,7 +107,7 @@ func sortRows(cols []pair, rows []int, side func(pair) arrow.Array) {
 	slices.SortFunc(rows, func(i, j int) int {
 		for _, exact := range []bool{true, false} {
 			for _, p := range cols {
-				if (p.tolerance == nil) != exact {
+				if (p.inexact == nil) != exact {
 					continue
 				}
 				if c := compare(side(p), i, j, exact); c != 0 {

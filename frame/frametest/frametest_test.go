@@ -197,6 +197,8 @@ func TestDiff(t *testing.T) {
 		{"close", "1 2", "1 2", "1 2", "1.0000000001 2", inexact, ""},
 		{"close, but exact", "1", "1", "1", "1.0000000001", DiffOptions{}, `differs in column "f"`},
 		{"not close", "1", "1", "1", "1.00001", inexact, `differs in column "f"`},
+		{"close enough in numbers", "1 2", "1 1e-7", "1 2", "1 -1e-7", DiffOptions{Inexact: []string{"f"}, Absolute: 1e-6}, ""},
+		{"not close enough in numbers", "1", "1", "1", "1.00001", DiffOptions{Inexact: []string{"f"}, Absolute: 1e-6}, `differs in column "f"`},
 		{"infinite", "1", "+Inf", "1", "1e308", inexact, `differs in column "f"`},
 		{"same infinity", "1", "-Inf", "1", "-Inf", inexact, ""},
 		{"what is close is sorted last", "1 2", "1 0.9999999999", "2 1", "1 1", inexact, ""},

@@ -18,7 +18,7 @@ type Spec struct {
 	Columns []Column
 }
 
-// Column says what is in a column. Columns of equal Type, Domain and Modest draw
+// Column says what is in a column. Columns of equal Type, Domain, Modest and Step draw
 // from one series of values, of which each uses the first Distinct ones; so keys of two tables meet.
 type Column struct {
 	Name     string
@@ -27,7 +27,8 @@ type Column struct {
 	Distinct int     // number of values to draw from, at least 1
 	Nulls    float64 // share of missing cells: 0 none, 1 all
 	Domain   uint64  // seed of the values
-	Modest   bool    // numbers are whole, finite and within ±1000, so that sums are exact
+	Modest   bool    // numbers are whole, finite and within ±1000, so that sums are exact; times, too, in their unit
+	Step     int64   // Modest integers and times are multiples of it: of 60, within ±60,000; 0 means 1
 }
 
 // Shape is how often each value of a column occurs.

@@ -117,6 +117,7 @@ func (c Column) integers(rng *rand.Rand) (special [][]byte, next func() []byte) 
 	}
 	if c.Modest {
 		values = nil
+		step *= max(c.Step, 1)
 	}
 	for _, v := range values {
 		special = append(special, cell(v*step))
