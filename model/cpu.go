@@ -85,6 +85,7 @@ type cpuRunner struct {
 	bind  map[*Region]Mem
 	arena []float32
 	steps []cpuStep
+	debug bool
 	cur   int // step under way, for the error of a panicking kernel
 }
 
@@ -96,7 +97,7 @@ type cpuStep struct {
 
 // Compile lays every value out; steps then run without looking anything up.
 func (d cpu) Compile(p *Program, bind map[*Region]Mem) (Runner, error) {
-	r := &cpuRunner{pool: d.pool, prog: p, bind: bind, arena: aligned(p.Arena)}
+	r := &cpuRunner{pool: d.pool, prog: p, bind: bind, arena: aligned(p.Arena), debug: debugOps()}
 	for i := range r.arena {
 		r.arena[i] = guardWord
 	}
@@ -179,6 +180,11 @@ func (r *cpuRunner) Run() (err error) {
 		r.cur = i
 		s := &r.steps[i]
 		s.op.CPU(r.pool, s.y, s.in)
+		if r.debug {
+			if err := checkFinite(s.y, s.in); err != nil {
+				return fmt.Errorf("model: DEEPRC_DEBUG=ops: step %d of %d, %T%+v → %v: %w", i+1, len(r.steps), s.op, s.op, s.y.Shape, err)
+			}
+		}
 	}
 	return nil
 }

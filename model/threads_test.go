@@ -11,8 +11,8 @@ import (
 func heavy() (g *Graph, x, y *Tensor) {
 	g = &Graph{}
 	x = g.Input(F32, 64, 50, 40)
-	h := x.Mul(x.Mean(1)).GELU()                                         // (64, 50, 40)
-	s := h.MatMul(h.Transpose(1, 2)).Softmax().MatMul(h)                 // (64, 50, 40)
+	h := x.Mul(x.Mean(1)).GELU()                         // (64, 50, 40)
+	s := h.MatMul(h.Transpose(1, 2)).Softmax().MatMul(h) // (64, 50, 40)
 	y = Concat(0, s.Sum(0, 1).Reshape(40), s.PadReflect(1, 3, 3).Max(1).Sum(0).Reshape(40), s.Sum().Reshape(1))
 	return g, x, y
 }
