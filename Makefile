@@ -11,7 +11,7 @@ export CGO_ENABLED := 1
 LDFLAGS := -X main.version=$(VERSION) -extldflags=-Wl,-z,lazy
 
 .NOTPARALLEL:
-.PHONY: help deps build binary quickstart test test-mpi test-duckdb check bench bench-mpi peers install docs clean
+.PHONY: help deps build binary quickstart test test-mpi test-duckdb check bench bench-mpi peers golden install docs clean
 
 help: ## this list (the default)
 	@echo 'Start with: make quickstart'
@@ -59,6 +59,11 @@ bench-mpi: build ## time the collectives against MPI's own in C (bench/collectiv
 peers: ## the Python environment of bench/peers, whose engines deeprc bench frame --peers compares with
 	python3 -m venv bench/peers/venv
 	bench/peers/venv/bin/pip install --quiet --requirement bench/peers/requirements.txt
+
+golden: ## compute again the reference values of model/testdata/golden with PyTorch, NeuralForecast and NeuralHydrology (bench/golden)
+	python3 -m venv bench/golden/venv
+	bench/golden/venv/bin/pip install --quiet --requirement bench/golden/requirements.txt
+	bench/golden/venv/bin/python bench/golden/all.py
 
 install: build ## install under PREFIX (default /usr/local): bin/deeprc, lib/deeprc/
 	install -d '$(PREFIX)/bin' '$(PREFIX)/lib/deeprc'

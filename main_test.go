@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -267,21 +266,6 @@ func TestCheckPrintsThePlan(t *testing.T) {
 	}
 }
 
-func TestInfo(t *testing.T) {
-	code, stdout, stderr := deeprc(t, t.TempDir(), "info")
-	for _, want := range []string{"version   v1.2.3, go", "ranks     1 on 1 host", "matrices  ", "gpu", "nets      dlinear, nlinear"} {
-		if code != 0 || stderr != "" || !strings.Contains(stdout, want) {
-			t.Errorf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)
-		}
-	}
-}
-
-func TestVersion(t *testing.T) {
-	if code, stdout, _ := deeprc(t, t.TempDir(), "--version"); code != 0 || stdout != "deeprc version v1.2.3\n" {
-		t.Errorf("%d, %q", code, stdout)
-	}
-}
-
 func TestDataSynth(t *testing.T) {
 	dir := t.TempDir()
 	var texts []string
@@ -382,148 +366,6 @@ func TestInterrupt(t *testing.T) {
 				if _, err := os.Stat(filepath.Join(dir, m[1], name)); err != nil {
 					t.Error(err)
 				}
-			}
-		})
-	}
-}
-
-// TestHelp walks all commands: each has a summary, and each that does something an example.
-func TestHelp(t *testing.T) {
-	dir, seen := t.TempDir(), 0
-	var walk func(path []string)
-	walk = func(path []string) {
-		code, help, stderr := deeprc(t, dir, append(slices.Clone(path), "--help")...)
-		if code != 0 || stderr != "" {
-			t.Errorf("%v --help: exit code %d\n%s", path, code, stderr)
-		}
-		seen++
-		subs := regexp.MustCompile(`(?s)Available Commands:\n(.*?)\n\n`).FindStringSubmatch(help)
-		if subs == nil {
-			if !strings.Contains(help, "Examples:\n") && path[0] != "completion" && path[0] != "help" {
-				t.Errorf("%v --help has no example:\n%s", path, help)
-			}
-			return
-		}
-		for _, line := range strings.Split(subs[1], "\n") {
-			f := strings.Fields(line)
-			if len(f) < 2 {
-				t.Errorf("%v --help: %q says nothing", path, line)
-				continue
-			}
-			walk(append(slices.Clone(path), f[0]))
-		}
-	}
-	walk(nil)
-	if seen < 10 {
-		t.Errorf("only %d commands were found", seen)
-	}
-	if _, help, _ := deeprc(t, dir, "--help"); !strings.Contains(help, "Exit codes: 0 all went well, 1 the run failed, 2 the command line or the config is wrong.") {
-		t.Errorf("the exit codes are not told:\n%s", help)
-	}
-	for _, args := range []string{"data", "bench", ""} { // without a sub-command: the help
-		if code, stdout, _ := deeprc(t, dir, strings.Fields(args)...); code != 0 || !strings.Contains(stdout, "Available Commands:") {
-			t.Errorf("deeprc %s: exit code %d\n%s", args, code, stdout)
-		}
-	}
-}
-
-func TestCompletion(t *testing.T) {
-	dir := folder(t, nil)
-	for _, shell := range []string{"bash", "zsh", "fish"} {
-		if code, stdout, stderr := deeprc(t, dir, "completion", shell); code != 0 || !strings.Contains(stdout, "__complete") {
-			t.Errorf("%s: exit code %d\n%s", shell, code, stderr)
-		}
-	}
-	if bash, err := exec.LookPath("bash"); err == nil {
-		_, script, _ := deeprc(t, dir, "completion", "bash")
-		cmd := exec.Command(bash, "-n")
-		cmd.Stdin = strings.NewReader(script)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
-	}
-	for _, c := range []struct{ args, want string }{
-		{"run |", "toml\n:8"}, // files that end so
-		{"data fetch |e", "etth1\n"},
-		{"run --ra|", "--ranks"},
-		{"che|", "check\t"},
-	} {
-		before, last, _ := strings.Cut(c.args, "|")
-		args := append([]string{"__complete"}, strings.Fields(before)...)
-		if strings.HasSuffix(before, " ") {
-			args = append(args, last)
-		}
-		if _, stdout, _ := deeprc(t, dir, args...); !strings.Contains(stdout, c.want) {
-			t.Errorf("%s completes to %q, want %q", c.args, stdout, c.want)
-		}
-	}
-}
-
-// mpirun runs the program on two ranks of an MPI; it skips where the MPI or its plugin is not there.
-func mpirun(t *testing.T, mpi, dir string, args ...string) (out string, err error) {
-	t.Helper()
-	here, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	launcher, err := exec.LookPath("mpirun." + mpi)
-	if err != nil {
-		t.Skipf("no %s here: %v", mpi, err)
-	}
-	if _, err := os.Stat(filepath.Join(here, "libdeeprc-mpi-"+mpi+".so")); err != nil {
-		t.Skipf("make build has not made the plugin: %v", err)
-	}
-	launch := []string{"-n", "2"}
-	if mpi == "openmpi" {
-		launch = append(launch, "--oversubscribe", "--bind-to", "none")
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, launcher, append(append(launch, binary(t)), args...)...)
-	cmd.Dir, cmd.WaitDelay = dir, time.Second
-	cmd.Env = append(os.Environ(), "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "DEEPRC_PLUGINS="+here)
-	b, err := cmd.CombinedOutput()
-	if ctx.Err() != nil {
-		t.Fatalf("mpirun.%s did not end:\n%s", mpi, b)
-	}
-	return string(b), err
-}
-
-func TestMPI(t *testing.T) {
-	for _, mpi := range []string{"openmpi", "mpich"} {
-		t.Run(mpi, func(t *testing.T) {
-			dir := folder(t, nil)
-			out, err := mpirun(t, mpi, dir, "run", "t.toml", "--dir", "r2")
-			if err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			if code, _, stderr := deeprc(t, dir, "run", "t.toml", "--dir", "r1"); code != 0 {
-				t.Fatal(stderr)
-			}
-			sameResults(t, filepath.Join(dir, "r1"), filepath.Join(dir, "r2"))
-			if n := strings.Count(out, "report: r2/run-"); n != 1 {
-				t.Errorf("the report is told %d times:\n%s", n, out)
-			}
-			out, err = mpirun(t, mpi, dir, "info")
-			if err != nil || strings.Count(out, "version ") != 1 || !strings.Contains(out, "ranks     2 on 1 host") {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
-		t.Run(mpi+" with a bad cell", func(t *testing.T) {
-			dir := folder(t, func(l []string) []string { l[450] = "2020-01-19 17:00:00,1.5,oops"; return l })
-			begin := time.Now()
-			out, err := mpirun(t, mpi, dir, "run", "t.toml")
-			if d := time.Since(begin); d > 20*time.Second {
-				t.Errorf("it took %v", d)
-			}
-			if err == nil || strings.Count(out, "deeprc: ") != 1 || strings.Count(out, "t.csv:451:") != 1 || !strings.Contains(out, "rank 1 ") {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
-		t.Run(mpi+" with a bad key", func(t *testing.T) {
-			out, err := mpirun(t, mpi, folder(t, nil), "run", "t.toml", "--set", "train.lrr=3")
-			if err == nil || !strings.Contains(out, `--set train.lrr: unknown key in [train]; did you mean "lr"?`) {
-				t.Errorf("%v\n%s", err, out)
 			}
 		})
 	}

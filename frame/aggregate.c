@@ -1,4 +1,5 @@
 #include "aggregate.h"
+#include "bits.h"
 #include "gather.h"
 
 // EACH runs its body for every row k of group g that is not missing, and asks for cells of x ahead.
@@ -6,7 +7,7 @@
   for (int64_t i = 0; i < r->n; i++) {                                                            \
     if (r->row && i + 24 < r->n) __builtin_prefetch((x) + r->row[i + 24]);                        \
     uint32_t k = r->row ? r->row[i] : i, g = r->id[i];                                            \
-    if (r->valid && !(r->valid[(r->bit0 + k) >> 3] >> ((r->bit0 + k) & 7) & 1)) continue;         \
+    if (!ok(r->valid, r->bit0 + k)) continue;                                                     \
     body                                                                                          \
   }
 
@@ -29,6 +30,14 @@ int64_t agg_sum_u64(uint64_t *out, const agg_rows *r, const uint64_t *x) {
   EACH(x, if (__builtin_add_overflow(out[g], x[k], &out[g])) return k;)
   return -1;
 }
+
+static inline void add(agg_wide *s, uint64_t lo, uint64_t hi) { s->hi += hi + __builtin_add_overflow(s->lo, lo, &s->lo); }
+
+void agg_wide_i64(agg_wide *out, const agg_rows *r, const int64_t *x) { EACH(x, add(out + g, x[k], x[k] >> 63);) }
+
+void agg_wide_u64(agg_wide *out, const agg_rows *r, const uint64_t *x) { EACH(x, add(out + g, x[k], 0);) }
+
+void agg_wide_128(agg_wide *out, const agg_rows *r, const agg_wide *x) { EACH(x, add(out + g, x[k].lo, x[k].hi);) }
 
 void agg_squares(double *out, const agg_rows *r, const double *x, const double *mean) {
   EACH(x, double d = x[k] - mean[g]; out[g] += d * d;)

@@ -9,6 +9,12 @@ package frame
 #cgo nocallback agg_sum_i64
 #cgo noescape agg_sum_u64
 #cgo nocallback agg_sum_u64
+#cgo noescape agg_wide_i64
+#cgo nocallback agg_wide_i64
+#cgo noescape agg_wide_u64
+#cgo nocallback agg_wide_u64
+#cgo noescape agg_wide_128
+#cgo nocallback agg_wide_128
 #cgo noescape agg_squares
 #cgo nocallback agg_squares
 #cgo noescape agg_least
@@ -77,12 +83,12 @@ func floats(m *Memory, c *column) ([]float64, func()) {
 	f := alloc[float64](m, c.n)
 	switch c.typ.ID() {
 	case arrow.FLOAT32:
-		convert(f, values[float32](c))
+		convertTo(f, values[float32](c))
 	case arrow.UINT64:
-		convert(f, values[uint64](c))
+		convertTo(f, values[uint64](c))
 	default:
 		i, done := integers(m, c)
-		convert(f, i)
+		convertTo(f, i)
 		done()
 	}
 	return f, func() { free(m, f) }
@@ -95,33 +101,8 @@ func integers(m *Memory, c *column) ([]int64, func()) {
 		return values[int64](c), func() {}
 	}
 	i := alloc[int64](m, c.n)
-	switch wordKind(c.typ) {
-	case C.W_BIT:
-		for k := range i {
-			if c.bit(k) {
-				i[k] = 1
-			}
-		}
-	case C.W_I8:
-		convert(i, values[int8](c))
-	case C.W_I16:
-		convert(i, values[int16](c))
-	case C.W_I32:
-		convert(i, values[int32](c))
-	case C.W_U8:
-		convert(i, values[uint8](c))
-	case C.W_U16:
-		convert(i, values[uint16](c))
-	case C.W_U32:
-		convert(i, values[uint32](c))
-	}
+	wideInts(i, c)
 	return i, func() { free(m, i) }
-}
-
-func convert[D float64 | int64, S float32 | int64 | int32 | int16 | int8 | uint64 | uint32 | uint16 | uint8](to []D, from []S) {
-	for i, v := range from {
-		to[i] = D(v)
-	}
 }
 
 func (a *aggregator) sumFloats() []float64 {
@@ -141,18 +122,39 @@ func (a *aggregator) squares(mean []float64) []float64 {
 	return out
 }
 
-// sumInts is the exact sum; row is where it does not fit, or −1.
-func (a *aggregator) sumInts() (out []int64, row int) {
+// sum is the exact sum of whole numbers: []int64, of uint64 []uint64, or []wide where some sum, or one on the way to it,
+// leaves 64 bits.
+func (a *aggregator) sum() any {
+	m, n := a.g.m, a.groups()
+	if a.col.typ.ID() == arrow.UINT64 {
+		x := values[uint64](&a.col)
+		out := alloc[uint64](m, n)
+		if C.agg_sum_u64(u64(out), &a.rows, u64(x)) < 0 {
+			return out
+		}
+		free(m, out)
+		more := alloc[wide](m, n)
+		C.agg_wide_u64(wides(more), &a.rows, u64(x))
+		return more
+	}
+	if a.col.typ.ID() == arrow.DECIMAL128 { // parts
+		out := alloc[wide](m, n)
+		C.agg_wide_128(wides(out), &a.rows, wides(values[wide](&a.col)))
+		return out
+	}
 	x, done := a.ints()
 	defer done()
-	out = alloc[int64](a.g.m, a.groups())
-	return out, int(C.agg_sum_i64(i64(out), &a.rows, i64(x)))
+	out := alloc[int64](m, n)
+	if C.agg_sum_i64(i64(out), &a.rows, i64(x)) < 0 {
+		return out
+	}
+	free(m, out)
+	more := alloc[wide](m, n)
+	C.agg_wide_i64(wides(more), &a.rows, i64(x))
+	return more
 }
 
-func (a *aggregator) sumUints() (out []uint64, row int) {
-	out = alloc[uint64](a.g.m, a.groups())
-	return out, int(C.agg_sum_u64(u64(out), &a.rows, u64(values[uint64](&a.col))))
-}
+func wides(s []wide) *C.agg_wide { return (*C.agg_wide)(unsafe.Pointer(unsafe.SliceData(s))) }
 
 // choose is the row of each group with its least, most, first or last cell; noRow where all are missing.
 func (a *aggregator) choose(how string) []uint32 {

@@ -53,11 +53,15 @@ func spillBuckets(c collective.Comm, factor float64, tables ...*Table) (int, err
 	return int(min(n, mostBuckets)), nil
 }
 
-// bucketing says which of n buckets each row of t belongs to, counted over all ranks: bucket b is of rank b / (n / ranks).
-type bucketing func(t *Table) ([]uint32, error)
+// bucketing says which of n buckets each of some rows of t belongs to, counted over all ranks: bucket b is of rank b / (n / ranks). A row
+// may be among rows several times, or not at all; rows nil is all of them, in order. The caller frees both.
+type bucketing func(t *Table) (rows, bucket []uint32, err error)
+
+// bucketColumn is the name of a column with the bucket of a row on its way.
+const bucketColumn = "\x00bucket"
 
 // toBuckets moves t's rows to the buckets of all ranks, each on this rank to be one file-backed table. If numbered, rows
-// get their number in the whole table as a last column, rowColumn. Collective.
+// get their number in the whole table as a last column, rowColumn, before of sees them. Collective.
 func toBuckets(c collective.Comm, t *Table, n int, numbered bool, of bucketing) (out []*Table, err error) {
 	first, err := collective.ExclusiveScan(c, int64(t.rows))
 	if err != nil {
@@ -112,26 +116,69 @@ func (b *bucketFiles) move(c collective.Comm, t *Table, lo, hi int, first int64,
 		piece = all
 	}
 	defer piece.Release()
-	bucket, err := b.of(piece)
+	labelled, rank, err := b.label(piece)
 	if err := collective.Agree(c, err); err != nil {
+		if labelled != nil {
+			labelled.Release()
+			free(b.m, rank)
+		}
 		return err
 	}
-	defer free(b.m, bucket)
+	defer labelled.Release()
+	defer free(b.m, rank)
 	counts := make([]int64, b.ranks)
-	for i := range bucket {
-		bucket[i] /= uint32(b.n)
-		counts[bucket[i]]++
+	for i := range rank {
+		rank[i] /= uint32(b.n)
+		counts[rank[i]]++
 	}
-	came, err := send(c, piece, bucket, counts)
+	came, err := send(c, labelled, rank, counts)
 	if err != nil {
 		return err
 	}
 	defer came.Release()
-	return collective.Agree(c, b.put(came, c.Rank()))
+	rows := came.sub(piece.Names())
+	defer rows.Release()
+	label := see(came.Record().Column(piece.schema.NumFields()))
+	bucket := values[uint32](&label)
+	return collective.Agree(c, b.put(rows, bucket, c.Rank()*b.n))
 }
 
-// put appends rows to the buckets' files.
-func (b *bucketFiles) put(t *Table, rank int) error {
+// split puts rows lo…hi of t, which stay on this rank, in the buckets.
+func (b *bucketFiles) split(t *Table, lo, hi int) error {
+	piece := t.slice(lo, hi)
+	defer func() { piece.Release() }()
+	rows, bucket, err := b.of(piece)
+	if err != nil {
+		return err
+	}
+	defer free(b.m, bucket)
+	if rows != nil {
+		picked := piece.pick(rows)
+		free(b.m, rows)
+		piece.Release()
+		piece = picked
+	}
+	return b.put(piece, bucket, 0)
+}
+
+// label is the rows of t that belong to buckets, which are in column bucketColumn, and in the second result.
+func (b *bucketFiles) label(t *Table) (*Table, []uint32, error) {
+	rows, bucket, err := b.of(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	if rows == nil {
+		t = t.Retain()
+	} else {
+		t = t.pick(rows)
+		free(b.m, rows)
+	}
+	rec := withColumn(t, bucketColumn, arrayOf(b.m, arrow.PrimitiveTypes.Uint32, bucket, nil))
+	return (&Table{mem: b.m, schema: rec.Schema()}).with(rec), bucket, nil
+}
+
+// put appends rows to the files of their buckets, of which the first has number first.
+func (b *bucketFiles) put(t *Table, bucket []uint32, first int) error {
 	if b.files == nil {
 		for range b.n {
 			f, err := newSpill(b.m, t.schema)
@@ -141,19 +188,15 @@ func (b *bucketFiles) put(t *Table, rank int) error {
 			b.files = append(b.files, f)
 		}
 	}
-	bucket, err := b.of(t)
-	if err != nil {
-		return err
-	}
-	defer free(b.m, bucket)
-	counts := make([]int64, b.n)
-	for i := range bucket {
-		bucket[i] -= uint32(rank * b.n)
-		counts[bucket[i]]++
+	local, counts := alloc[uint32](b.m, t.rows), make([]int64, b.n)
+	defer free(b.m, local)
+	for i, k := range bucket {
+		local[i] = k - uint32(first)
+		counts[local[i]]++
 	}
 	order := alloc[uint32](b.m, t.rows)
 	defer free(b.m, order)
-	C.order_by_rank(u32(order), u32(bucket), i64(counts), C.int64_t(t.rows), C.int64_t(b.n))
+	C.order_by_rank(u32(order), u32(local), i64(counts), C.int64_t(t.rows), C.int64_t(b.n))
 	at := 0
 	for i, n := range counts {
 		if n == 0 {

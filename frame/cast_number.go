@@ -1,5 +1,8 @@
 package frame
 
+// #include "hash.h"
+import "C"
+
 import (
 	"math"
 	"math/bits"
@@ -42,26 +45,26 @@ func castNumbers(m *Memory, c *column, to arrow.DataType) (data *memory.Buffer, 
 	return w.as(m, to)
 }
 
-// wideInts are the cells of a column of integers but uint64, booleans, dates or timestamps.
+// wideInts are the cells of a column of integers but uint64, booleans, dates or times.
 func wideInts(to []int64, c *column) {
-	switch c.typ.ID() {
-	case arrow.BOOL:
+	switch wordKind(c.typ) {
+	case C.W_BIT:
 		for i := range to {
 			if c.bit(i) {
 				to[i] = 1
 			}
 		}
-	case arrow.INT8:
+	case C.W_I8:
 		convertTo(to, values[int8](c))
-	case arrow.INT16:
+	case C.W_I16:
 		convertTo(to, values[int16](c))
-	case arrow.INT32, arrow.DATE32:
+	case C.W_I32:
 		convertTo(to, values[int32](c))
-	case arrow.UINT8:
+	case C.W_U8:
 		convertTo(to, values[uint8](c))
-	case arrow.UINT16:
+	case C.W_U16:
 		convertTo(to, values[uint16](c))
-	case arrow.UINT32:
+	case C.W_U32:
 		convertTo(to, values[uint32](c))
 	default:
 		convertTo(to, values[int64](c))

@@ -51,6 +51,9 @@ type CSVOptions struct {
 	IDPattern string
 	// Progress is called now and then while this rank parses: bytes done, and of its part. May be nil.
 	Progress func(done, total int64)
+	// Filter is an expression (see [Expr]): rows in which it is true are kept. It may look at columns that are
+	// not read otherwise. Files whose folders rule it out are not read.
+	Filter string
 	// Memory is where the table will live; nil means no limit.
 	Memory *Memory
 }
@@ -91,7 +94,7 @@ type ReadStats struct {
 // Errors name file, line (from 1, the first of the file) and column; all ranks return the
 // error of the lowest rank that met one, as [collective.Agree] gives it.
 func ReadCSV(c collective.Comm, path string, o CSVOptions) (*Table, ReadStats, error) {
-	return readCSV(c, []string{path}, &o, false)
+	return readCSVWhere(c, []string{path}, nil, o)
 }
 
 // ReadCSVFiles reads CSV files as one distributed table, in the order of paths; collective.
@@ -108,10 +111,30 @@ func ReadCSVFiles(c collective.Comm, paths []string, o CSVOptions) (*Table, Read
 	if err != nil {
 		return nil, ReadStats{}, err
 	}
-	return readCSV(c, files, &o, true)
+	keys, err := hiveKeys(files)
+	if err != nil {
+		return nil, ReadStats{}, wrap("read CSV", err) // the same on all ranks
+	}
+	return readCSVWhere(c, files, keys, o)
 }
 
-func readCSV(c collective.Comm, paths []string, o *CSVOptions, hive bool) (*Table, ReadStats, error) {
+// readCSVWhere reads files with the given keys of folders; collective.
+func readCSVWhere(c collective.Comm, files []string, keys []hiveKey, o CSVOptions) (*Table, ReadStats, error) {
+	where, err := newRowFilter(o.Filter)
+	if err != nil {
+		return nil, ReadStats{}, err // the same on all ranks
+	}
+	wanted := o.Columns
+	o.Columns = where.reads(wanted)
+	files, keys = where.files(files, keys)
+	t, stats, err := readCSV(c, files, keys, &o)
+	if err != nil {
+		return nil, ReadStats{}, err
+	}
+	return where.apply(c, t, stats, wanted)
+}
+
+func readCSV(c collective.Comm, paths []string, keys []hiveKey, o *CSVOptions) (*Table, ReadStats, error) {
 	const what = "read CSV"
 	h, err := shareHeader(c, paths[0], o)
 	if err != nil {
@@ -121,10 +144,8 @@ func readCSV(c collective.Comm, paths []string, o *CSVOptions, hive bool) (*Tabl
 	p.scan.comment = []byte(o.Comment)
 	p.scan.setComma(h.comma)
 	added, err := newAddedColumns(paths, o.ID, o.IDPattern, o.Start, o.Step, o.TimeColumn)
-	if err == nil && hive {
-		err = added.findKeys(what, paths, o.Columns)
-	}
 	if err == nil {
+		added.addKeys(keys, o.Columns)
 		err = p.choose(paths[0], o, added)
 	}
 	if err := collective.Agree(c, err); err != nil {
@@ -184,7 +205,7 @@ func (p *parser) choose(path string, o *CSVOptions, added *addedColumns) error {
 			return fmt.Errorf("%s: column %s is asked for twice", path, quote(n))
 		}
 		p.at[i] = &cellColumn{name: n, m: o.Memory, na: &p.na, verbatim: slices.Contains(o.Verbatim, n),
-			naHint: "; if it marks a missing value, add it to data.na"}
+			naHint: "; if it marks a missing value, list it in na, with all other marks of the file"}
 		p.cols = append(p.cols, p.at[i])
 	}
 	for _, n := range sortedKeys(o.Types) {

@@ -137,7 +137,7 @@ func TestReadCSVOptionErrors(t *testing.T) {
 		}
 		return CSVOptions{Types: map[string]Type{"a": typ}}
 	}
-	const na = "; if it marks a missing value, add it to data.na"
+	const na = "; if it marks a missing value, list it in na, with all other marks of the file"
 	for _, c := range []struct {
 		text, want string
 		o          CSVOptions

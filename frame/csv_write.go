@@ -31,8 +31,8 @@ type CSVWriteOptions struct {
 // rank fails, no file stays. Errors name the file and column. Collective.
 func WriteCSV(c collective.Comm, t *Table, folder string, o CSVWriteOptions) error {
 	const what = "write CSV"
-	if err := o.check(); err != nil {
-		return wrap(what, err)
+	if err := o.Check(t.schema); err != nil {
+		return err
 	}
 	return writeLines(c, what, t, folder, ".csv", o.PartitionBy, o.format)
 }
@@ -41,21 +41,21 @@ func WriteCSV(c collective.Comm, t *Table, folder string, o CSVWriteOptions) err
 // Rank 0 writes it and gets the others' rows in small batches. Collective.
 func WriteCSVFile(c collective.Comm, t *Table, path string, o CSVWriteOptions) error {
 	const what = "write CSV"
-	err := o.check()
-	if err == nil && len(o.PartitionBy) > 0 {
-		err = fmt.Errorf("one file cannot be partitioned; write to a folder")
+	if len(o.PartitionBy) > 0 {
+		return fmt.Errorf("frame: %s: one file cannot be partitioned; write to a folder", what)
 	}
-	if err != nil {
-		return wrap(what, err)
+	if err := o.Check(t.schema); err != nil {
+		return err
 	}
 	return writeWhole(c, what, t, path, o.format(t.schema))
 }
 
-func (o *CSVWriteOptions) check() error {
+// Check is the error of [WriteCSV] for a table with such columns, whatever its cells.
+func (o CSVWriteOptions) Check(s *arrow.Schema) error {
 	if o.Comma != 0 && isFieldByte(o.Comma) {
-		return fmt.Errorf("fields cannot be separated by %q", o.Comma)
+		return fmt.Errorf("frame: write CSV: fields cannot be separated by %q", o.Comma)
 	}
-	return nil
+	return wrap("write CSV", checkFolderKeys(s, o.PartitionBy))
 }
 
 func (o *CSVWriteOptions) format(s *arrow.Schema) *lineFormat {

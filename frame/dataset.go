@@ -70,7 +70,7 @@ func findFiles(paths, suffixes []string) ([]string, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("no path is given")
+		return nil, fmt.Errorf("no path is given; name files, folders or patterns in paths")
 	}
 	return files, nil
 }

@@ -16,7 +16,8 @@ import (
 // of github.com/expr-lang/expr, its meaning SQL's:
 //
 //   - A column is written as its name, or col("name with spaces"). Numbers are computed as int64, or as
-//     float64 where one of two is a float and in divisions. An int64 that overflows is an error that names the
+//     float64 where one of two is a float and in divisions; a cell of uint64 must fit, or be
+//     made a float, which rounds it. An int64 that overflows is an error that names the
 //     row; NaN and infinities are values.
 //   - A missing cell makes a result missing. But and, or and not know three values, is_null(x) is never missing,
 //     coalesce(a, b, …) is the first that is not missing, and in c ? a : b a missing c is false. The literal
@@ -40,8 +41,8 @@ type Expr struct {
 // maxExpression is the longest expression, in bytes.
 const maxExpression = 64 << 10
 
-// Compile makes an Expr of text, for tables with the columns of schema. Its errors show the place.
-func Compile(text string, schema *arrow.Schema) (*Expr, error) {
+// parseExpr is the tree of an expression. Its errors show the place.
+func parseExpr(text string) (ast.Node, error) {
 	switch {
 	case strings.TrimSpace(text) == "":
 		return nil, errors.New("frame: expression: it is empty")
@@ -50,7 +51,6 @@ func Compile(text string, schema *arrow.Schema) (*Expr, error) {
 	case !utf8.ValidString(text):
 		return nil, fmt.Errorf("frame: expression: %s is not UTF-8 text", quote(text))
 	}
-	b := &binder{schema: schema, bound: map[ast.Node]*exprNode{}}
 	tree, err := exprparser.Parse(text)
 	if err != nil {
 		var e *file.Error
@@ -62,12 +62,22 @@ func Compile(text string, schema *arrow.Schema) (*Expr, error) {
 		}
 		return nil, pointAt(text, e.From, e.Message)
 	}
-	root, err := b.bind(tree.Node)
+	return tree.Node, nil
+}
+
+// Compile makes an Expr of text, for tables with the columns of schema. Its errors show the place.
+func Compile(text string, schema *arrow.Schema) (*Expr, error) {
+	tree, err := parseExpr(text)
+	if err != nil {
+		return nil, err
+	}
+	b := &binder{schema: schema, bound: map[ast.Node]*exprNode{}}
+	root, err := b.bind(tree)
 	if err == nil && root.kind == exprMissing {
 		root = b.to(root, exprFloat, arrow.PrimitiveTypes.Float64)
 	}
 	if err == nil && root.kind == exprList {
-		err = b.errorf(tree.Node, "a list is no value of a cell; write x in […]")
+		err = b.errorf(tree, "a list is no value of a cell; write x in […]")
 	}
 	var at *exprError
 	if errors.As(err, &at) {

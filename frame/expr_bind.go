@@ -148,11 +148,7 @@ func (b *binder) identifier(n ast.Node, name string) (*exprNode, error) {
 	if name == "null" {
 		return literal(nil), nil
 	}
-	var names []string
-	for _, f := range b.schema.Fields() {
-		names = append(names, f.Name)
-	}
-	return nil, b.errorf(n, "%s", noColumn(name, names))
+	return nil, b.errorf(n, "%s", noColumn(name, fieldNames(b.schema)))
 }
 
 // strict is a node that is missing where an argument is.
@@ -190,6 +186,9 @@ func (b *binder) to(n *exprNode, k exprKind, typ arrow.DataType) *exprNode {
 	case n.kind == exprInt && k == exprFloat:
 		if v, ok := n.value.(int64); ok {
 			return literal(float64(v))
+		}
+		if n.column >= 0 && b.schema.Field(n.column).Type.ID() == arrow.UINT64 {
+			return uintsToFloats(n)
 		}
 		return strict(exprFloat, intsToFloats, n)
 	}

@@ -215,7 +215,7 @@ func (e *evaluation) cells(c *column, lo int, need []bool) lane {
 		l.i = convertTo(e.ints(), u)
 		for i, v := range l.i {
 			if v < 0 {
-				e.fails(scope{null: l.null, need: need}, i, "%d does not fit an int64, in which expressions compute; cast the column to float64", u[i])
+				e.fails(scope{null: l.null, need: need}, i, "%d does not fit an int64, in which expressions compute; write float(x) for the column x, which rounds it", u[i])
 			}
 		}
 	case arrow.FLOAT32:

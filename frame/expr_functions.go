@@ -32,8 +32,8 @@ func init() { // a variable's value may not lead back to it through bind
 		"log":   {"log(x)", 1, 1, ofFloat("log", math.Log)},
 		"log1p": {"log1p(x)", 1, 1, ofFloat("log1p", math.Log1p)},
 		"log10": {"log10(x)", 1, 1, ofFloat("log10", log10)},
-		"min":   {"min(a, b, …)", 1, 0, extreme("min", minInts, minFloats)},
-		"max":   {"max(a, b, …)", 1, 0, extreme("max", maxInts, maxFloats)},
+		"min":   {"min(a, b, …)", 1, 0, extreme("min", extremeInts(true), extremeFloats(true))},
+		"max":   {"max(a, b, …)", 1, 0, extreme("max", extremeInts(false), extremeFloats(false))},
 
 		"lower":   {"lower(s)", 1, 1, ofText("lower", exprText, lowerTexts)},
 		"upper":   {"upper(s)", 1, 1, ofText("upper", exprText, upperTexts)},

@@ -181,6 +181,14 @@ func intsToFloats(e *evaluation, _ scope, a []lane) lane {
 	return lane{f: convertTo(e.floats(), a[0].i)}
 }
 
+// uintsToFloats is a column of uint64, whose cells may fit no int64, as floats, rounded.
+func uintsToFloats(n *exprNode) *exprNode {
+	return &exprNode{kind: exprFloat, typ: kindTypes[exprFloat], column: -1, lazy: func(e *evaluation, _ []bool) lane {
+		c := e.columnOf(n)
+		return lane{f: convertTo(e.floats(), values[uint64](c)[e.lo:e.lo+e.n]), null: e.nulls(c, e.lo)}
+	}}
+}
+
 func negateInts(e *evaluation, s scope, a []lane) lane {
 	out := e.ints()
 	for i, v := range a[0].i[:len(out)] {
@@ -224,36 +232,31 @@ func eachFloat(f func(float64) float64) func(e *evaluation, s scope, a []lane) l
 	}
 }
 
-func minInts(e *evaluation, _ scope, a []lane) lane {
-	out := e.ints()
-	for i := range out {
-		out[i] = min(a[0].i[i], a[1].i[i])
+func extremeInts(least bool) func(e *evaluation, s scope, a []lane) lane {
+	return func(e *evaluation, _ scope, a []lane) lane {
+		return lane{i: extremes(e.ints(), a[0].i, a[1].i, least)}
 	}
-	return lane{i: out}
 }
 
-func maxInts(e *evaluation, _ scope, a []lane) lane {
-	out := e.ints()
-	for i := range out {
-		out[i] = max(a[0].i[i], a[1].i[i])
+func extremeFloats(least bool) func(e *evaluation, s scope, a []lane) lane {
+	return func(e *evaluation, _ scope, a []lane) lane {
+		return lane{f: extremes(e.floats(), a[0].f, a[1].f, least)}
 	}
-	return lane{i: out}
 }
 
-func minFloats(e *evaluation, _ scope, a []lane) lane {
-	out := e.floats()
-	for i := range out {
-		out[i] = min(a[0].f[i], a[1].f[i])
+// extremes are the lesser or the greater of two numbers, row by row.
+func extremes[T int64 | float64](out, x, y []T, least bool) []T {
+	x, y = x[:len(out)], y[:len(out)]
+	if least {
+		for i := range out {
+			out[i] = min(x[i], y[i])
+		}
+		return out
 	}
-	return lane{f: out}
-}
-
-func maxFloats(e *evaluation, _ scope, a []lane) lane {
-	out := e.floats()
 	for i := range out {
-		out[i] = max(a[0].f[i], a[1].f[i])
+		out[i] = max(x[i], y[i])
 	}
-	return lane{f: out}
+	return out
 }
 
 // log10 is n for 10^n, which [math.Log10] is not; Sun's fdlibm, e_log10.c.

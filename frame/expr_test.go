@@ -265,6 +265,27 @@ func TestExprErrors(t *testing.T) {
 	}
 }
 
+// A uint64 that fits no int64 is a float, rounded, wherever a float is wanted.
+func TestExprGreatUint64(t *testing.T) {
+	rec := exprRecord(t, checked(t))
+	defer rec.Release()
+	for expr, want := range map[string]string{
+		"float(u)":              "[1 2 3 (null) 1.8446744073709552e+19]",
+		"u * 1.0":               "[1 2 3 (null) 1.8446744073709552e+19]",
+		"u / 2":                 "[0.5 1 1.5 (null) 9.223372036854776e+18]",
+		"u > 2.5":               "[false false true (null) true]",
+		"sqrt(u) < 2":           "[true true true (null) false]",
+		"coalesce(float(u), 7)": "[1 2 3 7 1.8446744073709552e+19]",
+		"lag(float(u), 4)":      "[(null) (null) (null) (null) 1]",
+	} {
+		for _, n := range ranksOfTest {
+			if got, _, err := computed(t, n, rec, expr); err != nil || fmt.Sprint(got) != want {
+				t.Errorf("%s, %d ranks: %v, %v; want %s", expr, n, got, err, want)
+			}
+		}
+	}
+}
+
 // A row that cannot be computed is named by its number in the whole table, whatever the number of ranks.
 func TestExprFaults(t *testing.T) {
 	rec := exprRecord(t, checked(t))
@@ -276,7 +297,7 @@ func TestExprFaults(t *testing.T) {
 		{"(j - 1) ** 40", "row 1 of the table (from 0): 4 ** 40 overflows int64; write float(…) for one of them"},
 		{"2 ** j", "row 3 of the table (from 0): 2 ** -128 is no whole number; write float(…) for one of them"},
 		{"i % j", "row 4 of the table (from 0): 9223372036854775807 % 0 has no value"},
-		{"u + 0", "row 4 of the table (from 0): 18446744073709551615 does not fit an int64, in which expressions compute; cast the column to float64"},
+		{"u + 0", "row 4 of the table (from 0): 18446744073709551615 does not fit an int64, in which expressions compute; write float(x) for the column x, which rounds it"},
 		{"int(f)", "row 4 of the table (from 0): 1e+300 does not fit an int64"},
 		{"int(s)", `row 0 of the table (from 0): "abc" is not a whole number of 64 bits`},
 		{"float(s)", `row 0 of the table (from 0): "abc" is not a number`},

@@ -23,18 +23,13 @@ type addedColumns struct {
 	keys []hiveKey
 }
 
-// findKeys adds columns for the hive folders of files: all, or those that are wanted.
-func (a *addedColumns) findKeys(what string, paths, wanted []string) error {
-	keys, err := hiveKeys(paths)
-	if err != nil {
-		return wrap(what, err)
-	}
+// addKeys adds columns for the keys of hive folders: all, or those that are wanted.
+func (a *addedColumns) addKeys(keys []hiveKey, wanted []string) {
 	for _, k := range keys {
 		if len(wanted) == 0 || slices.Contains(wanted, k.name) {
 			a.keys = append(a.keys, k)
 		}
 	}
-	return nil
 }
 
 // own is those of the wanted columns that are in the files themselves.

@@ -72,12 +72,12 @@ func TestReadCSVFilesErrors(t *testing.T) {
 		{`DIR/a/2.csv: has other columns than DIR/a/1.csv: column 2 is "z", in that "y"`, []string{"a"}},
 		{`DIR/b/2.csv: has other columns than DIR/b/1.csv: column "y" is missing`, []string{"b/*.csv"}},
 		{`DIR/b/1.csv: has other columns than DIR/b/2.csv: column "y" is not in that`, []string{"b/2.csv", "b/1.csv"}},
-		{`DIR/c/2.csv:2002: column "x": "b" is not a number; if it marks a missing value, add it to data.na`, []string{"c/1.csv", "c/2.csv"}},
+		{`DIR/c/2.csv:2002: column "x": "b" is not a number; if it marks a missing value, list it in na, with all other marks of the file`, []string{"c/1.csv", "c/2.csv"}},
 		{`DIR/c/3.csv.gz: gzip: the file is cut short`, []string{"c/1.csv", "c/3.csv.gz"}},
 		{`frame: read CSV: DIR/d: the folder has no file that ends in .csv or .csv.gz or .csv.zst`, []string{"d"}},
 		{`frame: read CSV: DIR/a/*_1.csv: no file matches; did you mean DIR/a/1.csv?`, []string{"a/*_1.csv"}},
 		{`frame: read CSV: DIR/a/3.csv: no such file or directory; did you mean DIR/a/1.csv?`, []string{"a/3.csv"}},
-		{`frame: read CSV: no path is given`, nil},
+		{`frame: read CSV: no path is given; name files, folders or patterns in paths`, nil},
 	} {
 		for i, p := range c.paths {
 			c.paths[i] = filepath.Join(dir, p)

@@ -1,4 +1,5 @@
 #include "gather.h"
+#include "bits.h"
 #include <string.h>
 
 // Rows ahead of which the next cells are asked for: a cell from memory takes some 100 ns,
@@ -34,8 +35,6 @@ void gather(void *to, const void *from, const uint32_t *row, int64_t n, int widt
   case 16: EACH(cell16) break;
   }
 }
-
-static inline int bit(const uint8_t *b, int64_t i) { return b[i >> 3] >> (i & 7) & 1; }
 
 void gather_bits(uint8_t *to, const uint8_t *from, int64_t bit0, const uint32_t *row, int64_t n) {
   for (int64_t i = 0; i < n; i += 8) {

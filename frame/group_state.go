@@ -28,6 +28,8 @@ func (s *state) free() {
 			free(s.t.mem, v)
 		case []uint32:
 			free(s.t.mem, v)
+		case []wide:
+			free(s.t.mem, v)
 		}
 	}
 }
@@ -46,7 +48,7 @@ func (s *state) column(q aggPart) (column, arrow.Array) {
 	return see(a), a
 }
 
-// get computes a part: []int64, []uint64, []float64, or []uint32 of rows for min, max, first and last.
+// get computes a part: []int64, []uint64, []wide, []float64, or []uint32 of rows for min, max, first and last.
 func (s *state) get(q aggPart) (any, error) {
 	if v, ok := s.have[q]; ok {
 		return v, nil
@@ -61,20 +63,8 @@ func (s *state) get(q aggPart) (any, error) {
 	switch {
 	case q.fn == "count" && !s.merged:
 		v = a.count()
-	case q.fn == "count", q.fn == "sum" && !arrow.IsFloating(c.typ.ID()) && c.typ.ID() != arrow.UINT64:
-		sum, row := a.sumInts()
-		v = sum
-		if row >= 0 {
-			free(s.t.mem, sum)
-			return nil, overflow(q.column)
-		}
-	case q.fn == "sum" && c.typ.ID() == arrow.UINT64:
-		sum, row := a.sumUints()
-		v = sum
-		if row >= 0 {
-			free(s.t.mem, sum)
-			return nil, overflow(q.column)
-		}
+	case q.fn == "count", q.fn == "sum" && !arrow.IsFloating(c.typ.ID()):
+		v = a.sum()
 	case q.fn == "sum", q.fn == "sumf":
 		v = a.sumFloats()
 	case q.fn == "squares":
@@ -131,11 +121,16 @@ func (s *state) array(q aggPart) (arrow.Array, error) {
 	if err != nil {
 		return nil, err
 	}
+	if q.fn == "sum" { // of whole numbers one type on all ranks, whichever sums leave 64 bits
+		v = widened(s.t.mem, v)
+		if w, ok := v.([]wide); ok {
+			s.have[q] = w
+			return arrayOf(s.t.mem, wideType, w, nil), nil
+		}
+	}
 	switch v := v.(type) {
 	case []int64:
 		return arrayOf(s.t.mem, arrow.PrimitiveTypes.Int64, v, nil), nil
-	case []uint64:
-		return arrayOf(s.t.mem, arrow.PrimitiveTypes.Uint64, v, nil), nil
 	case []float64:
 		return arrayOf(s.t.mem, arrow.PrimitiveTypes.Float64, v, nil), nil
 	}
@@ -143,8 +138,50 @@ func (s *state) array(q aggPart) (arrow.Array, error) {
 	return take(s.t.mem, a, v.([]uint32)), nil
 }
 
-// result is an aggregate as a column.
-func (s *state) result(a Agg) (arrow.Array, error) {
+// wideType is the type of a column of partial sums of whole numbers: 128 bits.
+var wideType = &arrow.Decimal128Type{Precision: 38}
+
+// widened makes sums of whole numbers 128 bits wide, and frees v then.
+func widened(m *Memory, v any) any {
+	switch v := v.(type) {
+	case []int64:
+		defer free(m, v)
+		w := alloc[wide](m, len(v))
+		for i, x := range v {
+			w[i].add(x)
+		}
+		return w
+	case []uint64:
+		defer free(m, v)
+		w := alloc[wide](m, len(v))
+		for i, x := range v {
+			w[i].addUnsigned(x)
+		}
+		return w
+	}
+	return v
+}
+
+// narrow is sums in 64 bits; one that does not fit is an error.
+func (s *state) narrow(name string, sums []wide, dt arrow.DataType, some func(g int) bool) (arrow.Array, error) {
+	out := alloc[uint64](s.t.mem, len(sums))
+	defer free(s.t.mem, out)
+	for i := range sums {
+		fits := false
+		if dt.ID() == arrow.UINT64 {
+			_, fits = sums[i].uint64()
+		} else {
+			_, fits = sums[i].int64()
+		}
+		if out[i] = sums[i].lo; !fits {
+			return nil, overflow(name)
+		}
+	}
+	return arrayOf(s.t.mem, dt, out, some), nil
+}
+
+// result is an aggregate as a column of type dt.
+func (s *state) result(a Agg, dt arrow.DataType) (arrow.Array, error) {
 	m := s.t.mem
 	switch a.Func {
 	case "count", "min", "max", "first", "last":
@@ -179,6 +216,8 @@ func (s *state) result(a Agg) (arrow.Array, error) {
 			return arrayOf(m, arrow.PrimitiveTypes.Int64, v, some), nil
 		case []uint64:
 			return arrayOf(m, arrow.PrimitiveTypes.Uint64, v, some), nil
+		case []wide:
+			return s.narrow(a.Column, v, dt, some)
 		default:
 			return arrayOf(m, arrow.PrimitiveTypes.Float64, v.([]float64), some), nil
 		}
@@ -234,7 +273,7 @@ func (s *state) distinct(name string) arrow.Array {
 }
 
 // arrayOf is a column of the given cells, missing where ok says no; nil means all are there.
-func arrayOf[T uint32 | int64 | uint64 | float64](m *Memory, dt arrow.DataType, cells []T, ok func(i int) bool) arrow.Array {
+func arrayOf[T uint32 | int64 | uint64 | float64 | wide](m *Memory, dt arrow.DataType, cells []T, ok func(i int) bool) arrow.Array {
 	n := len(cells)
 	var z T
 	b := newBuffer(m, n*int(unsafe.Sizeof(z)))

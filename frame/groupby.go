@@ -16,7 +16,7 @@ type Agg struct {
 	// Func is
 	//   - count, the number of cells;
 	//   - count_distinct, of different ones (NaN is one);
-	//   - sum, exact for whole numbers, of which it is an error if they leave 64 bits;
+	//   - sum, exact for whole numbers, of which it is an error if it leaves 64 bits;
 	//   - mean, var and std, as float64; var and std divide by n−1, and are missing for fewer than two cells;
 	//   - min and max, also of text, times and decimals; NaN is above all numbers;
 	//   - first and last in the order of the whole table;
@@ -196,7 +196,8 @@ func aggType(a Agg, dt arrow.DataType) (arrow.DataType, error) {
 }
 
 // worthwhile reports, on all ranks alike, whether to aggregate before rows move: where that
-// leaves less than a third of them. Collective.
+// leaves less than a third of them, or where one key, as often the missing one, has so many that its rank would get far more than its
+// share. Collective.
 func (p *groupPlan) worthwhile(c collective.Comm, t *Table) (bool, error) {
 	if p.holistic {
 		return false, nil
@@ -206,12 +207,13 @@ func (p *groupPlan) worthwhile(c collective.Comm, t *Table) (bool, error) {
 		return false, err
 	}
 	h := hashes(t.mem, cols, t.rows)
+	defer free(t.mem, h)
 	n := []int64{int64(t.rows), int64(distinct(h))}
-	free(t.mem, h)
-	if err := collective.AllReduce(c, n, collective.Sum); err != nil {
-		return false, fmt.Errorf("frame: groupby: %w", err)
+	if err := collective.AllReduce(c, n, collective.Sum); err != nil || n[1]*3 < n[0] {
+		return true, wrap("groupby", err)
 	}
-	return n[1]*3 < n[0], nil
+	often, err := frequent(c, h, func(int) bool { return true })
+	return len(often) > 0, wrap("groupby", err)
 }
 
 // sub is the named columns of t.
@@ -282,8 +284,8 @@ func (p *groupPlan) aggregate(t *Table, merged bool) (*Table, error) {
 	defer g.free()
 	s := &state{g: g, t: t, merged: merged}
 	defer s.free()
-	for _, a := range p.aggs {
-		out, err := s.result(a)
+	for i, a := range p.aggs {
+		out, err := s.result(a, p.fields[len(p.keyNames)+i].Type)
 		if err != nil {
 			for _, a := range arrays {
 				a.Release()

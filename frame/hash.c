@@ -1,9 +1,8 @@
 #include "hash.h"
+#include "bits.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static inline int ok(const uint8_t *valid, int64_t i) { return !valid || (valid[i >> 3] >> (i & 7) & 1); }
 
 static inline uint64_t float_word(double x) {
   if (x != x) return UINT64_MAX;
@@ -33,7 +32,7 @@ void to_words(uint64_t *restrict to, const void *from, int64_t bit0, int64_t n, 
   case W_U64: WORDS(uint64_t, f[i])
   case W_F32: WORDS(float, float_word(f[i]))
   case W_F64: WORDS(double, float_word(f[i]))
-  case W_BIT: WORDS(uint8_t, f[(bit0 + i) >> 3] >> ((bit0 + i) & 7) & 1)
+  case W_BIT: WORDS(uint8_t, bit(f, bit0 + i))
   }
 }
 

@@ -101,6 +101,16 @@ func (k *hiveKey) column(m *Memory, file, n int) arrow.Array {
 	return newArray(k.typ, n, 0, nil, off, text)
 }
 
+// isFolderKey reports whether cells of a type can name folders.
+func isFolderKey(dt arrow.DataType) bool {
+	switch id := dt.ID(); id {
+	case arrow.LARGE_STRING, arrow.BOOL, arrow.DATE32:
+		return true
+	default:
+		return arrow.IsInteger(id)
+	}
+}
+
 // hiveFolder is the name of the folder of rows with a key's cell. Bytes that are not safe in
 // a name are percent-encoded.
 func hiveFolder(key string, a arrow.Array, row int) (string, error) {
@@ -115,7 +125,7 @@ func hiveFolder(key string, a arrow.Array, row int) (string, error) {
 	case *array.Boolean, *array.Date32, *array.Int8, *array.Int16, *array.Int32, *array.Int64, *array.Uint8, *array.Uint16, *array.Uint32, *array.Uint64:
 		name += hiveEscape(a.ValueStr(row))
 	default:
-		return "", fmt.Errorf("key column %s is %s; cast it to text, or to integers", quote(key), a.DataType())
+		panic("frame: no folder key of type " + a.DataType().String())
 	}
 	if a.IsNull(row) {
 		return hiveEscape(key) + "=" + hiveNull, nil

@@ -15,6 +15,9 @@ type IPCReadOptions struct {
 	// Columns are the ones to read, in the order that the table will have; none means
 	// all, in the files' order.
 	Columns []string
+	// Filter is an expression (see [Expr]): rows in which it is true are kept. It may look at columns that are
+	// not read otherwise.
+	Filter string
 	// Memory is where what must be copied will live; nil means no limit.
 	Memory *Memory
 }
@@ -36,6 +39,21 @@ type IPCReadOptions struct {
 // are errors. Errors name the file; all ranks return the error of the lowest rank that
 // met one.
 func ReadIPC(c collective.Comm, paths []string, o IPCReadOptions) (*Table, ReadStats, error) {
+	where, err := newRowFilter(o.Filter)
+	if err != nil {
+		return nil, ReadStats{}, err // the same on all ranks
+	}
+	wanted := o.Columns
+	o.Columns = where.reads(wanted)
+	t, stats, err := readIPCRows(c, paths, o)
+	if err != nil {
+		return nil, ReadStats{}, err
+	}
+	return where.apply(c, t, stats, wanted)
+}
+
+// readIPCRows is [ReadIPC] but for o.Filter; collective.
+func readIPCRows(c collective.Comm, paths []string, o IPCReadOptions) (*Table, ReadStats, error) {
 	const what = "read IPC"
 	files, err := listFiles(c, what, paths, ".arrow")
 	if err != nil {

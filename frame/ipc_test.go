@@ -239,7 +239,7 @@ func TestReadIPCErrors(t *testing.T) {
 		columns []string
 		want    string
 	}{
-		{nil, nil, "no path is given"},
+		{nil, nil, "no path is given; name files, folders or patterns in paths"},
 		{[]string{dir + "/no.arrow"}, nil, dir + "/no.arrow: no such file or directory; did you mean " + dir + "/a.arrow?"},
 		{[]string{dir + "/no*"}, nil, dir + "/no*: no file matches"},
 		{[]string{bad("empty.arrow", nil)}, nil, "empty.arrow: this is not an Arrow IPC file: it does not begin with ARROW1"},

@@ -58,3 +58,8 @@ func (p *ipcPart) failed(err error) error {
 	}
 	return fmt.Errorf("%s: write: %w", p.f.path, bare(err))
 }
+
+// Check is the error of [WriteIPC] for a table with such columns, whatever its cells.
+func (o IPCWriteOptions) Check(s *arrow.Schema) error {
+	return wrap("write IPC", checkFolderKeys(s, o.PartitionBy))
+}

@@ -33,9 +33,19 @@ type JoinOptions struct {
 	On, LeftOn, RightOn []string
 	// Suffix is added to names of right columns that the left table has too; "" means _right.
 	Suffix string
-	// Plan is how rows with equal keys come together.
+	// Algorithm is how a rank finds the partners of its rows.
+	Algorithm JoinAlgorithm
+	// Plan is how rows with equal keys come together, of a hash join.
 	Plan JoinPlan
 }
+
+// JoinAlgorithm is how a rank finds the partners of its rows.
+type JoinAlgorithm uint8
+
+const (
+	Hash  JoinAlgorithm = iota // a table of one side's keys, which the other's rows look into
+	Merge                      // both sides are sorted by their keys, as the result is then
+)
 
 // JoinPlan is how rows with equal keys come together on one rank.
 type JoinPlan uint8
@@ -51,18 +61,24 @@ const (
 // keys, which are in the left ones' place, for right and full joins taken from the side that has
 // the row; semi and anti joins have the left columns only. Collective.
 //
-// The order of the result's rows is not defined, with one exception: where the right table is
+// The order of a hash join's rows is not defined, with one exception: where the right table is
 // broadcast, an inner, left, semi or anti join keeps the left table's order and rows stay on
-// their rank. Under Auto that is so where it moves fewer bytes than a shuffle. Of a shuffle,
-// keys that have so many left rows that one rank would get far more than its share are
-// not moved to one rank: their left rows are spread, and their right rows go to every rank.
+// their rank. Under Auto that is so where it moves fewer bytes than a shuffle. Of a shuffle, rows
+// without a whole key stay where they are, and keys that have so many rows that one rank would get
+// far more than its share are not moved to one rank: the rows of the side that has more of them
+// are spread, and those of the other side go to every rank.
 //
-// Beyond the memory limit of the left table's [Memory] both tables are partitioned to files, and the
-// result is in a file.
+// A merge join's result is in the ascending order of the keys over all ranks, missing ones last; rows of one key
+// are in the order of their left rows, of one left row in that of the right ones, rows of the
+// right table without a left one behind them. Ranks handle about the same number of rows, also where the left
+// table has many of one key; all right rows of a key go to each rank that has left ones of it.
+//
+// Beyond the memory limit of the left table's [Memory] both tables are partitioned to files, by hash or in
+// ranges, and the result is in a file.
 func Join(c collective.Comm, l, r *Table, o JoinOptions) (*Table, error) {
 	j, err := newJoiner(l, r, o)
-	if err != nil {
-		return nil, fmt.Errorf("frame: join: %w", err)
+	if err := collective.Agree(c, wrap("join", err)); err != nil {
+		return nil, err
 	}
 	if err := sameSchema(c, l); err != nil {
 		return nil, err
@@ -74,17 +90,39 @@ func Join(c collective.Comm, l, r *Table, o JoinOptions) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if buckets > 0 {
+	switch {
+	case o.Algorithm == Merge:
+		return j.merge(c, l, r, buckets)
+	case buckets > 0:
 		return j.spilled(c, l, r, buckets)
 	}
-	l, r, err = j.meet(c, l, r)
+	m, err := j.meet(c, l, r)
 	if err != nil {
 		return nil, err
 	}
-	defer l.Release()
-	defer r.Release()
-	t, err := j.local(l, r)
-	if err := collective.Agree(c, err); err != nil {
+	defer m.release()
+	p, err := j.pairs(m.l, m.r, m.ordered)
+	if err := collective.Agree(c, wrap("join", err)); err != nil {
+		if p != nil {
+			p.free(l.mem)
+		}
+		return nil, err
+	}
+	defer p.free(l.mem)
+	has := j.partners(l.mem, m.l.rows, m.r.rows)
+	defer has.free(l.mem)
+	has.mark(p)
+	if err := j.settle(c, m, has); err != nil {
+		return nil, wrap("join", err)
+	}
+	j.complete(l.mem, p, has)
+	t, err := j.result(m.l, m.r, p)
+	return agreed(c, t, wrap("join", err))
+}
+
+// agreed is t unless some rank has an error; then it is released. Collective.
+func agreed(c collective.Comm, t *Table, err error) (*Table, error) {
+	if err = collective.Agree(c, err); err != nil {
 		if t != nil {
 			t.Release()
 		}
@@ -121,6 +159,9 @@ func newJoiner(l, r *Table, o JoinOptions) (*joiner, error) {
 	if j.plan == Broadcast && j.kind == Full {
 		return nil, fmt.Errorf("a full join keeps rows of both sides, so neither can be broadcast")
 	}
+	if j.plan != Auto && o.Algorithm == Merge {
+		return nil, fmt.Errorf("a merge join has one way to bring rows together: leave the plan at auto, or join by hash")
+	}
 	names := l.Names()
 	j.fields = slices.Clone(l.schema.Fields())
 	j.key = make([]int, len(names))
@@ -153,14 +194,34 @@ func newJoiner(l, r *Table, o JoinOptions) (*joiner, error) {
 	return j, nil
 }
 
-// meet brings rows with equal keys to one rank; the caller releases both tables. Collective.
-func (j *joiner) meet(c collective.Comm, l, r *Table) (*Table, *Table, error) {
+// keeps reports whether the result has rows of each side without a partner.
+func (j *joiner) keeps() (left, right bool) {
+	return j.kind == Left || j.kind == Full || j.kind == Anti, j.kind == Right || j.kind == Full
+}
+
+// met are two tables of which rows with equal keys are on one rank, or their other sides' on all.
+type met struct {
+	l, r    *Table
+	ordered bool      // the pairs are to be in l's order
+	copies  [2]copies // of l and r
+}
+
+// copies are the rows of a table that every rank has, in an order that is the same on all.
+type copies []uint32
+
+func (m *met) release() {
+	m.l.Release()
+	m.r.Release()
+}
+
+// meet brings rows with equal keys to one rank; the caller releases the result. Collective.
+func (j *joiner) meet(c collective.Comm, l, r *Table) (*met, error) {
 	if c.Size() == 1 {
-		return l.Retain(), r.Retain(), nil
+		return &met{l: l.Retain(), r: r.Retain(), ordered: j.plan == Broadcast && j.kind != Right}, nil
 	}
 	size := []int64{l.Bytes(), r.Bytes()}
 	if err := collective.AllReduce(c, size, collective.Sum); err != nil {
-		return nil, nil, fmt.Errorf("frame: join: %w", err)
+		return nil, fmt.Errorf("frame: join: %w", err)
 	}
 	toLeft, toRight := j.kind == Right, j.kind != Full && j.kind != Right // the side that is broadcast
 	ranks := int64(c.Size())
@@ -171,43 +232,17 @@ func (j *joiner) meet(c collective.Comm, l, r *Table) (*Table, *Table, error) {
 	}
 	switch {
 	case j.plan != Shuffle && toRight:
-		r, err := Replicate(c, r)
-		return l.Retain(), r, err
+		all, err := Replicate(c, r)
+		if err != nil {
+			return nil, err
+		}
+		return &met{l: l.Retain(), r: all, ordered: true}, nil
 	case j.plan != Shuffle && toLeft:
-		l, err := Replicate(c, l)
-		return l, r.Retain(), err
+		all, err := Replicate(c, l)
+		if err != nil {
+			return nil, err
+		}
+		return &met{l: all, r: r.Retain()}, nil
 	}
 	return j.shuffle(c, l, r)
-}
-
-// local joins the rows of this rank.
-func (j *joiner) local(l, r *Table) (*Table, error) {
-	p, err := j.pairs(l, r)
-	if err != nil {
-		return nil, fmt.Errorf("frame: join: %w", err)
-	}
-	defer p.free(l.mem)
-	arrays := make([]arrow.Array, 0, len(j.fields))
-	for i, f := range l.schema.Fields() {
-		a := take(l.mem, l.Record().Column(i), p.left)
-		if j.key[i] >= 0 && (j.kind == Right || j.kind == Full) && hasNoRow(p.left) {
-			a = fillFrom(l.mem, f.Type, a, r.Record().Column(j.key[i]), p.left, p.right)
-		}
-		arrays = append(arrays, a)
-	}
-	for _, i := range j.right {
-		arrays = append(arrays, take(l.mem, r.Record().Column(i), p.right))
-	}
-	return newTable(l.mem, j.fields, arrays, len(p.left)), nil
-}
-
-// fillFrom replaces a's cells of rows without a left row, which follow all others, by right ones.
-func fillFrom(m *Memory, dt arrow.DataType, a, right arrow.Array, left, rows []uint32) arrow.Array {
-	defer a.Release()
-	n := slices.Index(left, noRow)
-	head := sliceArray(a, 0, n)
-	defer head.Release()
-	tail := take(m, right, rows[n:])
-	defer tail.Release()
-	return concatenate(m, dt, []arrow.Array{head, tail})
 }

@@ -5,8 +5,11 @@ package frame
 #cgo nocallback join_part
 #cgo noescape partition_codes
 #cgo nocallback partition_codes
+#cgo noescape sort_pairs
+#cgo nocallback sort_pairs
 #include "hash.h"
 #include "join.h"
+#include "radix.h"
 */
 import "C"
 
@@ -18,9 +21,11 @@ import (
 // pairs are the rows of both sides that a join's result has; noRow where there is no partner.
 type pairs struct {
 	left, right []uint32
-	room        int // of both, to be freed
+	room        int  // of both, to be freed
+	ordered     bool // by left row
 }
 
+// free gives back what p has room in.
 func (p *pairs) free(m *Memory) {
 	free(m, p.left[:p.room:p.room])
 	free(m, p.right[:p.room:p.room])
@@ -107,9 +112,9 @@ func allValid(m *Memory, cols []column) ([]byte, func()) {
 	return v, func() { free(m, v) }
 }
 
-// pairs finds the result's rows: those with partners first, part by part and within a part
+// pairs finds the rows with partners, in the order of the left rows if ordered; else part by part, and within a part
 // in the order of the probe side, which is the left one unless that is much smaller.
-func (j *joiner) pairs(l, r *Table) (*pairs, error) {
+func (j *joiner) pairs(l, r *Table, ordered bool) (*pairs, error) {
 	m := l.mem
 	if err := fitsRows(l.rows, r.rows); err != nil {
 		return nil, err
@@ -146,7 +151,23 @@ func (j *joiner) pairs(l, r *Table) (*pairs, error) {
 	if !k.exact {
 		p.check(m, lc, rc)
 	}
-	return j.complete(m, p, l.rows, r.rows, n == 0 && !swap), nil
+	if p.ordered = n == 0 && !swap; ordered && !p.ordered {
+		p.sort(m)
+	}
+	return p, nil
+}
+
+// sort orders the pairs by left row; those of one left row are in the order of the right ones already.
+func (p *pairs) sort(m *Memory) {
+	n := len(p.left)
+	code, tmp, rows := alloc[uint64](m, n), alloc[uint64](m, n), alloc[uint32](m, n)
+	defer free(m, code)
+	defer free(m, tmp)
+	defer free(m, rows)
+	convertTo(code, p.left)
+	C.sort_pairs(u64(code), u32(p.right), u64(tmp), u32(rows), C.int64_t(n))
+	convertTo(p.left, code)
+	p.ordered = true
 }
 
 // match appends the pairs of equal codes; probe's rows go to left.
@@ -196,93 +217,6 @@ func (p *pairs) check(m *Memory, l, r []column) {
 		}
 	}
 	p.left, p.right = p.left[:n], p.right[:n]
-}
-
-// complete makes the pairs the rows that the kind of join keeps. If ordered, the pairs are in
-// the order of the left rows, and so is the result but for right rows without a partner.
-func (j *joiner) complete(m *Memory, p *pairs, nl, nr int, ordered bool) *pairs {
-	if j.kind == Inner {
-		return p
-	}
-	var hasL, hasR []uint8 // by row: it has a partner
-	if j.kind != Right {
-		hasL = alloc[uint8](m, nl)
-		defer free(m, hasL)
-		for _, i := range p.left {
-			hasL[i] = 1
-		}
-	}
-	if j.kind == Right || j.kind == Full {
-		hasR = alloc[uint8](m, nr)
-		defer free(m, hasR)
-		for _, i := range p.right {
-			hasR[i] = 1
-		}
-	}
-	switch j.kind {
-	case Semi, Anti:
-		want := uint8(1)
-		if j.kind == Anti {
-			want = 0
-		}
-		q := &pairs{}
-		q.grow(m, max(1, nl))
-		for i, has := range hasL {
-			if has == want {
-				q.left = append(q.left, uint32(i))
-			}
-		}
-		p.free(m)
-		return q
-	case Left, Full:
-		p = p.outer(m, hasL, ordered)
-	}
-	p.grow(m, len(p.left)+lone(hasR))
-	for i, has := range hasR {
-		if has == 0 {
-			p.left, p.right = append(p.left, noRow), append(p.right, uint32(i))
-		}
-	}
-	return p
-}
-
-// lone counts the rows without a partner.
-func lone(has []uint8) int {
-	n := 0
-	for _, h := range has {
-		n += 1 - int(h)
-	}
-	return n
-}
-
-// outer adds the left rows without a partner, in their place if the pairs are ordered by left row.
-func (p *pairs) outer(m *Memory, has []uint8, ordered bool) *pairs {
-	missing := lone(has)
-	if missing == 0 {
-		return p
-	}
-	if !ordered {
-		p.grow(m, len(p.left)+missing)
-		for i, h := range has {
-			if h == 0 {
-				p.left, p.right = append(p.left, uint32(i)), append(p.right, noRow)
-			}
-		}
-		return p
-	}
-	q := &pairs{}
-	q.grow(m, len(p.left)+missing)
-	k := 0
-	for i, h := range has {
-		if h == 0 {
-			q.left, q.right = append(q.left, uint32(i)), append(q.right, noRow)
-		}
-		for ; k < len(p.left) && p.left[k] == uint32(i); k++ {
-			q.left, q.right = append(q.left, uint32(i)), append(q.right, p.right[k])
-		}
-	}
-	p.free(m)
-	return q
 }
 
 // realloc is s with room for n, the same cells first.

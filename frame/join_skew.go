@@ -7,65 +7,132 @@ import (
 	"deeprc/collective"
 )
 
-// skewSample is the number of left rows of each rank that are looked at for frequent keys.
+// skewSample is the number of rows of each rank that are looked at for frequent keys.
 const skewSample = 4096
 
-// shuffle partitions both sides by their keys. Rows of frequent keys of the left side stay spread
-// over the ranks, and the right rows of these go to all ranks; right and full joins, whose right
-// rows without a partner must stay single, have no frequent keys. Collective.
-func (j *joiner) shuffle(c collective.Comm, l, r *Table) (*Table, *Table, error) {
-	lc, err := keyColumns(l, j.leftOn)
-	if err != nil {
-		return nil, nil, fmt.Errorf("frame: join: %w", err)
+// shuffle partitions both sides by their keys. Of keys that are frequent on either side, the rows of the side that has more
+// of them are spread over the ranks, and those of the other side go to all ranks. Rows without a whole key,
+// which have no partner, stay where they are or are left out. Collective.
+func (j *joiner) shuffle(c collective.Comm, l, r *Table) (*met, error) {
+	keepL, keepR := j.keeps()
+	sides := make([]*routed, 0, 2)
+	defer func() {
+		for _, s := range sides {
+			s.free()
+		}
+	}()
+	for _, s := range []routed{{t: l, on: j.leftOn, keep: keepL}, {t: r, on: j.rigOn, keep: keepR}} {
+		if err := s.hash(); err != nil {
+			return nil, fmt.Errorf("frame: join: %w", err)
+		}
+		sides = append(sides, &s)
 	}
-	lh := hashes(l.mem, lc, l.rows)
-	defer free(l.mem, lh)
-	var often []uint64
-	if j.kind != Right && j.kind != Full {
-		if often, err = frequent(c, lh); err != nil {
-			return nil, nil, fmt.Errorf("frame: join: %w", err)
+	often, err := frequentKeys(c, sides)
+	if err != nil {
+		return nil, fmt.Errorf("frame: join: %w", err)
+	}
+	m := &met{}
+	if m.l, err = sides[0].send(c, often); err != nil {
+		return nil, err
+	}
+	if m.r, err = sides[1].send(c, often); err != nil {
+		m.l.Release()
+		return nil, err
+	}
+	left, right := j.asks()
+	for s, t := range []*Table{m.l, m.r} {
+		if asked := []bool{left, right}[s]; asked && sides[s].copied {
+			came := routed{t: t, on: sides[s].on}
+			if err := came.hash(); err != nil {
+				m.release()
+				return nil, fmt.Errorf("frame: join: %w", err)
+			}
+			m.copies[s] = came.rowsOf(often, sides[s].spread)
+			came.free()
 		}
 	}
-	rank, counts := rankOf(l.mem, lh, c.Size())
-	defer free(l.mem, rank)
-	next := c.Rank()
-	if len(often) > 0 {
-		for i, h := range lh {
-			if _, yes := slices.BinarySearch(often, h); yes {
-				counts[rank[i]]--
-				rank[i] = uint32(next)
-				counts[next]++
-				next = (next + 1) % c.Size()
+	return m, nil
+}
+
+// routed is one side of a join on its way.
+type routed struct {
+	t      *Table
+	on     []string
+	keep   bool // the rows without a whole key
+	h      []uint64
+	whole  []byte // bits: the row has no missing key; nil: all
+	done   func()
+	spread []bool // by frequent key: its rows are spread over the ranks, else they go to all
+	copied bool   // rows go to all
+}
+
+func (s *routed) hash() error {
+	cols, err := keyColumns(s.t, s.on)
+	if err != nil {
+		return err
+	}
+	s.h = hashes(s.t.mem, cols, s.t.rows)
+	s.whole, s.done = allValid(s.t.mem, cols)
+	return nil
+}
+
+func (s *routed) free() {
+	free(s.t.mem, s.h)
+	s.done()
+}
+
+// has reports whether row i has a whole key.
+func (s *routed) has(i int) bool { return s.whole == nil || s.whole[i>>3]>>(i&7)&1 == 1 }
+
+// rowsOf are the rows of the frequent keys that are not spread.
+func (s *routed) rowsOf(often []uint64, spread []bool) (rows []uint32) {
+	for i, x := range s.h {
+		if k, yes := slices.BinarySearch(often, x); yes && !spread[k] && s.has(i) {
+			rows = append(rows, uint32(i))
+		}
+	}
+	return rows
+}
+
+// frequentKeys are the hashes, sorted, of keys that are frequent on either side, and decides which side's rows are spread; the
+// same on all ranks. Collective.
+func frequentKeys(c collective.Comm, sides []*routed) ([]uint64, error) {
+	var often []uint64
+	for _, s := range sides {
+		h, err := frequent(c, s.h, s.has)
+		if err != nil {
+			return nil, err
+		}
+		often = append(often, h...)
+	}
+	slices.Sort(often)
+	often = slices.Compact(often)
+	if len(often) == 0 {
+		return nil, nil
+	}
+	count := make([]int64, 2*len(often))
+	for k, s := range sides {
+		n := count[k*len(often):][:len(often)]
+		for i, x := range s.h {
+			if at, yes := slices.BinarySearch(often, x); yes && s.has(i) {
+				n[at]++
 			}
 		}
 	}
-	left, err := send(c, l, rank, counts)
-	if err != nil {
-		return nil, nil, err
+	if err := collective.AllReduce(c, count, collective.Sum); err != nil {
+		return nil, err
 	}
-	rc, err := keyColumns(r, j.rigOn)
-	if err != nil {
-		left.Release()
-		return nil, nil, fmt.Errorf("frame: join: %w", err)
+	for i := range often {
+		l, r := count[i], count[len(often)+i]
+		sides[0].spread, sides[1].spread = append(sides[0].spread, l >= r), append(sides[1].spread, l < r)
+		sides[0].copied, sides[1].copied = sides[0].copied || 0 < l && l < r, sides[1].copied || 0 < r && r <= l
 	}
-	rh := hashes(r.mem, rc, r.rows)
-	defer free(r.mem, rh)
-	var right *Table
-	if len(often) == 0 {
-		right, err = scatter(c, r, rh)
-	} else {
-		right, err = scatterOften(c, r, rh, often)
-	}
-	if err != nil {
-		left.Release()
-		return nil, nil, err
-	}
-	return left, right, nil
+	return often, nil
 }
 
-// frequent are the hashes, sorted, of keys that have more than half a rank's share of all
-// rows, as far as a sample can tell; the same on all ranks. Collective.
-func frequent(c collective.Comm, h []uint64) ([]uint64, error) {
+// frequent are the hashes of keys that have more than half a rank's share of all
+// rows, as far as a sample can tell, of rows for which has says yes; the same on all ranks. Collective.
+func frequent(c collective.Comm, h []uint64, has func(i int) bool) ([]uint64, error) {
 	rows, err := collective.AllReduceOne(c, int64(len(h)), collective.Sum)
 	if err != nil {
 		return nil, err
@@ -76,17 +143,19 @@ func frequent(c collective.Comm, h []uint64) ([]uint64, error) {
 	// a rank's part of the sample is as its part of the rows
 	n := int(int64(skewSample) * int64(c.Size()) * int64(len(h)) / rows)
 	n = min(n, len(h))
-	mine := make([]int64, n)
-	for i := range mine {
-		mine[i] = int64(h[i*len(h)/n])
+	mine := make([]int64, 0, n)
+	for i := range n {
+		if row := i * len(h) / n; has(row) {
+			mine = append(mine, int64(h[row]))
+		}
 	}
 	// only what is frequent here can be frequent: a rank sends few hashes
 	slices.Sort(mine)
 	var few []int64 // hash, count
-	total := skewSample * c.Size()
-	for i := 0; i < n; {
+	total := min(int64(skewSample*c.Size()), rows)
+	for i := 0; i < len(mine); {
 		k := i
-		for k < n && mine[k] == mine[i] {
+		for k < len(mine) && mine[k] == mine[i] {
 			k++
 		}
 		if (k-i)*8*c.Size() > n {
@@ -104,7 +173,7 @@ func frequent(c collective.Comm, h []uint64) ([]uint64, error) {
 	}
 	var often []uint64
 	for hash, k := range count {
-		if k*2*int64(c.Size()) > int64(total) {
+		if k*2*int64(c.Size()) > total {
 			often = append(often, uint64(hash))
 		}
 	}
@@ -112,33 +181,41 @@ func frequent(c collective.Comm, h []uint64) ([]uint64, error) {
 	return often, nil
 }
 
-// scatterOften is scatter, but that rows of the frequent hashes go to all ranks.
-func scatterOften(c collective.Comm, t *Table, h, often []uint64) (*Table, error) {
-	var everywhere []uint32
-	rank, counts := rankOf(t.mem, h, c.Size())
-	defer free(t.mem, rank)
-	for i, x := range h {
-		if _, yes := slices.BinarySearch(often, x); yes {
-			everywhere = append(everywhere, uint32(i))
-			counts[rank[i]]--
-			rank[i] = noRow
+// send moves each row to its rank or, of the frequent keys, to any or all of them; collective.
+func (s *routed) send(c collective.Comm, often []uint64) (*Table, error) {
+	m := s.t.mem
+	rank, counts := rankOf(m, s.h, c.Size())
+	defer free(m, rank)
+	if s.whole == nil && len(often) == 0 {
+		return send(c, s.t, rank, counts)
+	}
+	copies := s.rowsOf(often, s.spread)
+	most := s.t.rows + len(copies)*(c.Size()-1)
+	rows, to := alloc[uint32](m, most)[:0], alloc[uint32](m, most)[:0]
+	defer func() { free(m, rows); free(m, to) }()
+	clear(counts)
+	give := func(i, r int) {
+		rows, to = append(rows, uint32(i)), append(to, uint32(r))
+		counts[r]++
+	}
+	next := c.Rank()
+	for i, x := range s.h {
+		k, yes := slices.BinarySearch(often, x)
+		switch {
+		case !s.has(i):
+			if s.keep {
+				give(i, c.Rank())
+			}
+		case yes && s.spread[k]:
+			give(i, next)
+			next = (next + 1) % c.Size()
+		case yes:
+			for r := range c.Size() {
+				give(i, r)
+			}
+		default:
+			give(i, int(rank[i]))
 		}
 	}
-	order := alloc[uint32](t.mem, t.rows+len(everywhere)*c.Size())
-	defer free(t.mem, order)
-	at := make([]int, c.Size())
-	n := make([]int, c.Size())
-	next := 0
-	for r := range at {
-		n[r] = int(counts[r]) + len(everywhere)
-		at[r] = next + copy(order[next:], everywhere)
-		next += n[r]
-	}
-	for i, r := range rank {
-		if r != noRow {
-			order[at[r]] = uint32(i)
-			at[r]++
-		}
-	}
-	return exchange(c, t, order[:next], n)
+	return sendRows(c, s.t, rows, to, counts)
 }

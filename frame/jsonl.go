@@ -25,6 +25,9 @@ type JSONLOptions struct {
 	IDPattern  string
 	// Progress is called now and then while this rank parses: bytes done, and of its part. May be nil.
 	Progress func(done, total int64)
+	// Filter is an expression (see [Expr]): rows in which it is true are kept. It may look at columns that are
+	// not read otherwise. Files whose folders rule it out are not read.
+	Filter string
 	// Memory is where the table will live; nil means no limit.
 	Memory *Memory
 }
@@ -54,13 +57,31 @@ func ReadJSONL(c collective.Comm, paths []string, o JSONLOptions) (*Table, ReadS
 	if err != nil {
 		return nil, ReadStats{}, err
 	}
-	added, err := newAddedColumns(files, o.ID, o.IDPattern, o.Start, o.Step, o.TimeColumn)
-	if err == nil {
-		err = added.findKeys(readJSONL, files, o.Columns)
+	where, err := newRowFilter(o.Filter)
+	if err != nil {
+		return nil, ReadStats{}, err // the same on all ranks
 	}
+	keys, err := hiveKeys(files)
+	if err != nil {
+		return nil, ReadStats{}, wrap(readJSONL, err) // the same on all ranks
+	}
+	wanted := o.Columns
+	o.Columns = where.reads(wanted)
+	files, keys = where.files(files, keys)
+	t, stats, err := readJSONLFiles(c, files, keys, o)
+	if err != nil {
+		return nil, ReadStats{}, err
+	}
+	return where.apply(c, t, stats, wanted)
+}
+
+// readJSONLFiles is [ReadJSONL] of files with the given keys of folders, but for o.Filter; collective.
+func readJSONLFiles(c collective.Comm, files []string, keys []hiveKey, o JSONLOptions) (*Table, ReadStats, error) {
+	added, err := newAddedColumns(files, o.ID, o.IDPattern, o.Start, o.Step, o.TimeColumn)
 	if err := collective.Agree(c, err); err != nil {
 		return nil, ReadStats{}, err
 	}
+	added.addKeys(keys, o.Columns)
 	plan, err := examine(c, readJSONL, "JSON lines", files, true, func(f *inputFile) (int64, int, error) {
 		b, _, err := f.prefix(int64(len(byteOrderMark)))
 		if bytes.Equal(b, byteOrderMark) {

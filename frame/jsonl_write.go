@@ -39,3 +39,8 @@ func jsonLines(s *arrow.Schema) *lineFormat {
 	}
 	return f
 }
+
+// Check is the error of [WriteJSONL] for a table with such columns, whatever its cells.
+func (o JSONLWriteOptions) Check(s *arrow.Schema) error {
+	return wrap("write JSON lines", checkFolderKeys(s, o.PartitionBy))
+}

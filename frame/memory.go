@@ -66,6 +66,14 @@ func (m *Memory) Peak() int64 {
 	return m.peak.Load()
 }
 
+// Limit is the number of bytes that tables and operators may take together; 0 means no limit.
+func (m *Memory) Limit() int64 {
+	if m == nil {
+		return 0
+	}
+	return m.limit
+}
+
 // room reports whether n more bytes stay within the limit.
 func (m *Memory) room(n int64) bool {
 	return m == nil || m.used.Load()+n <= m.limited()

@@ -178,6 +178,26 @@ func TestPartitionBy(t *testing.T) {
 	}
 }
 
+// Replicate gives every rank the whole table, and Distribute each rank its share of that again.
+func TestReplicateAndDistribute(t *testing.T) {
+	for seed := range seeds(4) {
+		rec := someTable(nil, rand.New(rand.NewPCG(seed, 0)), int(seed)*7, 3)
+		for n, rows := range onRanks(t, seed, []arrow.Record{rec}, func(c collective.Comm, tabs []*Table) (*Table, error) {
+			whole, err := Replicate(c, tabs[0])
+			if err != nil {
+				return nil, err
+			}
+			defer whole.Release()
+			if whole.rows != int(rec.NumRows()) {
+				t.Errorf("%d rows, want %d", whole.rows, rec.NumRows())
+			}
+			return Distribute(c, whole), nil
+		}) {
+			same(t, fmt.Sprint(n), rows, rowsOf(rec))
+		}
+	}
+}
+
 func TestRepartitionKeepsOrder(t *testing.T) {
 	for seed := range seeds(4) {
 		rec := someTable(nil, rand.New(rand.NewPCG(seed, 0)), int(seed)*31, 3)
@@ -218,8 +238,13 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// slowJoin compares every pair of rows.
-func slowJoin(l, r arrow.Record, on []string, kind JoinKind) (out []string) {
+func slowJoin(l, r arrow.Record, on []string, kind JoinKind) []string {
+	out, _ := slowJoinRows(l, r, on, kind)
+	return out
+}
+
+// slowJoinRows compares every pair of rows; from is the left and the right row of each result, or -1.
+func slowJoinRows(l, r arrow.Record, on []string, kind JoinKind) (out []string, from [][2]int) {
 	cell := func(rec arrow.Record, i int, name string) string {
 		v := rec.Column(rec.Schema().FieldIndices(name)[0]).ValueStr(i)
 		if v == "-0" {
@@ -268,19 +293,19 @@ func slowJoin(l, r arrow.Record, on []string, kind JoinKind) (out []string) {
 			if equal(i, k) {
 				hasR[k] = true
 				if kind != Anti && kind != Semi || kind == Semi && !has {
-					out = append(out, print(i, k))
+					out, from = append(out, print(i, k)), append(from, [2]int{i, k})
 				}
 				has = true
 			}
 		}
 		if !has && (kind == Left || kind == Full || kind == Anti) {
-			out = append(out, print(i, -1))
+			out, from = append(out, print(i, -1)), append(from, [2]int{i, -1})
 		}
 	}
 	for k, has := range hasR {
 		if !has && (kind == Right || kind == Full) {
-			out = append(out, print(-1, k))
+			out, from = append(out, print(-1, k)), append(from, [2]int{-1, k})
 		}
 	}
-	return out
+	return out, from
 }

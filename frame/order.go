@@ -31,13 +31,12 @@ type sortColumn struct {
 
 // level is one number a row in the order of some key columns, or of a piece of a text.
 type level struct {
-	code []uint64    // of all rows; nil for text and decimals, whose codes are made when they are needed
+	code []uint64    // of all rows; nil for text, whose codes are made when they are needed
 	col  *sortColumn // the text
 }
 
 // sorter sorts the rows of one table.
 type sorter struct {
-	m      *Memory
 	levels []level
 	tmpC   []uint64
 	tmpR   []uint32
@@ -45,26 +44,34 @@ type sorter struct {
 
 // sortOrder is the stable order of n rows. The caller frees it.
 func sortOrder(m *Memory, cols []sortColumn, n int) []uint32 {
-	order := alloc[uint32](m, n)
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	s := &sorter{m: m, levels: levelsOf(m, [][]sortColumn{cols})[0]}
-	defer s.free()
-	if len(s.levels) == 0 || n < 2 {
-		return order
-	}
-	s.tmpC, s.tmpR = alloc[uint64](m, n), alloc[uint32](m, n)
-	code := alloc[uint64](m, n)
-	defer free(m, code)
-	s.sort(order, code, 0, 0)
+	levels := levelsOf(m, [][]sortColumn{cols})[0]
+	defer freeLevels(m, levels)
+	order := ascending(m, n)
+	orderBy(m, levels, order)
 	return order
 }
 
-func (s *sorter) free() {
-	freeLevels(s.m, s.levels)
-	free(s.m, s.tmpC)
-	free(s.m, s.tmpR)
+// ascending is the numbers of n rows. The caller frees it.
+func ascending(m *Memory, n int) []uint32 {
+	rows := alloc[uint32](m, n)
+	for i := range rows {
+		rows[i] = uint32(i)
+	}
+	return rows
+}
+
+// orderBy sorts rows by the levels; equal ones keep their order.
+func orderBy(m *Memory, levels []level, rows []uint32) {
+	n := len(rows)
+	if len(levels) == 0 || n < 2 {
+		return
+	}
+	s := &sorter{levels: levels, tmpC: alloc[uint64](m, n), tmpR: alloc[uint32](m, n)}
+	defer free(m, s.tmpC)
+	defer free(m, s.tmpR)
+	code := alloc[uint64](m, n)
+	defer free(m, code)
+	s.sort(rows, code, 0, 0)
 }
 
 func freeLevels(m *Memory, levels []level) {
@@ -205,24 +212,57 @@ func wordsOf(m *Memory, sides [][]sortColumn, i int) [][][]uint64 {
 	return parts
 }
 
+// compareLevels compares row i of x and row k of y, whose levels were made together.
+func compareLevels(x []level, i uint32, y []level, k uint32) int {
+	for l := range x {
+		d := 0
+		if x[l].col == nil {
+			d = cmp.Compare(x[l].code[i], y[l].code[k])
+		} else {
+			d = compareTexts(x[l].col, int(i), y[l].col, int(k))
+		}
+		if d != 0 {
+			return d
+		}
+	}
+	return 0
+}
+
+// compareTexts compares row i of a and row k of b, which are text.
+func compareTexts(a *sortColumn, i int, b *sortColumn, k int) int {
+	if d, missing := compareMissing(a, i, b, k); missing {
+		return d
+	}
+	d := bytes.Compare(a.str(i), b.str(k))
+	if a.desc {
+		return -d
+	}
+	return d
+}
+
+// compareMissing compares two cells of which at least one is missing.
+func compareMissing(a *sortColumn, i int, b *sortColumn, k int) (d int, missing bool) {
+	na, nb := a.isNull(i), b.isNull(k)
+	switch {
+	case na == nb:
+		return 0, na
+	case na == a.nullsFirst:
+		return -1, true
+	}
+	return 1, true
+}
+
 // compareKeys compares row i of x and row k of y, of the same key columns.
 func compareKeys(x []sortColumn, i int, y []sortColumn, k int) int {
 	for c := range x {
 		a, b := &x[c], &y[c]
-		na, nb := a.isNull(i), b.isNull(k)
-		if na || nb {
-			if na == nb {
-				continue
+		d, missing := compareMissing(a, i, b, k)
+		if !missing {
+			if d = compareCells(&a.column, i, &b.column, k); a.desc {
+				d = -d
 			}
-			if na == a.nullsFirst {
-				return -1
-			}
-			return 1
 		}
-		if d := compareCells(&a.column, i, &b.column, k); d != 0 {
-			if a.desc {
-				return -d
-			}
+		if d != 0 {
 			return d
 		}
 	}

@@ -2,6 +2,7 @@ package frame
 
 import (
 	"fmt"
+	"slices"
 
 	"deeprc/collective"
 )
@@ -14,6 +15,10 @@ type ParquetReadOptions struct {
 	// Where are what rows must satisfy, all of it. Files whose folders, and row groups
 	// whose minima, maxima and counts of missing cells rule it out are not read.
 	Where []Predicate
+	// Filter is an expression (see [Expr]): rows in which it is true are kept. It may look at columns that are
+	// not read otherwise. Row groups and folders are ruled out, as by Where, by its comparisons of columns with
+	// constants that and joins.
+	Filter string
 	// Memory is where the table will live; nil means no limit.
 	Memory *Memory
 	// Progress is called for each row group, small ones several at a time: row groups read, and of this rank's. May be nil.
@@ -39,6 +44,20 @@ type ParquetReadOptions struct {
 // Errors name file, row group and column; all ranks return the error of the lowest rank
 // that met one.
 func ReadParquet(c collective.Comm, paths []string, o ParquetReadOptions) (*Table, ReadStats, error) {
+	where, err := newRowFilter(o.Filter)
+	if err != nil {
+		return nil, ReadStats{}, err // the same on all ranks
+	}
+	t, stats, err := readParquetRows(c, paths, o, where)
+	if err != nil {
+		return nil, ReadStats{}, err
+	}
+	return where.apply(c, t, stats, o.Columns)
+}
+
+// readParquetRows is [ReadParquet], of which filter is still to be applied, and its columns to be dropped; collective.
+func readParquetRows(c collective.Comm, paths []string, o ParquetReadOptions, filter *rowFilter) (*Table, ReadStats, error) {
+	o.Columns = filter.reads(o.Columns)
 	files, err := listFiles(c, readParquet, paths, ".parquet")
 	if err != nil {
 		return nil, ReadStats{}, err
@@ -52,7 +71,7 @@ func ReadParquet(c collective.Comm, paths []string, o ParquetReadOptions) (*Tabl
 	schemas, counts := map[int]string{}, make([][]int, hi-lo)
 	look := func(i int) error {
 		return withParquet(files[i], func(p *pqFile) error {
-			plan, err := planFile(p, i, r.keys, o)
+			plan, err := planFile(p, i, r.keys, o, filter)
 			if err != nil {
 				return err
 			}
@@ -80,7 +99,7 @@ func ReadParquet(c collective.Comm, paths []string, o ParquetReadOptions) (*Tabl
 	if err != nil {
 		return nil, ReadStats{}, err
 	}
-	t, stats, err := r.read(files, o, groupShare(all, c.Rank(), c.Size()))
+	t, stats, err := r.read(files, o, filter, groupShare(all, c.Rank(), c.Size()))
 	if err := collective.Agree(c, err); err != nil {
 		if t != nil {
 			t.Release()
@@ -98,7 +117,7 @@ type filePlan struct {
 }
 
 // planFile chooses columns and row groups of the file with number i.
-func planFile(p *pqFile, i int, keys []hiveKey, o ParquetReadOptions) (*filePlan, error) {
+func planFile(p *pqFile, i int, keys []hiveKey, o ParquetReadOptions, filter *rowFilter) (*filePlan, error) {
 	named := func(err error) error { return fmt.Errorf("frame: %s: %s: %w", readParquet, p.path, err) }
 	cols, err := p.columns(o.Columns, keys)
 	if err != nil {
@@ -106,7 +125,20 @@ func planFile(p *pqFile, i int, keys []hiveKey, o ParquetReadOptions) (*filePlan
 	}
 	plan := &filePlan{cols: cols, rows: make([]int, len(p.md.RowGroups))}
 	wanted := true // by the folders
-	for _, w := range o.Where {
+	where := o.Where
+	if filter != nil {
+		var used []pqColumn
+		if len(filter.columns) > 0 {
+			if used, err = p.columns(filter.columns, keys); err != nil {
+				return nil, named(err)
+			}
+		}
+		if err := filter.check(schemaOf(used)); err != nil {
+			return nil, err
+		}
+		where = slices.Concat(where, filter.predicates(schemaOf(used)))
+	}
+	for _, w := range where {
 		col, err := p.columns([]string{w.Column}, keys)
 		if err != nil {
 			return nil, named(err)
@@ -185,7 +217,7 @@ func joined(parts []part) []int {
 
 // read makes a table of this rank's row groups; where it has none, the first file tells
 // the columns.
-func (r *groupReader) read(files []string, o ParquetReadOptions, parts []part) (*Table, ReadStats, error) {
+func (r *groupReader) read(files []string, o ParquetReadOptions, filter *rowFilter, parts []part) (*Table, ReadStats, error) {
 	t := &Table{mem: o.Memory}
 	total := len(parts)
 	if total == 0 {
@@ -194,7 +226,7 @@ func (r *groupReader) read(files []string, o ParquetReadOptions, parts []part) (
 	for len(parts) > 0 {
 		i := parts[0].file
 		err := withParquet(files[i], func(p *pqFile) error {
-			plan, err := planFile(p, i, r.keys, o)
+			plan, err := planFile(p, i, r.keys, o, filter)
 			if err != nil {
 				return err
 			}

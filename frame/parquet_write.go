@@ -29,12 +29,24 @@ type ParquetWriteOptions struct {
 // milliseconds, and dates in milliseconds become days. Errors name the file. Collective.
 func WriteParquet(c collective.Comm, t *Table, folder string, o ParquetWriteOptions) error {
 	const what = "write Parquet"
-	for _, f := range t.schema.Fields() {
-		if f.Type.ID() == arrow.DURATION {
-			return fmt.Errorf("frame: %s: column %s holds durations, which Parquet has no type for; cast it to int64", what, quote(f.Name))
-		}
+	if err := o.Check(t.schema); err != nil {
+		return err
 	}
 	return writeParts(c, what, t, folder, o.PartitionBy, partFormat{".parquet", func(path string, s *arrow.Schema) (partWriter, error) {
 		return NewParquetWriter(path, s, ParquetOptions{RowGroup: o.RowGroup, Alloc: t.mem})
 	}})
+}
+
+// Check is the error of [WriteParquet] for a table with such columns, whatever its cells.
+func (o ParquetWriteOptions) Check(s *arrow.Schema) error {
+	const what = "write Parquet"
+	for _, f := range s.Fields() {
+		if f.Type.ID() == arrow.DURATION {
+			return fmt.Errorf("frame: %s: column %s holds durations, which Parquet has no type for; cast it to int64", what, quote(f.Name))
+		}
+	}
+	if o.RowGroup < 0 {
+		return fmt.Errorf("frame: %s: %d rows in a row group: want 1 or more, or 0 for %d", what, o.RowGroup, defaultRowGroup)
+	}
+	return wrap(what, checkFolderKeys(s, o.PartitionBy))
 }

@@ -44,9 +44,20 @@ func rankOf(m *Memory, h []uint64, ranks int) (rank []uint32, counts []int64) {
 
 // send moves row i to rank[i], of which there are counts[r] for rank r; collective.
 func send(c collective.Comm, t *Table, rank []uint32, counts []int64) (*Table, error) {
-	order := alloc[uint32](t.mem, t.rows)
+	return sendRows(c, t, nil, rank, counts)
+}
+
+// sendRows moves the given rows, of which there may be several of one or none, to rank[i] each, of which there are counts[r] for
+// rank r; rows nil is all. Collective.
+func sendRows(c collective.Comm, t *Table, rows, rank []uint32, counts []int64) (*Table, error) {
+	order := alloc[uint32](t.mem, len(rank))
 	defer free(t.mem, order)
-	C.order_by_rank(u32(order), u32(rank), i64(counts), C.int64_t(t.rows), C.int64_t(len(counts)))
+	C.order_by_rank(u32(order), u32(rank), i64(counts), C.int64_t(len(rank)), C.int64_t(len(counts)))
+	if rows != nil {
+		for i, k := range order {
+			order[i] = rows[k]
+		}
+	}
 	n := make([]int, len(counts))
 	for r := range n {
 		n[r] = int(counts[r])
@@ -93,4 +104,11 @@ func Replicate(c collective.Comm, t *Table) (*Table, error) {
 		}
 	}
 	return exchange(c, t, order, counts)
+}
+
+// Distribute is the inverse of [Replicate]: of a table that is the same on every rank, each rank keeps its
+// share of the rows, so that they are in the whole table once, in order. It shares the cells; no rows move.
+func Distribute(c collective.Comm, t *Table) *Table {
+	lo, hi := collective.Share(t.rows, c.Rank(), c.Size())
+	return t.slice(lo, hi)
 }

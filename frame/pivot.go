@@ -145,7 +145,7 @@ func (o *PivotOptions) local(s *series, names *Table, value arrow.Field) (*Table
 	defer places.free()
 	parts := &state{g: places, t: s.t}
 	defer parts.free()
-	cells, err := parts.result(o.agg())
+	cells, err := parts.result(o.agg(), value.Type)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,5 @@
 #include "radix.h"
+#include "bits.h"
 #include <string.h>
 
 enum { SMALL = 48, MAX_DIGIT = 11 };
@@ -66,8 +67,6 @@ void sort_pairs(uint64_t *code, uint32_t *row, uint64_t *tmp_code, uint32_t *tmp
     memcpy(row, from_row, n * sizeof *row);
   }
 }
-
-static inline int ok(const uint8_t *valid, int64_t i) { return !valid || (valid[i >> 3] >> (i & 7) & 1); }
 
 void pack_order(uint64_t *code, const uint64_t *w, const uint8_t *valid, int64_t bit0, int64_t n, uint64_t lo, uint64_t hi,
                 uint64_t base, int desc, int nulls, int nulls_first) {

@@ -153,7 +153,7 @@ func (r *resampler) local(s *series) (*Table, error) {
 	parts := &state{g: groups, t: s.t}
 	defer parts.free()
 	for _, g := range r.o.Aggs {
-		out, err := parts.result(g)
+		out, err := parts.result(g, r.fields[len(arrays)].Type)
 		if err != nil {
 			for _, a := range arrays {
 				a.Release()

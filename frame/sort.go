@@ -137,17 +137,28 @@ func rangeOf(t *Table, keys []SortKey, first int64, split *Table, ranks int) (ra
 	if err != nil {
 		return nil, nil, err
 	}
-	levels := levelsOf(t.mem, [][]sortColumn{cols, bounds})
-	defer freeLevels(t.mem, levels[0])
-	defer freeLevels(t.mem, levels[1])
+	number := func(i int) int64 { return first + int64(i) }
+	if first < 0 {
+		number = nil
+	}
+	return partsOf(t.mem, cols, t.rows, number, bounds, split, ranks)
+}
+
+// partsOf gives each of n rows, whose key columns are cols, the part that it is in: the number of splitters, whose
+// key columns are bounds, that are not above it. Of splitters with a row's keys those are above it that have a higher
+// number than the row; number nil: none is. count is the number of rows of each part.
+func partsOf(m *Memory, cols []sortColumn, n int, number func(i int) int64, bounds []sortColumn, split *Table, parts int) (part []uint32, count []int64, err error) {
 	at, err := split.Int64s(rowColumn)
 	if err != nil {
 		return nil, nil, err
 	}
-	code, bound := firstCodes(t.mem, &levels[0][0], t.rows), firstCodes(t.mem, &levels[1][0], split.rows)
-	defer free(t.mem, code)
-	defer free(t.mem, bound)
-	rank, counts = alloc[uint32](t.mem, t.rows), make([]int64, ranks)
+	levels := levelsOf(m, [][]sortColumn{cols, bounds})
+	defer freeLevels(m, levels[0])
+	defer freeLevels(m, levels[1])
+	code, bound := firstCodes(m, &levels[0][0], n), firstCodes(m, &levels[1][0], split.rows)
+	defer free(m, code)
+	defer free(m, bound)
+	part, count = alloc[uint32](m, n), make([]int64, parts)
 	for i, x := range code {
 		lo := sort.Search(len(bound), func(k int) bool { return bound[k] >= x })
 		if lo < len(bound) && bound[lo] == x {
@@ -156,23 +167,20 @@ func rangeOf(t *Table, keys []SortKey, first int64, split *Table, ranks int) (ra
 				if bound[k] != x {
 					return true
 				}
-				d := compareKeys(bounds, k, cols, i)
-				return d > 0 || d == 0 && first >= 0 && at[k] > first+int64(i)
+				d := compareLevels(levels[1], uint32(k), levels[0], uint32(i))
+				return d > 0 || d == 0 && number != nil && at[k] > number(i)
 			})
 		}
-		rank[i] = uint32(lo)
-		counts[lo]++
+		part[i] = uint32(lo)
+		count[lo]++
 	}
-	return rank, counts, nil
+	return part, count, nil
 }
 
 // firstCodes are the codes of a level of all rows.
 func firstCodes(m *Memory, l *level, n int) []uint64 {
-	code, rows := alloc[uint64](m, n), alloc[uint32](m, n)
+	code, rows := alloc[uint64](m, n), ascending(m, n)
 	defer free(m, rows)
-	for i := range rows {
-		rows[i] = uint32(i)
-	}
 	l.codes(code, rows, 0)
 	return code
 }

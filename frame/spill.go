@@ -89,7 +89,7 @@ func (s *spill) Abort() {
 func (s *spill) failed(err error) error {
 	err = bare(err)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("frame: spill: the scratch folder %s is full: %w; use one with more room, more ranks, or a higher memory limit", s.folder, err)
+		return fmt.Errorf("frame: spill: the scratch folder %s is full: %w; use one with more room (run.scratch), more ranks, or a higher memory limit", s.folder, err)
 	}
-	return fmt.Errorf("frame: spill: scratch folder %s: %w", s.folder, err)
+	return fmt.Errorf("frame: spill: scratch folder %s: %w; choose one that is there and can be written (run.scratch)", s.folder, err)
 }

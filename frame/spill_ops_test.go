@@ -65,6 +65,13 @@ func TestSpills(t *testing.T) {
 		}{[]arrow.Record{l, r}, false, func(c collective.Comm, tabs []*Table) (*Table, error) {
 			return Join(c, tabs[0], tabs[1], JoinOptions{Kind: kind, On: []string{"k"}})
 		}}
+		ops[fmt.Sprint("merging ", kind, " join")] = struct {
+			in      []arrow.Record
+			ordered bool
+			run     func(c collective.Comm, tabs []*Table) (*Table, error)
+		}{[]arrow.Record{l, r}, true, func(c collective.Comm, tabs []*Table) (*Table, error) {
+			return Join(c, tabs[0], tabs[1], JoinOptions{Kind: kind, On: []string{"k"}, Algorithm: Merge})
+		}}
 		ops[fmt.Sprint("skewed ", kind, " join")] = struct {
 			in      []arrow.Record
 			ordered bool
@@ -85,48 +92,50 @@ func TestSpills(t *testing.T) {
 				bytes += c.bytes()
 			}
 		}
-		for _, n := range ranks {
-			limit := bytes / int64(n) / 4
-			got, want, peaks := make([][]string, n), make([][]string, n), make([]float64, n)
-			err := collective.RunLocal(n, func(c collective.Comm) error {
-				for _, m := range []*Memory{nil, limited(t, limit)} {
-					var tabs []*Table
-					for i, rec := range op.in {
-						tab := cut(c, nil, rec, uint64(5+i))
-						if m != nil {
-							tab.mem = m
-							var err error
-							if tab, err = onFiles(tab); err != nil {
-								return err
+		t.Run(name, func(t *testing.T) {
+			for _, n := range ranks {
+				limit := bytes / int64(n) / 4
+				got, want, peaks := make([][]string, n), make([][]string, n), make([]float64, n)
+				err := collective.RunLocal(n, func(c collective.Comm) error {
+					for _, m := range []*Memory{nil, limited(t, limit)} {
+						var tabs []*Table
+						for i, rec := range op.in {
+							tab := cut(c, nil, rec, uint64(5+i))
+							if m != nil {
+								tab.mem = m
+								var err error
+								if tab, err = onFiles(tab); err != nil {
+									return err
+								}
 							}
+							defer tab.Release()
+							tabs = append(tabs, tab)
 						}
-						defer tab.Release()
-						tabs = append(tabs, tab)
+						out, err := op.run(c, tabs)
+						if err != nil {
+							return err
+						}
+						if m == nil {
+							want[c.Rank()] = rowsOf(out.Record())
+						} else {
+							peaks[c.Rank()] = float64(m.Peak()) / float64(limit)
+							got[c.Rank()] = rowsOf(out.Record())
+						}
+						out.Release()
 					}
-					out, err := op.run(c, tabs)
-					if err != nil {
-						return err
-					}
-					if m == nil {
-						want[c.Rank()] = rowsOf(out.Record())
-					} else {
-						peaks[c.Rank()] = float64(m.Peak()) / float64(limit)
-						got[c.Rank()] = rowsOf(out.Record())
-					}
-					out.Release()
+					return nil
+				})
+				if err != nil {
+					t.Fatalf("%d ranks: %v", n, err)
 				}
-				return nil
-			})
-			if err != nil {
-				t.Fatalf("%s on %d: %v", name, n, err)
+				g, w := slices.Concat(got...), slices.Concat(want...)
+				if !op.ordered {
+					slices.Sort(g)
+					slices.Sort(w)
+				}
+				same(t, fmt.Sprintf("%d ranks", n), g, w)
+				t.Logf("%d ranks: peak %.2f of the limit of %d bytes", n, slices.Max(peaks), limit)
 			}
-			g, w := slices.Concat(got...), slices.Concat(want...)
-			if !op.ordered {
-				slices.Sort(g)
-				slices.Sort(w)
-			}
-			same(t, fmt.Sprintf("%s on %d", name, n), g, w)
-			t.Logf("%s on %d: peak %.2f of the limit of %d bytes", name, n, slices.Max(peaks), limit)
-		}
+		})
 	}
 }

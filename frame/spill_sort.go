@@ -25,9 +25,9 @@ func sortSpilled(c collective.Comm, t *Table, keys []SortKey, n int) (*Table, er
 	}
 	defer split.Release()
 	numbered := append(slices.Clone(keys), SortKey{Column: rowColumn})
-	buckets, err := toBuckets(c, t, n, true, func(t *Table) ([]uint32, error) {
+	buckets, err := toBuckets(c, t, n, true, func(t *Table) ([]uint32, []uint32, error) {
 		bucket, _, err := rangeOf(t, numbered, -1, split, n*c.Size())
-		return bucket, err
+		return nil, bucket, err
 	})
 	if err != nil {
 		return nil, err
@@ -70,11 +70,25 @@ func eachBucket(c collective.Comm, buckets []*Table, op func(b *Table) (*Table, 
 	return t, collective.Agree(c, err)
 }
 
+// hashBuckets is a bucketing by a hash of the key columns; a missing cell is a value like others.
+func hashBuckets(on []string, n int) bucketing {
+	return func(t *Table) ([]uint32, []uint32, error) {
+		cols, err := keyColumns(t, on)
+		if err != nil {
+			return nil, nil, err
+		}
+		h := hashes(t.mem, cols, t.rows)
+		defer free(t.mem, h)
+		bucket, _ := rankOf(t.mem, h, n)
+		return nil, bucket, nil
+	}
+}
+
 // spilled groups bucket by bucket; collective.
 func (p *groupPlan) spilled(c collective.Comm, t *Table, n int) (*Table, error) {
 	rows := t.sub(p.needed)
 	defer rows.Release()
-	buckets, err := toBuckets(c, rows, n, true, hashBuckets(p.keyNames, n*c.Size(), 0))
+	buckets, err := toBuckets(c, rows, n, true, hashBuckets(p.keyNames, n*c.Size()))
 	if err != nil {
 		return nil, err
 	}

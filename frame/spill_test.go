@@ -125,7 +125,7 @@ func TestSpillAbort(t *testing.T) {
 		t.Errorf("%d open files, %d before", after, before)
 	}
 	m.scratch += "/no"
-	if _, err := newSpill(m, rec.Schema()); fmt.Sprint(err) != "frame: spill: scratch folder "+m.scratch+": no such file or directory" {
+	if _, err := newSpill(m, rec.Schema()); fmt.Sprint(err) != "frame: spill: scratch folder "+m.scratch+": no such file or directory; choose one that is there and can be written (run.scratch)" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -157,7 +157,7 @@ func TestSpillDiskFull(t *testing.T) {
 			}
 		}
 		s.Abort()
-		want := "frame: spill: the scratch folder " + m.scratch + " is full: no space left on device; use one with more room, more ranks, or a higher memory limit"
+		want := "frame: spill: the scratch folder " + m.scratch + " is full: no space left on device; use one with more room (run.scratch), more ranks, or a higher memory limit"
 		if fmt.Sprint(err) != want || !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("got %v\nwant %s", err, want)
 		}

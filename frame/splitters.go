@@ -25,12 +25,19 @@ func splitters(c collective.Comm, t *Table, keys []SortKey, first int64, parts i
 	if err != nil {
 		return nil, 0, wrap("sort", err)
 	}
+	sample := withNumbers(t, keys, evenly(t.rows, sampleKeys*parts, rows, first), first)
+	defer sample.Release()
+	return splittersOf(c, sample, keys, parts)
+}
+
+// splittersOf are [splitters] from a sample of the rows, their key columns and numbers. Collective.
+func splittersOf(c collective.Comm, sample *Table, keys []SortKey, parts int) (split *Table, busy int, err error) {
 	g, err := newRankGrid(c)
 	if err != nil {
 		return nil, 0, wrap("sort", err)
 	}
-	s := &selection{rankGrid: g, t: t, keys: keys, numbered: append(slices.Clone(keys), SortKey{Column: rowColumn}), rows: rows, first: first}
-	split, err = s.choose(parts, g.leaders)
+	s := &selection{g, c, append(slices.Clone(keys), SortKey{Column: rowColumn})}
+	split, err = s.choose(sample, parts, g.leaders)
 	if cerr := g.close(); err == nil && cerr != nil {
 		split.Release()
 		return nil, 0, wrap("sort", cerr)
@@ -41,22 +48,17 @@ func splitters(c collective.Comm, t *Table, keys []SortKey, first int64, parts i
 // selection is the choice of splitters on one rank.
 type selection struct {
 	*rankGrid
-	t        *Table
-	keys     []SortKey
-	numbered []SortKey // and the row's number
-	rows     int64     // of all ranks
-	first    int64     // number of this rank's first row
+	c    collective.Comm
+	keys []SortKey // the last is the row's number
 }
 
-// choose is the splitters of parts, on every rank, from a sample that the first leaders sort.
-func (s *selection) choose(parts, leaders int) (*Table, error) {
-	sample := withNumbers(s.t, s.keys, evenly(s.t.rows, sampleKeys*parts, s.rows, s.first), s.first)
-	defer sample.Release()
+// choose is the rows that cut the sample, which the first leaders sort, into parts, on every rank.
+func (s *selection) choose(sample *Table, parts, leaders int) (*Table, error) {
 	leader, counts, err := s.leaderOf(sample, leaders)
 	if err != nil {
 		return nil, err
 	}
-	defer free(s.t.mem, leader)
+	defer free(sample.mem, leader)
 	mine, err := s.toLeaders(sample, leader, counts)
 	if err != nil {
 		return nil, err
@@ -71,7 +73,7 @@ func (s *selection) choose(parts, leaders int) (*Table, error) {
 			return nil, wrap("sort", err)
 		}
 	}
-	chosen, err := ends(mine, s.numbered, before, n, parts)
+	chosen, err := ends(mine, s.keys, before, n, parts)
 	if err != nil {
 		return nil, wrap("sort", err)
 	}
@@ -112,12 +114,22 @@ func (s *selection) leaderOf(sample *Table, leaders int) (leader []uint32, count
 		counts[0] = int64(sample.rows)
 		return alloc[uint32](sample.mem, sample.rows), counts, nil
 	}
-	ranges, err := s.choose(leaders, 1)
+	rows, err := collective.AllReduceOne(s.c, int64(sample.rows), collective.Sum)
+	if err != nil {
+		return nil, nil, wrap("sort", err)
+	}
+	first, err := collective.ExclusiveScan(s.c, int64(sample.rows))
+	if err != nil {
+		return nil, nil, wrap("sort", err)
+	}
+	thin := sample.pick(evenly(sample.rows, sampleKeys*leaders, rows, first))
+	defer thin.Release()
+	ranges, err := s.choose(thin, leaders, 1)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer ranges.Release()
-	leader, counts, err = rangeOf(sample, s.numbered, -1, ranges, s.row.Size())
+	leader, counts, err = rangeOf(sample, s.keys, -1, ranges, s.row.Size())
 	return leader, counts, wrap("sort", err)
 }
 

@@ -62,7 +62,7 @@ func (a *moments) spread(fn string) float64 {
 	return a.variance()
 }
 
-// wide is a sum of 64-bit integers in 128 bits.
+// wide is a sum of 64-bit integers in 128 bits, laid out as a decimal128 and as agg_wide.
 type wide struct{ lo, hi uint64 }
 
 func (w *wide) add(x int64) {

@@ -23,6 +23,7 @@ type Table struct {
 	schema *arrow.Schema
 	chunks []arrow.Record // its rows in order; none is empty
 	rows   int
+	empty  arrow.Record // of a table without rows, once Record was asked for it
 }
 
 // NewTable makes a Table in m of records of one schema, and takes over the caller's
@@ -104,9 +105,13 @@ func (t *Table) Schema() *arrow.Schema { return t.schema }
 
 // Names lists the columns in order.
 func (t *Table) Names() []string {
-	names := make([]string, t.schema.NumFields())
+	return fieldNames(t.schema)
+}
+
+func fieldNames(s *arrow.Schema) []string {
+	names := make([]string, s.NumFields())
 	for i := range names {
-		names[i] = t.schema.Field(i).Name
+		names[i] = s.Field(i).Name
 	}
 	return names
 }
@@ -128,23 +133,31 @@ func (t *Table) Chunks() []arrow.Record { return t.chunks }
 
 // Record is this rank's rows as one Arrow record; it is valid until Release.
 func (t *Table) Record() arrow.Record {
-	if len(t.chunks) != 1 {
-		cols := make([]arrow.Array, t.schema.NumFields())
-		for i := range cols {
-			parts := make([]arrow.Array, len(t.chunks))
-			for k, r := range t.chunks {
-				parts[k] = r.Column(i)
-			}
-			cols[i] = concatenate(t.mem, t.schema.Field(i).Type, parts)
-			defer cols[i].Release()
-		}
-		whole := array.NewRecord(t.schema, cols, int64(t.rows))
-		for _, r := range t.chunks {
-			r.Release()
-		}
-		t.chunks = []arrow.Record{whole}
+	switch {
+	case len(t.chunks) == 1:
+		return t.chunks[0]
+	case t.empty != nil:
+		return t.empty
 	}
-	return t.chunks[0]
+	cols := make([]arrow.Array, t.schema.NumFields())
+	for i := range cols {
+		parts := make([]arrow.Array, len(t.chunks))
+		for k, r := range t.chunks {
+			parts[k] = r.Column(i)
+		}
+		cols[i] = concatenate(t.mem, t.schema.Field(i).Type, parts)
+		defer cols[i].Release()
+	}
+	whole := array.NewRecord(t.schema, cols, int64(t.rows))
+	if len(t.chunks) == 0 {
+		t.empty = whole
+		return whole
+	}
+	for _, r := range t.chunks {
+		r.Release()
+	}
+	t.chunks = []arrow.Record{whole}
+	return whole
 }
 
 // Retain makes a second reference to t's rows, to be released as well.
@@ -160,7 +173,10 @@ func (t *Table) Release() {
 	for _, r := range t.chunks {
 		r.Release()
 	}
-	t.chunks = nil
+	if t.empty != nil {
+		t.empty.Release()
+	}
+	t.chunks, t.empty = nil, nil
 }
 
 // index is the place of a column; the error of an unknown name gives the nearest existing one.

@@ -122,3 +122,21 @@ func TestTableReadersCopy(t *testing.T) {
 		t.Errorf("the table has changed: %v, %v", f, i)
 	}
 }
+
+// A table without rows has no chunks, also after its record was looked at.
+func TestRecordOfNoRows(t *testing.T) {
+	for _, look := range []func(t *Table){
+		func(t *Table) { t.Record() },
+		func(t *Table) { t.Record(); t.Record() },
+		func(t *Table) { t.Float64s("x") },
+	} {
+		tab := newTable(checked(t), []arrow.Field{{Name: "x", Type: arrow.BinaryTypes.LargeString, Nullable: true}}, nil, 0)
+		look(tab)
+		again := tab.Retain()
+		if rec := tab.Record(); len(tab.Chunks()) != 0 || len(again.Chunks()) != 0 || rec.NumRows() != 0 || rec.NumCols() != 1 {
+			t.Errorf("%d chunks, %d of a second reference; %v", len(tab.Chunks()), len(again.Chunks()), rec)
+		}
+		again.Release()
+		tab.Release()
+	}
+}

@@ -43,6 +43,9 @@ func writeParts(c collective.Comm, what string, t *Table, folder string, by []st
 	if err := sameSchema(c, t); err != nil {
 		return err
 	}
+	if err := checkFolderKeys(t.schema, by); err != nil {
+		return wrap(what, err) // the same on all ranks
+	}
 	total, err := collective.AllReduceOne(c, int64(t.rows), collective.Sum)
 	if err != nil {
 		return wrap(what, err)
@@ -81,6 +84,27 @@ func emptyFolder(folder string) error {
 	return nil
 }
 
+// checkFolderKeys is an error where the columns of by cannot be the keys of hive folders.
+func checkFolderKeys(s *arrow.Schema, by []string) error {
+	for i, n := range by {
+		if !s.HasField(n) {
+			return errors.New(noColumn(n, fieldNames(s)))
+		}
+		if slices.Contains(by[:i], n) {
+			return fmt.Errorf("key column %s is given twice", quote(n))
+		}
+	}
+	if len(by) > 0 && len(by) == s.NumFields() {
+		return errors.New("all columns are keys, so that the files would have none")
+	}
+	for _, n := range by {
+		if dt := s.Field(s.FieldIndices(n)[0]).Type; !isFolderKey(dt) {
+			return fmt.Errorf("key column %s is %s; cast it to text, or to integers", quote(n), dt)
+		}
+	}
+	return nil
+}
+
 // write makes this rank's file in a folder.
 func (p *partFiles) write(folder string, schema *arrow.Schema, recs []arrow.Record) error {
 	path := filepath.Join(folder, p.name)
@@ -109,9 +133,6 @@ func (p *partFiles) writeBy(t *Table, by []string) error {
 	keys := make([]SortKey, len(by))
 	for i, n := range by {
 		keys[i].Column = n
-		if slices.Contains(by[:i], n) {
-			return fmt.Errorf("key column %s is given twice", quote(n))
-		}
 	}
 	cols, err := sortColumns(t, keys)
 	if err == nil {
@@ -127,9 +148,6 @@ func (p *partFiles) writeBy(t *Table, by []string) error {
 		if !slices.Contains(by, f.Name) {
 			rest, fields = append(rest, i), append(fields, f)
 		}
-	}
-	if len(rest) == 0 {
-		return fmt.Errorf("all columns are keys, so that the files would have none")
 	}
 	if t.rows == 0 {
 		return nil

@@ -23,7 +23,7 @@ func checkFinite(y Array, in []Array) error {
 			return nil
 		}
 		if x.F != nil {
-			of = append(of, describe(x))
+			of = append(of, summary(x))
 		}
 	}
 	return fmt.Errorf("%d of %d values are NaN or infinite; inputs: %s", bad(y), len(y.F), strings.Join(of, "; "))
@@ -38,7 +38,7 @@ func bad(a Array) (n int) {
 	return n
 }
 
-func describe(a Array) string {
+func summary(a Array) string {
 	var s float64
 	for _, v := range a.F {
 		s += float64(v)

@@ -24,7 +24,7 @@ func pairs(f func(a, b float64) float64, at func(i int) int) func(in [][]float32
 	}
 }
 
-func same(i int) int { return i }
+func itself(i int) int { return i }
 
 func positive(x float32) float32 { return float32(math.Abs(float64(x))) + .5 }
 
@@ -43,7 +43,7 @@ func unaryCase(name string, build func(x *Tensor) *Tensor, want func(x float64) 
 
 func binaryCase(name string, build func(a, b *Tensor) *Tensor, want func(a, b float64) float64, domain func(float32) float32) opCase {
 	return opCase{name: name, shapes: [][]int{{2, 3, 5}, {2, 3, 5}}, domain: domain,
-		build: func(in []*Tensor) *Tensor { return build(in[0], in[1]) }, want: pairs(want, same)}
+		build: func(in []*Tensor) *Tensor { return build(in[0], in[1]) }, want: pairs(want, itself)}
 }
 
 func truth(b bool) float64 {

@@ -1,10 +1,7 @@
 package model
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -332,35 +329,6 @@ func TestBaselines(t *testing.T) {
 	}
 	if _, err := SeasonalNaive(d, 5, 3, 1, 6); err == nil {
 		t.Fatal("a season longer than the lookback was accepted")
-	}
-}
-
-func TestSafetensors(t *testing.T) {
-	_, params, f := trainToy(t, 1, &DLinear{Kernel: 5}, toyOptions(), toy(false))
-	var b bytes.Buffer
-	must(t, WriteSafetensors(&b, f.Params.Arrays("m.", params), map[string]string{"k": "v"}))
-	n := binary.LittleEndian.Uint64(b.Bytes())
-	var head map[string]json.RawMessage
-	must(t, json.Unmarshal(b.Bytes()[8:8+n], &head))
-	if n%8 != 0 || len(head) != len(f.Params.List)+1 {
-		t.Fatalf("header of %d bytes with %d entries", n, len(head))
-	}
-	data := b.Bytes()[8+n:]
-	for _, p := range f.Params.List {
-		var e struct {
-			Dtype   string
-			Shape   []int
-			Offsets [2]int `json:"data_offsets"`
-		}
-		must(t, json.Unmarshal(head["m."+p.Name], &e))
-		if e.Dtype != "F32" || !slices.Equal(e.Shape, p.Shape) || e.Offsets[1]-e.Offsets[0] != 4*p.Len() {
-			t.Fatalf("%s: %+v", p.Name, e)
-		}
-		for i, want := range p.Of(params) {
-			if got := math.Float32frombits(binary.LittleEndian.Uint32(data[e.Offsets[0]+4*i:])); got != want {
-				t.Fatalf("%s[%d] is %g, want %g", p.Name, i, got, want)
-			}
-		}
 	}
 }
 

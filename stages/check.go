@@ -3,6 +3,7 @@ package stages
 import (
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"deeprc/collective"
@@ -27,6 +28,9 @@ func Check(c collective.Comm, cfg *Config, w io.Writer) error {
 			fmt.Fprintf(w, ", as %s", s.As)
 		}
 		fmt.Fprintf(w, ": %s\n", r)
+		if to, ok := s.Options.(writer); ok {
+			fmt.Fprintf(w, "           to %s, in the run's folder; check writes nothing\n", path.Join(tablesDir, to.target()))
+		}
 		for _, f := range t.Schema().Fields() {
 			fmt.Fprintf(w, "           %s %s\n", f.Name, f.Type)
 		}

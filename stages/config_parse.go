@@ -20,7 +20,11 @@ func parseConfig(file, text string, sets []string) (*Config, error) {
 	if _, err := toml.Decode(text, &tree); err != nil {
 		var p toml.ParseError
 		if errors.As(err, &p) {
-			return nil, configErrorf("%s:%d: %s", file, p.Position.Line, p.Message)
+			hint := ""
+			if strings.Contains(p.Message, "'preprocess' has already") || strings.Contains(p.Message, "'model' has already") {
+				hint = " Each [[preprocess]] and [[model]] has two brackets."
+			}
+			return nil, configErrorf("%s:%d: %s%s", file, p.Position.Line, p.Message, hint)
 		}
 		return nil, configErrorf("%s: %w", file, err)
 	}
@@ -34,7 +38,12 @@ func parseConfig(file, text string, sets []string) (*Config, error) {
 	if err := d.config(cfg, tree); err != nil {
 		return nil, ConfigError{err}
 	}
-	if err := cfg.check(); err != nil {
+	err := cfg.check()
+	var placed *placedError
+	if errors.As(err, &placed) {
+		return nil, ConfigError{err}
+	}
+	if err != nil {
 		return nil, configErrorf("%s: %w", file, err)
 	}
 	return cfg, nil
@@ -146,7 +155,7 @@ func (d decoder) steps(cfg *Config, v any) error {
 		case !known:
 			return d.at(path+".op", fmt.Errorf("no operator %q%s", name, didYouMean(name, operatorNames())))
 		}
-		s := StepConfig{Options: kind.make()}
+		s := StepConfig{Options: kind.make(), at: fmt.Sprintf("%s:%d", d.file, d.lines[path])}
 		if err := d.split(reflect.ValueOf(&s).Elem(), reflect.ValueOf(s.Options).Elem(), t, path); err != nil {
 			return err
 		}

@@ -30,6 +30,7 @@ type job struct {
 	ctx    context.Context
 	c      collective.Comm
 	cfg    *Config
+	dir    string // the run's folder; "" where nothing is to be written
 	dev    model.Device
 	series *Series
 	sets   [3]*windowSet // train, validation, test

@@ -55,6 +55,7 @@ func findOperator(name string) (operatorKind, bool) {
 type operatorEnv struct {
 	c      collective.Comm
 	mem    *frame.Memory
+	dir    string                  // the run's folder; "" where nothing is to be written
 	tables map[string]*frame.Table // results that have a name
 }
 
@@ -70,6 +71,44 @@ func (e *operatorEnv) table(name string) (*frame.Table, error) {
 		return nil, fmt.Errorf("no earlier step's result is named %q (as = %q)%s", name, name, didYouMean(name, names))
 	}
 	return t, nil
+}
+
+// input is the table that a step works on; last is the result of the step before.
+func (e *operatorEnv) input(s StepConfig, last *frame.Table) *frame.Table {
+	if s.From != "" {
+		return e.tables[s.From]
+	}
+	return last
+}
+
+// inputs are all tables that a step works on.
+func (e *operatorEnv) inputs(s StepConfig, last *frame.Table) (in []*frame.Table) {
+	if kind, _ := findOperator(s.Op); !kind.reads {
+		in = append(in, e.input(s, last))
+	}
+	for _, name := range otherTables(s.Options) {
+		in = append(in, e.tables[name])
+	}
+	return in
+}
+
+// replace puts tables in the place of those that they are copies of.
+func (e *operatorEnv) replace(copies map[*frame.Table]*frame.Table) {
+	for name, t := range e.tables {
+		if to := copies[t]; to != nil {
+			e.tables[name] = to
+		}
+	}
+}
+
+// once makes of an operator's result that is the same on every rank a table that has each row once, as all
+// tables of steps do: so it counts, joins and is written as with one rank.
+func (e *operatorEnv) once(t *frame.Table, err error) (*frame.Table, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer t.Release()
+	return frame.Distribute(e.c, t), nil
 }
 
 // other is a step that works on further tables.

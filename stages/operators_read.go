@@ -75,6 +75,7 @@ func columnTypes(text, declared []string) (map[string]frame.Type, error) {
 type readCSVStep struct {
 	Paths      []string `toml:"paths" default:"[]" doc:"files, folders, or patterns as data/*.csv; gzip and Zstandard files too"`
 	Columns    []string `toml:"columns" default:"[]" doc:"columns to read, in this order; empty: all"`
+	Where      string   `toml:"where" default:"" doc:"an expression, as in filter: rows for which it is true are kept; folders named key=value that such comparisons rule out are not read"`
 	Text       []string `toml:"text" default:"[]" doc:"columns that are text, whatever their cells look like, as identifiers"`
 	Types      []string `toml:"types" default:"[]" doc:"types of columns, as \"q: float32\" or \"t: timestamp[s, UTC]\"; the others are found out"`
 	NA         []string `toml:"na" default:"[]" doc:"cells that mean a missing value; empty: NA, NaN, nan, null, NULL, None, - and nothing"`
@@ -99,7 +100,7 @@ func (s *readCSVStep) Run(e *operatorEnv, _ *frame.Table) (*frame.Table, error) 
 	if err != nil {
 		return nil, err
 	}
-	o := frame.CSVOptions{Columns: s.Columns, NA: s.NA, Types: types, Verbatim: s.Text, Memory: e.mem, NoHeader: !s.Header, Names: s.Names,
+	o := frame.CSVOptions{Columns: s.Columns, Filter: s.Where, NA: s.NA, Types: types, Verbatim: s.Text, Memory: e.mem, NoHeader: !s.Header, Names: s.Names,
 		SkipRows: s.Skip, Comment: s.Comment, Start: start, Step: step, ID: s.ID, IDPattern: s.IDPattern}
 	if len(s.NA) == 0 {
 		o.NA = nil
@@ -121,6 +122,7 @@ func (s *readCSVStep) Run(e *operatorEnv, _ *frame.Table) (*frame.Table, error) 
 type readJSONLStep struct {
 	Paths   []string `toml:"paths" default:"[]" doc:"files, folders, or patterns as data/*.jsonl; gzip and Zstandard files too"`
 	Columns []string `toml:"columns" default:"[]" doc:"keys to read, in this order; empty: all"`
+	Where   string   `toml:"where" default:"" doc:"an expression, as in filter: rows for which it is true are kept; folders named key=value that such comparisons rule out are not read"`
 	Text    []string `toml:"text" default:"[]" doc:"columns that are text"`
 	Types   []string `toml:"types" default:"[]" doc:"types of columns, as \"q: float32\"; the others are found out"`
 	ID      string   `toml:"id" default:"" doc:"name of a text column that is added with a part of each file's name; empty: none"`
@@ -133,7 +135,7 @@ func (s *readJSONLStep) Run(e *operatorEnv, _ *frame.Table) (*frame.Table, error
 	if err != nil {
 		return nil, err
 	}
-	t, _, err := frame.ReadJSONL(e.c, s.Paths, frame.JSONLOptions{Columns: s.Columns, Types: types, ID: s.ID, IDPattern: s.IDPattern, Memory: e.mem})
+	t, _, err := frame.ReadJSONL(e.c, s.Paths, frame.JSONLOptions{Columns: s.Columns, Filter: s.Where, Types: types, ID: s.ID, IDPattern: s.IDPattern, Memory: e.mem})
 	return t, err
 }
 
@@ -160,19 +162,21 @@ func (s *readCAMELSAttributesStep) Run(e *operatorEnv, _ *frame.Table) (*frame.T
 type readParquetStep struct {
 	Paths   []string `toml:"paths" default:"[]" doc:"files, folders, or patterns as data/*.parquet"`
 	Columns []string `toml:"columns" default:"[]" doc:"columns to read, in this order; empty: all"`
+	Where   string   `toml:"where" default:"" doc:"an expression, as in filter: rows for which it is true are kept; comparisons of columns with constants that and joins, as year >= 1990 and id == \"01013500\", rule out row groups and folders before they are read"`
 }
 
 func (s *readParquetStep) Run(e *operatorEnv, _ *frame.Table) (*frame.Table, error) {
-	t, _, err := frame.ReadParquet(e.c, s.Paths, frame.ParquetReadOptions{Columns: s.Columns, Memory: e.mem})
+	t, _, err := frame.ReadParquet(e.c, s.Paths, frame.ParquetReadOptions{Columns: s.Columns, Filter: s.Where, Memory: e.mem})
 	return t, err
 }
 
 type readIPCStep struct {
 	Paths   []string `toml:"paths" default:"[]" doc:"files, folders, or patterns as data/*.arrow"`
 	Columns []string `toml:"columns" default:"[]" doc:"columns to read, in this order; empty: all"`
+	Where   string   `toml:"where" default:"" doc:"an expression, as in filter: rows for which it is true are kept"`
 }
 
 func (s *readIPCStep) Run(e *operatorEnv, _ *frame.Table) (*frame.Table, error) {
-	t, _, err := frame.ReadIPC(e.c, s.Paths, frame.IPCReadOptions{Columns: s.Columns, Memory: e.mem})
+	t, _, err := frame.ReadIPC(e.c, s.Paths, frame.IPCReadOptions{Columns: s.Columns, Filter: s.Where, Memory: e.mem})
 	return t, err
 }

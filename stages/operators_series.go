@@ -85,7 +85,7 @@ type fitScalerStep struct {
 }
 
 func (s *fitScalerStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
-	return frame.FitScaler(e.c, in, frame.ScalerOptions{Columns: s.Columns, Method: s.Method, By: s.By, Fit: s.Fit})
+	return e.once(frame.FitScaler(e.c, in, frame.ScalerOptions{Columns: s.Columns, Method: s.Method, By: s.By, Fit: s.Fit}))
 }
 
 type (
@@ -95,22 +95,36 @@ type (
 	unscaleStep scaleStep
 )
 
+func (s *scaleStep) params()   {} // the key that names the other table
+func (s *unscaleStep) params() {}
+
 func (s *scaleStep) otherTables() []string   { return []string{s.Params} }
 func (s *unscaleStep) otherTables() []string { return []string{s.Params} }
 
-func (s *scaleStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
-	p, err := e.table(s.Params)
+// params is a scaler's parameters, all of them on every rank; the caller releases them. Collective.
+func (e *operatorEnv) params(name string) (*frame.Table, error) {
+	p, err := e.table(name)
 	if err != nil {
 		return nil, fmt.Errorf("params: %w", err)
 	}
+	return frame.Replicate(e.c, p)
+}
+
+func (s *scaleStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
+	p, err := e.params(s.Params)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Release()
 	return frame.Scale(e.c, in, p)
 }
 
 func (s *unscaleStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
-	p, err := e.table(s.Params)
+	p, err := e.params(s.Params)
 	if err != nil {
-		return nil, fmt.Errorf("params: %w", err)
+		return nil, err
 	}
+	defer p.Release()
 	return frame.Unscale(e.c, in, p)
 }
 

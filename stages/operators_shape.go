@@ -8,7 +8,7 @@ func init() {
 	registerOperator[pivotStep]("pivot", "the different cells of a column become columns")
 	registerOperator[meltStep]("melt", "columns become rows")
 	registerOperator[describeStep]("describe", "count, missing and different cells, mean, deviation, least, quartiles and greatest of each column")
-	registerOperator[aggregateStep]("aggregate", "aggregates of the whole table, one row on every rank")
+	registerOperator[aggregateStep]("aggregate", "aggregates of the whole table, one row")
 }
 
 type pivotStep struct {
@@ -41,7 +41,7 @@ func (s *meltStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
 type describeStep struct{}
 
 func (s *describeStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
-	return frame.Describe(e.c, in)
+	return e.once(frame.Describe(e.c, in))
 }
 
 type aggregateStep struct {
@@ -53,5 +53,5 @@ func (s *aggregateStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, erro
 	if err != nil {
 		return nil, err
 	}
-	return frame.ScalarAggregate(e.c, in, aggs...)
+	return e.once(frame.ScalarAggregate(e.c, in, aggs...))
 }

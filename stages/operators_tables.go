@@ -19,13 +19,14 @@ func init() {
 }
 
 type joinStep struct {
-	With    string   `toml:"with" default:"" doc:"the right table: the name (as) of an earlier step's result"`
-	Kind    string   `toml:"kind" default:"inner" doc:"inner, left, right, full, semi (left rows with a partner) or anti (those without)"`
-	On      []string `toml:"on" default:"[]" doc:"key columns, of the same names on both sides"`
-	LeftOn  []string `toml:"left_on" default:"[]" doc:"key columns of the left table, where names differ"`
-	RightOn []string `toml:"right_on" default:"[]" doc:"key columns of the right table"`
-	Suffix  string   `toml:"suffix" default:"_right" doc:"added to names of right columns that the left table has too"`
-	Plan    string   `toml:"plan" default:"auto" doc:"auto: by size; shuffle: partition both tables; broadcast: the right one to every rank"`
+	With      string   `toml:"with" default:"" doc:"the right table: the name (as) of an earlier step's result"`
+	Kind      string   `toml:"kind" default:"inner" doc:"inner, left, right, full, semi (left rows with a partner) or anti (those without)"`
+	On        []string `toml:"on" default:"[]" doc:"key columns, of the same names on both sides"`
+	LeftOn    []string `toml:"left_on" default:"[]" doc:"key columns of the left table, where names differ"`
+	RightOn   []string `toml:"right_on" default:"[]" doc:"key columns of the right table"`
+	Suffix    string   `toml:"suffix" default:"_right" doc:"added to names of right columns that the left table has too"`
+	Algorithm string   `toml:"algorithm" default:"hash" doc:"hash, or merge: both tables are sorted by their keys, and so is the result"`
+	Plan      string   `toml:"plan" default:"auto" doc:"of a hash join; auto: by size; shuffle: partition both tables; broadcast: the right one (of a right join the left one) to every rank"`
 }
 
 func (s *joinStep) otherTables() []string { return []string{s.With} }
@@ -42,6 +43,11 @@ func (s *joinStep) Run(e *operatorEnv, in *frame.Table) (*frame.Table, error) {
 		return nil, err
 	}
 	o.Kind = frame.JoinKind(k)
+	a, err := oneOf("algorithm", s.Algorithm, []string{"hash", "merge"})
+	if err != nil {
+		return nil, err
+	}
+	o.Algorithm = frame.JoinAlgorithm(a)
 	p, err := oneOf("plan", s.Plan, []string{"auto", "shuffle", "broadcast"})
 	if err != nil {
 		return nil, err

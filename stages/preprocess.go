@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"deeprc/collective"
@@ -17,6 +18,26 @@ type StepConfig struct {
 	As   string `toml:"as" default:"" doc:"name of its result, for from and with of later steps"`
 
 	Options Operator // the operator's own keys, in the same table
+
+	at string // file and line
+}
+
+// placedError is the error of a step, and where the step stands.
+type placedError struct {
+	at  string
+	err error
+}
+
+func (e *placedError) Error() string { return e.at + ": " + e.err.Error() }
+func (e *placedError) Unwrap() error { return e.err }
+
+// wrong is an error of step i.
+func (s *StepConfig) wrong(i int, format string, args ...any) error {
+	err := fmt.Errorf("preprocess %d (%s): %w", i, s.Op, fmt.Errorf(format, args...))
+	if s.at == "" {
+		return err
+	}
+	return &placedError{s.at, err}
 }
 
 // checkSteps finds what can be found without data: names of tables, and where they come from.
@@ -26,24 +47,49 @@ func checkSteps(steps []StepConfig) error {
 		kind, _ := findOperator(s.Op)
 		switch {
 		case kind.reads && s.From != "":
-			return fmt.Errorf("preprocess %d (%s): from = %q: it reads a table from files, so it works on none", i, s.Op, s.From)
+			return s.wrong(i, "from = %q: it reads a table from files, so it works on none", s.From)
 		case !kind.reads && i == 0:
-			return fmt.Errorf("preprocess 0 (%s): the first step must read a table; operators that do: %s", s.Op, list(readers()))
+			return s.wrong(i, "the first step must read a table; operators that do: %s", strings.Join(readers(), ", "))
 		case s.From != "" && !names[s.From]:
-			return fmt.Errorf("preprocess %d (%s): from = %q: no earlier step's result has this name (as)", i, s.Op, s.From)
+			return s.wrong(i, "%s", noTable("from", s.From, steps, i))
 		case names[s.As] && s.As != "":
-			return fmt.Errorf("preprocess %d (%s): as = %q: an earlier step's result has this name", i, s.Op, s.As)
+			return s.wrong(i, "as = %q: an earlier step's result has this name", s.As)
 		}
 		for _, with := range otherTables(s.Options) {
 			if !names[with] {
-				return fmt.Errorf("preprocess %d (%s): with = %q: no earlier step's result has this name (as)", i, s.Op, with)
+				key := "with"
+				if _, ok := s.Options.(interface{ params() }); ok {
+					key = "params"
+				}
+				return s.wrong(i, "%s", noTable(key, with, steps, i))
 			}
 		}
 		if s.As != "" {
 			names[s.As] = true
 		}
 	}
-	return nil
+	return checkTargets(steps)
+}
+
+// noTable says that key of step i names no earlier step's result.
+func noTable(key, name string, steps []StepConfig, i int) string {
+	if name == "" {
+		return key + " is not set: give the name (as) of an earlier step's result"
+	}
+	msg := fmt.Sprintf("%s = %q: no earlier step's result has this name (as)", key, name)
+	var names []string
+	for k, s := range steps {
+		switch {
+		case k >= i && s.As == name:
+			return fmt.Sprintf("%s; step %d (%s) makes it: put that step before this one", msg, k, s.Op)
+		case k < i && s.As != "":
+			names = append(names, s.As)
+		}
+	}
+	if len(names) == 0 {
+		return msg + "; none has a name"
+	}
+	return msg + didYouMean(name, names)
 }
 
 func readers() (names []string) {
@@ -59,7 +105,7 @@ func readers() (names []string) {
 type stepReport struct {
 	rows, bytes int64
 	seconds     float64 // on the slowest rank
-	imbalance   float64 // rows of the fullest rank ÷ mean
+	imbalance   float64 // rows of the fullest rank ÷ those that it would have of an even share
 }
 
 func (r stepReport) String() string {
@@ -76,26 +122,19 @@ func bytesText(n int64) string {
 }
 
 // preprocess runs the steps and returns the last one's table, which the caller releases; after each,
-// done is called on every rank. Collective.
-func preprocess(c collective.Comm, m *frame.Memory, steps []StepConfig, done func(i int, t *frame.Table, r stepReport)) (*frame.Table, error) {
-	e := &operatorEnv{c: c, mem: m, tables: map[string]*frame.Table{}}
+// done is called on every rank. Steps write below dir, the run's folder, or not at all if it is "". Collective.
+func preprocess(c collective.Comm, m *frame.Memory, dir string, steps []StepConfig, done func(i int, t *frame.Table, r stepReport)) (*frame.Table, error) {
+	e := &operatorEnv{c: c, mem: m, dir: dir, tables: map[string]*frame.Table{}}
 	var last *frame.Table
-	live := map[*frame.Table]int{} // tables, and the last step that needs them
-	defer func() {
-		for t := range live {
-			t.Release()
-		}
-	}()
+	live := waiting{}
+	defer live.release()
 	for i, s := range steps {
-		in := last
-		if s.From != "" {
-			in = e.tables[s.From]
-		}
-		begin := time.Now()
+		in := e.input(s, last)
+		begin, used := time.Now(), m.Used()
 		t, err := s.Options.Run(e, in)
 		if err := collective.Agree(c, err); err != nil {
 			var bad ConfigError
-			err = fmt.Errorf("preprocess %d (%s): %w", i, s.Op, err)
+			err = s.wrong(i, "%w", err)
 			if errors.As(err, &bad) {
 				return nil, ConfigError{err}
 			}
@@ -106,16 +145,26 @@ func preprocess(c collective.Comm, m *frame.Memory, steps []StepConfig, done fun
 			t.Release()
 			return nil, err
 		}
-		live[t] = lastUse(steps, i)
+		live[t] = wait{until: lastUse(steps, i), held: m.Used() - used}
 		last = t
 		if s.As != "" {
 			e.tables[s.As] = t
 		}
 		done(i, t, report)
-		for t, until := range live {
-			if until <= i {
+		for t, w := range live {
+			if w.until <= i {
 				t.Release()
 				delete(live, t)
+			}
+		}
+		if m.Limit() > 0 && i+1 < len(steps) {
+			moved, err := live.offload(m, e.inputs(steps[i+1], last))
+			e.replace(moved)
+			if to := moved[last]; to != nil {
+				last = to
+			}
+			if err := collective.Agree(c, err); err != nil {
+				return nil, steps[i+1].wrong(i+1, "move tables that wait to files: %w", err)
 			}
 		}
 	}
@@ -151,7 +200,8 @@ func reportStep(c collective.Comm, t *frame.Table, took time.Duration) (stepRepo
 	}
 	r := stepReport{rows: sums[0], bytes: sums[1], seconds: most[1], imbalance: 1}
 	if sums[0] > 0 {
-		r.imbalance = most[0] * float64(c.Size()) / float64(sums[0])
+		n := int64(c.Size())
+		r.imbalance = most[0] / float64((sums[0]+n-1)/n)
 	}
 	return r, nil
 }

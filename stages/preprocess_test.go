@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
 	"deeprc/collective"
 	"deeprc/frame"
 )
@@ -67,53 +69,99 @@ by = ["id desc", "day"]
 `
 
 func basinConfig(t *testing.T, edit ...string) (*Config, error) {
-	text := strings.ReplaceAll(basinSteps, "DIR", basins(t))
-	return parseConfig("basins.toml", strings.NewReplacer(edit...).Replace(text), nil)
+	text := strings.NewReplacer(edit...).Replace(basinSteps)
+	return parseConfig("basins.toml", strings.ReplaceAll(text, "DIR", basins(t)), nil)
+}
+
+// stepRows runs cfg's steps on n ranks and gives the rows of the last one's table, cells with commas, in order,
+// and each step's report. Tables live in memory that must all be given back; steps write below dir.
+func stepRows(t *testing.T, n int, cfg *Config, dir string) (rows []string, reports []stepReport, err error) {
+	t.Helper()
+	parts := make([][]string, n)
+	reports = make([]stepReport, len(cfg.Steps))
+	limit, err := parseBytes(cfg.Run.Memory)
+	if err != nil {
+		return nil, nil, err
+	}
+	scratch := cfg.Run.Scratch
+	if scratch == "" {
+		scratch = t.TempDir()
+	}
+	err = collective.RunLocal(n, func(c collective.Comm) error {
+		under := memory.NewCheckedAllocator(memory.NewGoAllocator())
+		defer under.AssertSize(t, 0)
+		mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Under: under, Scratch: scratch})
+		tab, err := preprocess(c, mem, dir, cfg.Steps, func(i int, _ *frame.Table, r stepReport) {
+			if c.Rank() == 0 {
+				reports[i] = r
+			}
+		})
+		if err != nil {
+			return err
+		}
+		defer tab.Release()
+		for i := range tab.NumRows() {
+			var cells []string
+			for _, col := range tab.Record().Columns() {
+				cells = append(cells, col.ValueStr(i))
+			}
+			parts[c.Rank()] = append(parts[c.Rank()], strings.Join(cells, ","))
+		}
+		return nil
+	})
+	return slices.Concat(parts...), reports, err
+}
+
+// sameRows runs cfg's steps on several numbers of ranks, which must give the same rows, those returned.
+func sameRows(t *testing.T, cfg *Config) (rows []string, reports []stepReport) {
+	t.Helper()
+	for _, n := range []int{1, 2, 3, 5} {
+		got, r, err := stepRows(t, n, cfg, "")
+		if err != nil {
+			t.Fatalf("%d ranks: %v", n, err)
+		}
+		if n == 1 {
+			rows = got
+		}
+		if !slices.Equal(got, rows) {
+			t.Errorf("%d ranks: %q\none: %q", n, got, rows)
+		}
+		reports = r
+	}
+	return rows, reports
 }
 
 func TestPreprocess(t *testing.T) {
-	var want []string
-	for _, n := range []int{1, 2, 3} {
-		cfg, err := basinConfig(t)
+	cfg, err := basinConfig(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, reports := sameRows(t, cfg)
+	if len(got) != 400 || got[0] != "01001,1970-01-01 00:00:00Z,1,11" || got[399] != "01000,1970-07-19 00:00:00Z,43,10" {
+		t.Errorf("%d rows, from %s to %s", len(got), got[0], got[len(got)-1])
+	}
+	if reports[2].rows != 3 || reports[3].rows != 400 || reports[3].imbalance < 1 {
+		t.Errorf("reports %v", reports)
+	}
+}
+
+// TestResultsOfWholeTables: what aggregate, describe and fit_scaler make is there once, not once a rank.
+func TestResultsOfWholeTables(t *testing.T) {
+	for op, want := range map[string]struct{ first, rows string }{
+		"op = \"aggregate\"\naggs = [\"sum(q)\", \"count(id)\"]": {"14700,600", "1"},
+		"op = \"describe\"": {"id,large_utf8,600,0,3,(null),(null),01000,(null),(null),(null),01002", "3"},
+		"op = \"fit_scaler\"\ncolumns = [\"q\"]\nmethod = \"minmax\"": {"q,minmax,0,49", "1"},
+	} {
+		cfg, err := parseConfig("t.toml", strings.ReplaceAll("[[preprocess]]\nop = \"read_csv\"\npaths = [\"DIR/flow.csv\"]\ntext = [\"id\"]\n[[preprocess]]\n"+op, "DIR", basins(t)), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows := make([][]string, n)
-		reports := make([]stepReport, len(cfg.Steps))
-		err = collective.RunLocal(n, func(c collective.Comm) error {
-			tab, err := preprocess(c, nil, cfg.Steps, func(i int, _ *frame.Table, r stepReport) {
-				if c.Rank() == 0 {
-					reports[i] = r
-				}
-			})
-			if err != nil {
-				return err
-			}
-			defer tab.Release()
-			for i := range tab.NumRows() {
-				var cells []string
-				for _, col := range tab.Record().Columns() {
-					cells = append(cells, col.ValueStr(i))
-				}
-				rows[c.Rank()] = append(rows[c.Rank()], strings.Join(cells, ","))
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+		rows, reports := sameRows(t, cfg)
+		if len(rows) == 0 || rows[0] != want.first || fmt.Sprint(len(rows)) != want.rows {
+			t.Errorf("%s: %q", op, rows)
 		}
-		got := slices.Concat(rows...)
-		if n == 1 {
-			want = got
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%d ranks give other rows than one", n)
-		}
-		if len(got) != 400 || got[0] != "01001,1970-01-01 00:00:00Z,1,11" || got[399] != "01000,1970-07-19 00:00:00Z,43,10" {
-			t.Errorf("%d rows, from %s to %s", len(got), got[0], got[len(got)-1])
-		}
-		if reports[2].rows != 3 || reports[3].rows != 400 || reports[3].imbalance < 1 {
-			t.Errorf("reports %v", reports)
+		if r := reports[1]; r.rows != int64(len(rows)) || r.imbalance != 1 {
+			t.Errorf("%s: %v", op, r)
 		}
 	}
 }
@@ -122,21 +170,29 @@ func TestPreprocessErrors(t *testing.T) {
 	for _, c := range []struct{ from, to, want string }{
 		{`op = "sort"`, `op = "sorte"`, `basins.toml:31: preprocess.4.op: no operator "sorte"; did you mean "sort"?`},
 		{`op = "sort"`, ``, `basins.toml:30: preprocess.4: op is not set: name an operator`},
-		{`with = "attributes"`, `with = "attribute"`, `basins.toml: preprocess 3 (join): with = "attribute": no earlier step's result has this name (as)`},
-		{`from = "flow"`, `from = "flaw"`, `basins.toml: preprocess 3 (join): from = "flaw": no earlier step's result has this name (as)`},
-		{`as = "stats"`, `as = "flow"`, `basins.toml: preprocess 2 (groupby): as = "flow": an earlier step's result has this name`},
+		{`with = "attributes"`, `with = "attribute"`, `basins.toml:25: preprocess 3 (join): with = "attribute": no earlier step's result has this name (as); did you mean "attributes"?`},
+		{`from = "flow"`, `from = "flaw"`, `basins.toml:25: preprocess 3 (join): from = "flaw": no earlier step's result has this name (as)`},
+		{`as = "stats"`, `as = "flow"`, `basins.toml:20: preprocess 2 (groupby): as = "flow": an earlier step's result has this name`},
 		{`by = ["id"]`, `bye = ["id"]`, `basins.toml:22: preprocess.2.bye: unknown key in [preprocess.2]; did you mean "by"?`},
 		{"[data]\n", "[run]\nmemory = \"8 gigs\"\n[data]\n", `basins.toml: run.memory = "8 gigs": want a size such as 500MB or 8GiB (units: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB)`},
 		{"[data]\n", "[data]\npath = \"x.csv\"\n", `basins.toml: data.path = "x.csv", but there are [[preprocess]] steps`},
-		{`mean(q)`, `mean q`, `preprocess 2 (groupby): aggs: "mean q": want an aggregate of a column, as mean(q) or total = sum(q)`},
-		{`mean(q)`, `mean(qq)`, `preprocess 2 (groupby): frame: groupby: no column "qq"; did you mean "q"?`},
-		{`on = ["id"]`, `on = ["id"]` + "\nkind = \"outer\"", `preprocess 3 (join): kind = "outer": want inner, left, right, full, semi, anti`},
+		{`mean(q)`, `mean q`, `basins.toml:20: preprocess 2 (groupby): aggs: "mean q": want an aggregate of a column, as mean(q) or total = sum(q)`},
+		{`mean(q)`, `mean(qq)`, `basins.toml:20: preprocess 2 (groupby): frame: groupby: no column "qq"; did you mean "q"?`},
+		{`on = ["id"]`, `on = ["id"]` + "\nkind = \"outer\"", `basins.toml:25: preprocess 3 (join): kind = "outer": want inner, left, right, full, semi, anti`},
 		{`flow.csv`, `flows.csv`, `flow.csv?`},
+		{`as = "flow"`, "as = \"flow\"\n[[preprocess]]\nop = \"unique\"\nfrom = \"stats\"", `basins.toml:20: preprocess 2 (unique): from = "stats": no earlier step's result has this name (as); step 3 (groupby) makes it: put that step before this one`},
+		{`op = "sort"`, "op = \"scale\"\n[[preprocess]]\nop = \"sort\"", `basins.toml:30: preprocess 4 (scale): params is not set: give the name (as) of an earlier step's result`},
+		{`["DIR/flow.csv"]`, `[]`, `basins.toml:15: preprocess 1 (read_csv): frame: read CSV: no path is given; name files, folders or patterns in paths`},
+		{`by = ["id desc", "day"]`, `by = "id"`, `basins.toml:32: preprocess.4.by: is id: want a list of strings, as ["a", "b"]`},
+		{`as = "flow"`, "where = \"q > id\"\nas = \"flow\"", "basins.toml:15: preprocess 1 (read_csv): frame: expression: > compares values of one type, not int64 with text\n  q > id\n    ^"},
+		{`as = "flow"`, "where = \"q + 1\"\nas = \"flow\"", `basins.toml:15: preprocess 1 (read_csv): frame: where: "q + 1" is int64, not a bool`},
+		{`"day"]`, "\"day\"]\n[preprocess]", `basins.toml:33: Key 'preprocess' has already been defined. Each [[preprocess]] and [[model]] has two brackets.`},
+		{`text = ["id"]` + "\nas = \"flow\"", "types = [\"q: date\"]\nas = \"flow\"", `basins.toml:15: preprocess 1 (read_csv): `},
 	} {
 		cfg, err := basinConfig(t, c.from, c.to)
 		if err == nil {
 			err = collective.RunLocal(2, func(c collective.Comm) error {
-				tab, err := preprocess(c, nil, cfg.Steps, func(int, *frame.Table, stepReport) {})
+				tab, err := preprocess(c, nil, "", cfg.Steps, func(int, *frame.Table, stepReport) {})
 				if err == nil {
 					tab.Release()
 				}
@@ -170,173 +226,5 @@ func TestPreprocessedRun(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
-	}
-}
-
-func TestParseBytes(t *testing.T) {
-	for s, want := range map[string]int64{"": 0, "1": 1, "500MB": 500e6, "1.5 GiB": 3 << 29, "2KiB": 2048} {
-		if got, err := parseBytes(s); err != nil || got != want {
-			t.Errorf("%q is %d, %v", s, got, err)
-		}
-	}
-	for _, s := range []string{"x", "1XB", "-1", "1e9", "0", "99999999TB", ".", "NaN"} {
-		if got, err := parseBytes(s); err == nil {
-			t.Errorf("%q is %d", s, got)
-		}
-	}
-}
-
-func TestParseSortKey(t *testing.T) {
-	for s, want := range map[string]frame.SortKey{"q": {Column: "q"}, " q desc": {Column: "q", Desc: true}, "a b desc nulls first": {Column: "a b", Desc: true, NullsFirst: true},
-		"q nulls first": {Column: "q", NullsFirst: true}, "desc": {Column: "desc"}} {
-		if got := parseSortKey(s); got != want {
-			t.Errorf("%q is %+v", s, got)
-		}
-	}
-}
-
-// TestSeriesSteps: a chain of all operators of series gives the same rows for any number of ranks.
-func TestSeriesSteps(t *testing.T) {
-	const steps = `
-[data]
-id = "id"
-[[preprocess]]
-op = "read_csv"
-paths = ["DIR/flow.csv"]
-text = ["id"]
-[[preprocess]]
-op = "split"
-by = ["id"]
-time = "day"
-flags = true
-[[preprocess]]
-op = "rolling"
-by = ["id"]
-time = "day"
-rows = 7
-aggs = ["week = mean(q)", "max(q)"]
-as = "rolled"
-[[preprocess]]
-op = "fit_scaler"
-columns = ["week"]
-fit = "split_train"
-as = "scaler"
-[[preprocess]]
-op = "scale"
-from = "rolled"
-params = "scaler"
-as = "scaled"
-[[preprocess]]
-op = "unscale"
-params = "scaler"
-[[preprocess]]
-op = "asof"
-with = "scaled"
-by = ["id"]
-time = "day"
-[[preprocess]]
-op = "fill"
-by = ["id"]
-time = "day"
-columns = ["week"]
-method = "constant"
-value = -1.0
-[[preprocess]]
-op = "melt"
-id = ["id", "day"]
-values = ["week", "week_right"]
-[[preprocess]]
-op = "pivot"
-index = ["id", "day"]
-columns = "variable"
-values = "value"
-[[preprocess]]
-op = "resample"
-by = ["id"]
-time = "day"
-every = "50d"
-aggs = ["sum(week)", "std(week_right)"]
-[[preprocess]]
-op = "sort"
-by = ["id", "day"]
-`
-	var want []string
-	for _, n := range []int{1, 3} {
-		cfg, err := parseConfig("t.toml", strings.ReplaceAll(steps, "DIR", basins(t)), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rows := make([][]string, n)
-		err = collective.RunLocal(n, func(c collective.Comm) error {
-			tab, err := preprocess(c, nil, cfg.Steps, func(int, *frame.Table, stepReport) {})
-			if err != nil {
-				return err
-			}
-			defer tab.Release()
-			for i := range tab.NumRows() {
-				var cells []string
-				for _, col := range tab.Record().Columns() {
-					cells = append(cells, col.ValueStr(i))
-				}
-				rows[c.Rank()] = append(rows[c.Rank()], strings.Join(cells, ","))
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := slices.Concat(rows...)
-		if n == 1 {
-			want = got
-			if len(want) != 12 || !strings.HasPrefix(want[0], "01000,1970-01-01") {
-				t.Errorf("%d rows: %q", len(want), want)
-			}
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%d ranks: %q\none: %q", n, got, want)
-		}
-	}
-}
-
-// TestReadmeSteps runs the steps of README.md on small tables.
-func TestReadmeSteps(t *testing.T) {
-	text, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, block, _ := strings.Cut(string(text), "```toml\n[[preprocess]]")
-	block, _, ok := strings.Cut(block, "```")
-	if !ok {
-		t.Fatal("README.md has no [[preprocess]] block")
-	}
-	dir := t.TempDir()
-	for name, text := range map[string]string{"caravan/01000.csv": "1.5,2,3,0.5\n0.5,2,3,NA\n", "caravan/01001.csv": "1,2,3,4\n",
-		"camels_us/camels_attributes_v2.0/camels_clim.txt": "gauge_id;p_mean\n01000;3.5\n01001;2\n"} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	block = strings.NewReplacer(`"caravan/`, `"`+dir+`/caravan/`, `"camels_us"`, `"`+dir+`/camels_us"`, ">= 1990", ">= 1981").Replace(block)
-	cfg, err := parseConfig("README.md", "[[preprocess]]"+block, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = collective.RunLocal(1, func(c collective.Comm) error {
-		tab, err := preprocess(c, nil, cfg.Steps, func(int, *frame.Table, stepReport) {})
-		if err != nil {
-			return err
-		}
-		defer tab.Release()
-		if got := fmt.Sprint(tab.NumRows(), tab.Names()); got != "2 [basin date p t pet q p_mean q1 wet]" {
-			t.Errorf("got %s", got)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -88,6 +88,9 @@ func readData(c collective.Comm, cfg *DataConfig, table *frame.Table, progress f
 	if err != nil {
 		return nil, err
 	}
+	if rows == 0 && table != nil {
+		return nil, fmt.Errorf("%s has no rows; deeprc check prints how many each step leaves", cfg.Path)
+	}
 	if rows == 0 {
 		return nil, fmt.Errorf("%s has a header but no data rows", cfg.Path)
 	}

@@ -41,18 +41,38 @@ func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Resul
 			j.dev.Close()
 		}
 	}()
-	if err := j.prepare(); err != nil {
+	var err error
+	above := missing(cfg.Run.Dir)
+	if j.dir, err = makeRunDir(c, cfg.Run.Dir, cfg.Run.Name, begin); err != nil {
 		return nil, err
 	}
-	dir, err := makeRunDir(c, cfg.Run.Dir, cfg.Run.Name, begin)
-	if err != nil {
+	if err := j.prepareInDir(above); err != nil {
 		return nil, err
 	}
-	res, err := j.inDir(dir, o, begin)
+	res, err := j.inDir(j.dir, o, begin)
 	if err != nil && c.Rank() == 0 {
-		j.screen.printf("what was finished lies in %s", dir)
+		j.screen.printf("what was finished lies in %s", j.dir)
 	}
 	return res, err
+}
+
+// prepareInDir prepares, and removes the run's folder, with what steps wrote there, if that fails, and of the folders
+// above it those, deepest first, that did not exist before; collective.
+func (j *job) prepareInDir(above []string) (err error) {
+	ready := false
+	defer func() { // also after a panic
+		if !ready && j.c.Rank() == 0 {
+			err = errors.Join(err, os.RemoveAll(j.dir))
+			for _, dir := range above {
+				if os.Remove(dir) != nil { // another run is in it
+					break
+				}
+			}
+		}
+	}()
+	err = j.prepare()
+	ready = err == nil
+	return err
 }
 
 // prepare opens the device, reads the data and cuts the windows; collective.
@@ -122,7 +142,7 @@ func (j *job) preprocess() (*frame.Table, error) {
 	}
 	mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Scratch: j.cfg.Run.Scratch})
 	end := j.times.start("preprocess")
-	t, err := preprocess(j.c, mem, j.cfg.Steps, func(i int, t *frame.Table, r stepReport) {
+	t, err := preprocess(j.c, mem, j.dir, j.cfg.Steps, func(i int, t *frame.Table, r stepReport) {
 		s := j.cfg.Steps[i]
 		name := s.Op
 		if s.As != "" {

@@ -44,3 +44,14 @@ func newDir(base string) (string, error) {
 		}
 	}
 }
+
+// missing lists the folder dir and those above it that do not exist, the deepest first.
+func missing(dir string) (names []string) {
+	for {
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			return names
+		}
+		names = append(names, dir)
+		dir = filepath.Dir(dir)
+	}
+}

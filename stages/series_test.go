@@ -2,11 +2,8 @@ package stages
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,136 +11,6 @@ import (
 
 	"deeprc/collective"
 )
-
-// part is rows lo ≤ i < hi of r.
-func (r *rawRows) part(lo, hi int) *rawRows {
-	p := &rawRows{channels: r.channels, ts: r.ts[lo:hi], plain: r.plain}
-	if r.long() {
-		p.ids = append([]string{}, r.ids[lo:hi]...)
-	}
-	for _, v := range r.values {
-		p.values = append(p.values, v[lo:hi])
-	}
-	return p
-}
-
-// build builds the series on n ranks that hold the rows up to the given cuts, and checks that all ranks have the same.
-func build(cfg *DataConfig, r *rawRows, cuts ...int) (*Series, error) {
-	cuts = append(append([]int{0}, cuts...), len(r.ts))
-	n := len(cuts) - 1
-	out := make([]*Series, n)
-	err := collective.RunLocal(n, func(c collective.Comm) (err error) {
-		out[c.Rank()], err = buildSeries(c, cfg, r.part(cuts[c.Rank()], cuts[c.Rank()+1]))
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	for rank, s := range out {
-		if err := sameSeries(out[0], s); err != nil {
-			return nil, fmt.Errorf("rank %d: %w", rank, err)
-		}
-	}
-	return out[0], nil
-}
-
-func bits64(v []float64) (b []uint64) {
-	for _, x := range v {
-		b = append(b, math.Float64bits(x))
-	}
-	return b
-}
-
-func bits32(v []float32) (b []uint32) {
-	for _, x := range v {
-		if x != x {
-			x = float32(math.NaN()) // any NaN is missing
-		}
-		b = append(b, math.Float32bits(x))
-	}
-	return b
-}
-
-// sameSeries compares bit by bit.
-func sameSeries(a, b *Series) error {
-	for _, c := range []struct {
-		what string
-		same bool
-	}{
-		{"channels", slices.Equal(a.Channels, b.Channels)},
-		{"mean", slices.Equal(bits64(a.Mean), bits64(b.Mean))},
-		{"std", slices.Equal(bits64(a.Std), bits64(b.Std))},
-		{"past", slices.Equal(bits32(a.Data.Past), bits32(b.Data.Past))},
-		{"target", slices.Equal(bits32(a.Data.Target), bits32(b.Data.Target))},
-		{"counts", a.Rows == b.Rows && a.Gaps == b.Gaps && a.Missing == b.Missing && a.Step == b.Step && a.Long == b.Long},
-		{"constant", slices.Equal(a.Constant, b.Constant)},
-		{"groups", slices.EqualFunc(a.Groups, b.Groups, func(x, y Group) bool {
-			return slices.Equal(x.Start, y.Start) && x.N == y.N && x.T0 == y.T0 && x.Bounds == y.Bounds && slices.Equal(x.Times, y.Times)
-		})},
-	} {
-		if !c.same {
-			return fmt.Errorf("other %s: %+v against %+v", c.what, a, b)
-		}
-	}
-	return nil
-}
-
-var nan = math.NaN()
-
-// wideRows are hourly random walks with missing values, and missing rows if gaps is set.
-func wideRows(seed uint64, channels, n int, gaps bool) *rawRows {
-	rnd := rand.New(rand.NewPCG(seed, 1))
-	r := &rawRows{values: make([][]float64, channels)}
-	for c := range channels {
-		r.channels = append(r.channels, fmt.Sprint("c", c))
-	}
-	level := make([]float64, channels)
-	for h := range n {
-		skip := gaps && h > 0 && h < n-1 && rnd.IntN(10) == 0
-		if !skip {
-			r.ts = append(r.ts, int64(h)*3600e6)
-		}
-		for c := range channels {
-			level[c] += rnd.NormFloat64() * math.Pow(10, float64(c))
-			v := level[c]
-			if rnd.IntN(20) == 0 {
-				v = nan
-			}
-			if !skip {
-				r.values[c] = append(r.values[c], v)
-			}
-		}
-	}
-	return r
-}
-
-// longRows are ragged series, series after series, or interleaved: sorted by time.
-func longRows(seed uint64, lengths []int, interleaved bool) *rawRows {
-	type row struct {
-		id string
-		t  int64
-		v  float64
-	}
-	var rows []row
-	for k, n := range lengths {
-		w := wideRows(seed+uint64(k), 1, n, true)
-		for i, t := range w.ts {
-			rows = append(rows, row{fmt.Sprintf("id:%d ü", k), t + int64(k%3)*3600e6, w.values[0][i]})
-		}
-	}
-	if interleaved {
-		slices.SortStableFunc(rows, func(a, b row) int { return int(a.t/3600e6 - b.t/3600e6) })
-	}
-	r := &rawRows{ids: []string{}, values: make([][]float64, 1)}
-	for _, x := range rows {
-		r.ids, r.ts, r.values[0] = append(r.ids, x.id), append(r.ts, x.t), append(r.values[0], x.v)
-	}
-	return r
-}
-
-func dataConfig() *DataConfig {
-	return &DataConfig{Path: "t.csv", ID: "unique_id", Target: "y", Step: "auto", Split: Split{Fractions: []float64{.6, .2, .2}}}
-}
 
 func TestSeriesRanksAgreeBitForBit(t *testing.T) {
 	rowsStep := dataConfig()
@@ -309,16 +176,6 @@ func TestSeriesFillIsForward(t *testing.T) {
 	}
 }
 
-func wideRowsWithoutHoles() *rawRows {
-	r := wideRows(1, 2, 50, false)
-	for _, col := range r.values {
-		for i := range col {
-			col[i] = float64(i * i % 7)
-		}
-	}
-	return r
-}
-
 // TestSeriesNoLeakFromTheFuture changes every value after a step, also to missing, and finds all before it as it was.
 func TestSeriesNoLeakFromTheFuture(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(7, 7))
@@ -429,93 +286,5 @@ func TestSeriesErrors(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestReadData goes through files: layouts, columns, and mistakes in them.
-func TestReadData(t *testing.T) {
-	for _, c := range []struct{ name, text, set, want string }{
-		{"no time column", "when,a\n2020-01-01,1\n", "", "has no column named date, ds, time, timestamp or datetime: set data.time to one of when, a"},
-		{"wrong time column", "date,a\n2020-01-01,1\n", "data.time=dat", `data.time: t.csv has no column "dat"; did you mean "date"?`},
-		{"time is text", "date,a\nyesterday,1\ntoday,2\n", "", `column "date" holds neither timestamps nor whole numbers`},
-		{"wrong channel", "date,HUFL\n2020-01-01,1\n", `data.channels=["HUFI"]`, `t.csv has no column "HUFI"; did you mean "HUFL"?`},
-		{"time as channel", "date,a\n2020-01-01,1\n", `data.channels=["date"]`, `data.channels names the time column "date"`},
-		{"channel twice", "date,a\n2020-01-01,1\n", `data.channels=["a", "a"]`, "twice"},
-		{"text channel", "date,a\n2020-01-01,b\n", `data.channels=["a"]`, "t.csv:2:"},
-		{"no number", "date,a\n2020-01-01,b\n", "", `t.csv has no numeric column beside "date"; its columns are date, a`},
-		{"no rows", "date,a\n", "", "t.csv has a header but no data rows"},
-		{"empty", "", "", "t.csv"},
-		{"no file", "\x00", "", "t.csv"},
-		{"no target", "unique_id,ds,z\na,2020-01-01,1\n", "", `data.target: t.csv has no column "y"`},
-		{"no id", "id,ds,y\na,2020-01-01,1\n", "data.layout=long", `data.id: t.csv has no column "unique_id"`},
-		{"non-numeric cell", "date,a\n2020-01-01,1\n2020-01-02,2\n2020-01-03,3x\n", "", "t.csv:4:"},
-		{"ragged line", "date,a\n2020-01-01,1\n2020-01-02,2,5\n", "", "t.csv:3:"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Chdir(t.TempDir())
-			if c.text != "\x00" {
-				writeFile(t, "t.csv", c.text)
-			}
-			var sets []string
-			if c.set != "" {
-				sets = append(sets, c.set)
-			}
-			cfg := mustParse(t, "[data]\npath = \"t.csv\"\n", sets...)
-			for _, n := range []int{1, 3} {
-				err := collective.RunLocal(n, func(c collective.Comm) error { _, err := readData(c, &cfg.Data, nil, nil); return err })
-				if err == nil || !strings.Contains(err.Error(), c.want) {
-					t.Errorf("%d ranks: got %v, want %s", n, err, c.want)
-				}
-			}
-		})
-	}
-}
-
-func writeFile(t testing.TB, path, text string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestReadDataSynth: the generator's own rows are those of the files that it writes, wide and long.
-func TestReadDataSynth(t *testing.T) {
-	dir := t.TempDir()
-	s := Synth{Series: 3, Hours: 900, Seed: 5}
-	series := func(n int, sets ...string) *Series {
-		var out *Series
-		cfg := mustParse(t, synthText, append(sets, "data.synth.series=3", "data.synth.hours=900", "data.synth.seed=5")...)
-		err := collective.RunLocal(n, func(c collective.Comm) error {
-			raw, err := readData(c, &cfg.Data, nil, nil)
-			if err != nil {
-				return err
-			}
-			got, err := buildSeries(c, &cfg.Data, raw)
-			if c.Rank() == 0 {
-				out = got
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
-	want := series(1)
-	for _, layout := range []string{"wide", "long"} {
-		path := filepath.Join(dir, layout+".csv")
-		if err := WriteSynth(path, s, layout); err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range []int{1, 2, 5} {
-			got := series(n, "data.path="+path)
-			if got.Long != (layout == "long") || !slices.Equal(got.Channels, want.Channels) || !slices.Equal(got.Mean, want.Mean) ||
-				!slices.Equal(got.Std, want.Std) || !slices.Equal(bits32(got.Data.Target), bits32(want.Data.Target)) || !slices.Equal(bits32(got.Data.Past), bits32(want.Data.Past)) {
-				t.Errorf("%s on %d ranks differs from the generator", layout, n)
-			}
-		}
-		if got := series(2); sameSeries(got, want) != nil {
-			t.Error("the generator on two ranks differs")
-		}
 	}
 }

@@ -22,11 +22,21 @@ func randomJoin(rng *rand.Rand) question {
 	o := frame.JoinOptions{Kind: frame.JoinKind(rng.IntN(len(joinSQL)))}
 	for o.Plan = frame.JoinPlan(rng.IntN(3)); o.Plan == frame.Broadcast && o.Kind == frame.Full; o.Plan = frame.JoinPlan(rng.IntN(3)) {
 	}
+	if rng.IntN(3) == 0 {
+		o.Algorithm, o.Plan = frame.Merge, frame.Auto
+	}
 	l := frametest.Spec{Seed: rng.Uint64(), Rows: frametest.RandomRows(rng, 150)}
 	r := frametest.Spec{Seed: rng.Uint64(), Rows: frametest.RandomRows(rng, 150)}
-	skewed := rng.IntN(8) == 0 // so many rows of one key that they do not go to one rank
+	skewed := rng.IntN(6) == 0 // so many rows of one key that they do not go to one rank
+	many, few := &l, &r
+	if rng.IntN(2) == 0 {
+		many, few = few, many
+	}
 	if skewed {
-		l.Rows, r.Rows, o.Plan = 5000+rng.IntN(5000), rng.IntN(6), frame.Shuffle
+		many.Rows, few.Rows = 300+rng.IntN(500), rng.IntN(6)
+		if o.Algorithm == frame.Hash {
+			o.Plan = frame.Shuffle
+		}
 	}
 	var on []string
 	for i := range 1 + rng.IntN(3) {
@@ -34,8 +44,12 @@ func randomJoin(rng *rand.Rand) question {
 		k2 := frametest.RandomColumn(rng, k.Name, k.Type) // of another shape, with other missing cells
 		k2.Domain = k.Domain
 		if skewed {
-			k.Shape, k.Nulls = frametest.Heavy, min(k.Nulls, 0.1)
-			k2.Distinct, k2.Nulls = min(k2.Distinct, 4), min(k2.Nulls, 0.1)
+			heavy, light := &k, &k2
+			if many == &r {
+				heavy, light = light, heavy
+			}
+			heavy.Shape, heavy.Nulls = frametest.Heavy, min(heavy.Nulls, 0.1)
+			light.Distinct, light.Nulls = min(light.Distinct, 4), min(light.Nulls, 0.1)
 		}
 		if rng.IntN(3) == 0 {
 			k2.Name = fmt.Sprint("right_k", i)
@@ -75,6 +89,7 @@ func randomJoin(rng *rand.Rand) question {
 	return question{
 		tables: []frametest.Spec{l, r},
 		text:   fmt.Sprintf("join %+v", o),
+
 		op: func(c collective.Comm, in []*frame.Table) (*frame.Table, error) {
 			return frame.Join(c, in[0], in[1], o)
 		},

@@ -1,0 +1,105 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// goldenOps are the ops held to PyTorch or another reference: a case of a file
+// of testdata/golden, arrays that its cases share (they come after the inputs),
+// and the op.
+var goldenOps = []struct {
+	file, key string
+	shared    []string
+	build     func(in []*Tensor) []*Tensor
+}{
+	{"losses", "mse", []string{"target"}, meanLoss(Loss{"mse", 1})},
+	{"losses", "mae", []string{"target"}, meanLoss(Loss{"mae", 1})},
+	{"losses", "huber", []string{"target"}, meanLoss(Loss{"huber", .7})},
+}
+
+// meanLoss is the mean of l over the file's 46 targets that are there.
+func meanLoss(l Loss) func(in []*Tensor) []*Tensor {
+	return func(in []*Tensor) []*Tensor {
+		w := in[0].g.Const(1, in[0].Shape[0])
+		return []*Tensor{l.Of(in[0], in[1], w).Slice(0, 0, 1).Scale(1. / 46)}
+	}
+}
+
+// Values and gradients to 1e-5 of the array's largest.
+func TestOpsAgainstTheirReference(t *testing.T) {
+	for _, c := range goldenOps {
+		t.Run(c.file+" "+c.key, func(t *testing.T) {
+			f := readGolden(t, c.file)
+			g := &Graph{}
+			var ins, outs, asked []*Tensor
+			var data, want []Named
+			input := func(name string) *Tensor {
+				a := f.arrays[name]
+				typ := F32
+				if _, ok := a.Data.([]int64); ok {
+					typ = I64
+				}
+				x := g.Input(typ, a.Shape...)
+				ins, data = append(ins, x), append(data, a)
+				return x
+			}
+			has := func(format string, i int) (string, bool) {
+				name := fmt.Sprintf(format, c.key, i)
+				_, ok := f.arrays[name]
+				return name, ok
+			}
+			for i := 0; ; i++ {
+				name, ok := has("%s.in%d", i)
+				if !ok {
+					break
+				}
+				input(name)
+			}
+			n := len(ins)
+			for _, name := range c.shared {
+				input(name)
+			}
+			outs = c.build(ins)
+			var loss *Tensor // Σ dout·out
+			for i, y := range outs {
+				suffix := fmt.Sprint(i)
+				if len(outs) == 1 {
+					suffix = ""
+				}
+				dout := input(c.key+".dout"+suffix).Reshape(y.Len(), 1)
+				if part := y.Reshape(1, y.Len()).MatMul(dout); loss == nil {
+					loss = part
+				} else {
+					loss = loss.Add(part)
+				}
+				asked, want = append(asked, y), append(want, f.arrays[c.key+".out"+suffix])
+			}
+			for i, x := range ins[:n] {
+				if name, ok := has("%s.grad%d", i); ok {
+					asked, want = append(asked, g.Gradients(loss, x)[0]), append(want, f.arrays[name])
+				}
+			}
+			r, err := testCPU(t).Compile(g.Plan(align, asked...), nil)
+			must(t, err)
+			for i, x := range ins {
+				switch d := data[i].Data.(type) {
+				case []float32:
+					must(t, r.Write(x, d))
+				case []int64:
+					must(t, r.WriteInts(x, d))
+				}
+			}
+			must(t, r.Run())
+			for i, y := range asked {
+				got, w := make([]float32, y.Len()), want[i].Data.([]float32)
+				must(t, r.Read(got, y))
+				if !slices.Equal(y.Shape, want[i].Shape) {
+					t.Errorf("%s has shape %v, the reference %v", want[i].Name, y.Shape, want[i].Shape)
+				}
+				same(t, want[i].Name, got, w, 1e-5, largest(w))
+			}
+		})
+	}
+}

@@ -1,0 +1,211 @@
+package model
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"deeprc/collective"
+)
+
+// goldenNets are the nets held to their reference implementation: a file of
+// testdata/golden and what its parameters are called here: pairs of a part of
+// our name and what stands for it in theirs.
+var goldenNets = []struct {
+	file  string
+	names []string
+}{
+	{"nlinear", nil},
+	{"dlinear", []string{"seasonal", "linear_season", "trend", "linear_trend"}},
+}
+
+// golden is a file of values computed by bench/golden.
+type golden struct {
+	Kind, Loss                  string
+	Options                     map[string]json.RawMessage // of the net, by key
+	Lookback, Horizon, Channels int
+	Rate                        float64 // of Adam
+	arrays                      map[string]Named
+}
+
+func readGolden(t testing.TB, file string) *golden {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", "golden", file+".safetensors"))
+	must(t, err)
+	defer f.Close()
+	st, err := f.Stat()
+	must(t, err)
+	arrays, meta, err := ReadSafetensors(f, st.Size())
+	must(t, err)
+	g := &golden{arrays: map[string]Named{}}
+	must(t, json.Unmarshal([]byte(meta["golden"]), g))
+	for _, a := range arrays {
+		g.arrays[a.Name] = a
+	}
+	return g
+}
+
+// floats is an array of the file as float32.
+func (g *golden) floats(t testing.TB, name string) []float32 {
+	t.Helper()
+	d, ok := g.arrays[name].Data.([]float32)
+	if !ok {
+		t.Fatalf("the file has no float32 array %q", name)
+	}
+	return d
+}
+
+// net is the file's net with its options.
+func (g *golden) net(t testing.TB) Net {
+	t.Helper()
+	n, err := NewNet(g.Kind)
+	must(t, err)
+	v, left := reflect.ValueOf(n).Elem(), len(g.Options)
+	for i := range v.NumField() {
+		key := v.Type().Field(i).Tag.Get("toml")
+		text, ok := g.Options[key]
+		if !ok {
+			t.Fatalf("the file says nothing of %s.%s", g.Kind, key)
+		}
+		must(t, json.Unmarshal(text, v.Field(i).Addr().Interface()))
+		left--
+	}
+	if left != 0 {
+		t.Fatalf("%s has not all options of the file: %v", g.Kind, g.Options)
+	}
+	must(t, CheckNet(n, g.Lookback, g.Horizon))
+	return n
+}
+
+// fit is the file's net with the file's weights on the file's windows.
+func (g *golden) fit(t testing.TB, names []string) (*Fit, Windows) {
+	t.Helper()
+	past, target := g.floats(t, "input.past"), g.floats(t, "input.target")
+	row := g.Lookback + g.Horizon
+	rows := len(past) / g.Lookback
+	d := Data{make([]float32, rows*row), make([]float32, rows*row)}
+	for i := range rows {
+		copy(d.Past[i*row:], past[i*g.Lookback:][:g.Lookback])
+		copy(d.Target[i*row+g.Lookback:], target[i*g.Horizon:][:g.Horizon])
+	}
+	loss, ok := map[string]string{"MAE": "mae", "MSE": "mse"}[g.Loss]
+	if !ok {
+		t.Fatalf("no loss here is the reference's %s", g.Loss)
+	}
+	dev, err := CPU(1)
+	must(t, err)
+	o := TrainOptions{Optimizer: "adam", LR: g.Rate, Loss: loss, Beta1: .9, Beta2: .999, Eps: 1e-8}
+	f, err := NewFit(dev, g.net(t), Shape{g.Lookback, g.Horizon, g.Channels, rows / g.Channels}, d, o, 1)
+	must(t, err)
+	var weights []Named
+	theirs := strings.NewReplacer(names...)
+	for _, p := range f.Params.List {
+		w := g.arrays["weight."+theirs.Replace(p.Name)]
+		weights = append(weights, Named{p.Name, w.Shape, w.Data})
+	}
+	slab := make([]float32, f.Params.Region.N)
+	must(t, f.Params.Fill(slab, "", weights))
+	must(t, f.SetParams(slab))
+	return f, goldenWindows{rows / g.Channels, g.Channels, row}
+}
+
+// goldenWindows are n windows of c channels, each row of its own.
+type goldenWindows struct{ n, c, row int }
+
+func (w goldenWindows) Len() int { return w.n }
+func (w goldenWindows) Offsets(dst []int64, i int) {
+	for c := range w.c {
+		dst[c] = int64((i*w.c + c) * w.row)
+	}
+}
+
+// largest is the largest absolute value.
+func largest(s []float32) float64 {
+	var m float64
+	for _, v := range s {
+		m = math.Max(m, math.Abs(float64(v)))
+	}
+	return m
+}
+
+// same reports the first of got that is further than tol·scale from want.
+func same(t testing.TB, what string, got, want []float32, tol, scale float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	for i, w := range want {
+		if d := math.Abs(float64(got[i]) - float64(w)); !(d <= tol*scale) {
+			t.Errorf("%s: value %d is %g, the reference has %g: off by %.2g of %.3g", what, i, got[i], w, d/scale, scale)
+			return
+		}
+	}
+}
+
+// From the reference's weights: forecast and every parameter's gradient to 1e-5
+// of the array's largest value (for a gradient at least 1e-3 of the largest of
+// all, since some are zero but for rounding), ten losses to 1e-4.
+func TestNetsAgainstTheirReference(t *testing.T) {
+	for _, c := range goldenNets {
+		t.Run(c.file, func(t *testing.T) {
+			g := readGolden(t, c.file)
+			f, ws := g.fit(t, c.names)
+			want := g.floats(t, "output")
+			got := make([]float32, len(want))
+			must(t, f.Predict(got, ws, 0, ws.Len()))
+			same(t, "forecast", got, want, 1e-5, largest(want))
+
+			losses := g.arrays["losses"].Data.([]float64)
+			var first []float32 // gradient slab of the first step
+			for i, want := range losses {
+				loss, err := f.Step(collective.Local(1)[0], ws, ws.Len(), func(k int) int { return k }, g.Rate)
+				must(t, err)
+				if math.Abs(loss-want) > 1e-4*math.Abs(want) {
+					t.Errorf("loss %d is %g, the reference has %g", i, loss, want)
+				}
+				if i == 0 {
+					first = make([]float32, f.tail+2)
+					must(t, f.grads.Read(first, 0))
+				}
+			}
+			var most float64
+			left := 0
+			for name, a := range g.arrays {
+				if strings.HasPrefix(name, "gradient.") {
+					most, left = math.Max(most, largest(a.Data.([]float32))), left+1
+				}
+			}
+			theirs, count := strings.NewReplacer(c.names...), first[f.tail+1]
+			for _, p := range f.Params.List {
+				got := p.Of(first)
+				for i := range got {
+					got[i] /= count
+				}
+				want := g.floats(t, "gradient."+theirs.Replace(p.Name))
+				same(t, "gradient of "+p.Name, got, want, 1e-5, math.Max(largest(want), 1e-3*most))
+				left--
+			}
+			if left != 0 {
+				t.Errorf("the reference has %d parameters more", left)
+			}
+		})
+	}
+}
+
+// Whatever has no test of its own yet can at least be read.
+func TestGoldenFilesCanBeRead(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "golden", "*.safetensors"))
+	must(t, err)
+	if len(files) == 0 {
+		t.Fatal("no golden files")
+	}
+	for _, file := range files {
+		if g := readGolden(t, strings.TrimSuffix(filepath.Base(file), ".safetensors")); len(g.arrays) == 0 {
+			t.Errorf("%s: no arrays", file)
+		}
+	}
+}
