@@ -3,8 +3,8 @@ package model
 /*
 #cgo CFLAGS: -O3 -Wall
 #cgo linux LDFLAGS: -ldl -lm
-#cgo noescape blas_sgemm
-#cgo nocallback blas_sgemm
+#cgo noescape blas_product
+#cgo nocallback blas_product
 #include <stdlib.h>
 #include "blas.h"
 */
@@ -67,21 +67,34 @@ func BLAS() (string, error) {
 	return lib.name, lib.err
 }
 
-// gemm is y = op(a)·op(b) + beta·y for row-major matrices; op transposes if its flag is set.
-func gemm(ta, tb bool, a, b Array, beta float32, y Array) {
-	m, n := int(y.rows()), int(y.cols())
-	k := int(a.cols())
-	if ta {
-		k = int(a.rows())
-	}
+// multiply is y = a·b as o says, by the native library or gonum's.
+func multiply(p *Pool, o *C.product, a, b, y []float32) {
 	if openBLAS().native {
-		C.blas_sgemm(flag(ta), flag(tb), C.int(m), C.int(n), C.int(k), 1, a.ptr(), C.int(a.cols()),
-			b.ptr(), C.int(b.cols()), C.float(beta), y.ptr(), C.int(n))
+		C.blas_product(p.c, o, ptr(a), ptr(b), ptr(y))
 		return
 	}
-	gonum.Implementation{}.Sgemm(transpose(ta), transpose(tb), m, n, k, 1, a.F, int(a.cols()),
-		b.F, int(b.cols()), beta, y.F, n)
+	m, n, k := int(o.m), int(o.n), int(o.k)
+	lda, ldb := k, n
+	if o.ta != 0 {
+		lda = m
+	}
+	if o.tb != 0 {
+		ldb = k
+	}
+	for i := range len(y) / (m * n) {
+		ia, ib, left := 0, 0, i
+		for d := int(o.batch.axes) - 1; d >= 0; d-- {
+			at := left % int(o.batch.dim[d])
+			left /= int(o.batch.dim[d])
+			ia += at * int(o.batch.move[0][d])
+			ib += at * int(o.batch.move[1][d])
+		}
+		gonum.Implementation{}.Sgemm(transpose(o.ta != 0), transpose(o.tb != 0), m, n, k, 1,
+			a[ia*m*k:], lda, b[ib*k*n:], ldb, 0, y[i*m*n:], n)
+	}
 }
+
+func ptr(s []float32) *C.float { return (*C.float)(unsafe.SliceData(s)) }
 
 func flag(b bool) C.int {
 	if b {

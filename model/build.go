@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -33,7 +34,7 @@ func badBuild(format string, args ...any) {
 }
 
 func isMachinery(file string) bool {
-	return file == "graph.go" || file == "grad.go" || file == "build.go" || file == "scope.go" ||
+	return slices.Contains([]string{"graph.go", "grad.go", "build.go", "scope.go", "broadcast.go"}, file) ||
 		(strings.HasPrefix(file, "op_") || strings.HasPrefix(file, "layer_")) && !strings.HasSuffix(file, "_test.go")
 }
 

@@ -2,15 +2,6 @@ package model
 
 /*
 #include "kernels.h"
-#include "blas.h"
-#cgo noescape k_axpy
-#cgo nocallback k_axpy
-#cgo noescape k_scale
-#cgo nocallback k_scale
-#cgo noescape k_sum_rows
-#cgo nocallback k_sum_rows
-#cgo noescape k_sum_cols
-#cgo nocallback k_sum_cols
 #cgo noescape k_moving_avg
 #cgo nocallback k_moving_avg
 #cgo noescape k_loss
@@ -37,26 +28,37 @@ type Array struct {
 	I     []int64   // data of an I64 tensor
 }
 
-func (a Array) ptr() *C.float   { return (*C.float)(unsafe.SliceData(a.F)) }
+func (a Array) ptr() *C.float   { return ptr(a.F) }
 func (a Array) cols() C.int64_t { return C.int64_t(a.Shape[len(a.Shape)-1]) }
 func (a Array) rows() C.int64_t { return C.int64_t(length(a.Shape)) / a.cols() }
 
-// cpu computes on this process's cores.
-type cpu struct{ threads int }
+// cpu computes on some of this process's cores.
+type cpu struct {
+	name string
+	pool *Pool
+}
 
-// CPU opens the processor as a Device that uses up to threads cores.
+// CPU opens the processor as a Device that uses up to threads cores. A process
+// may open several: each has its own threads. $DEEPRC_ISA is as in [chooseISA].
 func CPU(threads int) (Device, error) {
 	lib := openBLAS()
 	if lib.err != nil {
 		return nil, lib.err
 	}
-	if lib.native {
-		C.blas_threads(C.int(threads))
+	isa, err := chooseISA()
+	if err != nil {
+		return nil, err
 	}
-	return cpu{threads}, nil
+	pool, err := newPool(threads)
+	if err != nil {
+		return nil, err
+	}
+	return cpu{fmt.Sprintf("cpu (%s, kernels for %s, %d threads)", lib.name, isa, threads), pool}, nil
 }
 
-func (d cpu) Name() string { return fmt.Sprintf("cpu (%s, %d threads)", openBLAS().name, d.threads) }
+func (d cpu) Name() string { return d.name }
+
+func (d cpu) Close() error { d.pool.close(); return nil }
 
 func (cpu) Alloc(n int) (Mem, error) { return cpuMem(aligned(n)), nil }
 
@@ -78,10 +80,12 @@ func (m cpuMem) Read(dst []float32, at int) error  { copy(dst, m[at:at+len(dst)]
 func (m cpuMem) Buf(lo, hi int) collective.Buf     { return collective.Of(m[lo:hi]) }
 
 type cpuRunner struct {
+	pool  *Pool
 	prog  *Program
 	bind  map[*Region]Mem
 	arena []float32
 	steps []cpuStep
+	debug bool
 	cur   int // step under way, for the error of a panicking kernel
 }
 
@@ -93,7 +97,7 @@ type cpuStep struct {
 
 // Compile lays every value out; steps then run without looking anything up.
 func (d cpu) Compile(p *Program, bind map[*Region]Mem) (Runner, error) {
-	r := &cpuRunner{prog: p, bind: bind, arena: aligned(p.Arena)}
+	r := &cpuRunner{pool: d.pool, prog: p, bind: bind, arena: aligned(p.Arena), debug: debugOps()}
 	for i := range r.arena {
 		r.arena[i] = guardWord
 	}
@@ -175,7 +179,12 @@ func (r *cpuRunner) Run() (err error) {
 	for i := range r.steps {
 		r.cur = i
 		s := &r.steps[i]
-		s.op.CPU(s.y, s.in)
+		s.op.CPU(r.pool, s.y, s.in)
+		if r.debug {
+			if err := checkFinite(s.y, s.in); err != nil {
+				return fmt.Errorf("model: DEEPRC_DEBUG=ops: step %d of %d, %T%+v → %v: %w", i+1, len(r.steps), s.op, s.op, s.y.Shape, err)
+			}
+		}
 	}
 	return nil
 }

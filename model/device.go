@@ -11,6 +11,8 @@ type Device interface {
 	// Compile reserves the Program's arena and binds its regions; nothing is
 	// allocated after it.
 	Compile(p *Program, bind map[*Region]Mem) (Runner, error)
+	// Close ends the device's threads; no Runner of it may run afterwards.
+	Close() error
 }
 
 // Mem is a Region's memory on a Device.

@@ -14,8 +14,8 @@ type Op interface {
 	// input of y, given dy, its gradient with respect to y. A nil entry means
 	// that no gradient flows into that input.
 	Grad(y, dy *Tensor) []*Tensor
-	// CPU computes y from in. It must not allocate.
-	CPU(y Array, in []Array)
+	// CPU computes y from in on the threads of p. It must not allocate.
+	CPU(p *Pool, y Array, in []Array)
 }
 
 // Type is the element type of a Tensor.
@@ -97,7 +97,7 @@ func (g *Graph) Store(y *Tensor, r *Region, off int) *Tensor {
 	if off+y.Type.words(y.Len()) > r.N {
 		badBuild("store: region %q has %d words, %v at %d does not fit", r.Name, r.N, y.Shape, off)
 	}
-	if _, view := y.op.(reshape); y.op == nil || view || y.region != nil {
+	if _, isView := y.op.(view); y.op == nil || isView || y.region != nil {
 		y = g.add(copyOp{}, y.Shape, y)
 	}
 	y.region, y.off = r, off
@@ -124,12 +124,14 @@ func (g *Graph) push(t *Tensor) *Tensor {
 	return t
 }
 
-// root is the tensor whose storage t shares; t itself unless t is a view.
-func (t *Tensor) root() *Tensor {
+// root is the tensor whose storage t shares, and where t starts in it, in
+// elements; t itself unless t is a view.
+func (t *Tensor) root() (r *Tensor, off int) {
 	for {
-		if _, view := t.op.(reshape); !view {
-			return t
+		v, isView := t.op.(view)
+		if !isView {
+			return t, off
 		}
-		t = t.in[0]
+		t, off = t.in[0], off+v.off
 	}
 }

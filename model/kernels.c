@@ -12,49 +12,6 @@
 #endif
 #define LANES 16                        // partial sums of a reduction; the order is fixed, so results repeat
 
-CLONES
-void k_axpy(float *restrict y, const float *restrict a, const float *restrict b, float s, int64_t rows, int64_t cols,
-            int spread) {
-  if (spread == K_SAME) {
-    for (int64_t i = 0; i < rows * cols; i++) y[i] = a[i] + s * b[i];
-    return;
-  }
-  for (int64_t r = 0; r < rows; r++, y += cols, a += cols) {
-    if (spread == K_ROW)
-      for (int64_t j = 0; j < cols; j++) y[j] = a[j] + s * b[j];
-    else {
-      float c = s * b[r];
-      for (int64_t j = 0; j < cols; j++) y[j] = a[j] + c;
-    }
-  }
-}
-
-CLONES
-void k_scale(float *restrict y, const float *restrict a, float s, int64_t n) {
-  for (int64_t i = 0; i < n; i++) y[i] = s * a[i];
-}
-
-CLONES
-void k_sum_rows(float *restrict y, const float *restrict x, int64_t rows, int64_t cols) {
-  memset(y, 0, cols * sizeof *y);
-  for (int64_t r = 0; r < rows; r++, x += cols)
-    for (int64_t j = 0; j < cols; j++) y[j] += x[j];
-}
-
-CLONES
-void k_sum_cols(float *restrict y, const float *restrict x, int64_t rows, int64_t cols) {
-  for (int64_t r = 0; r < rows; r++, x += cols) {
-    float acc[LANES] = {0};
-    int64_t j = 0;
-    for (; j + LANES <= cols; j += LANES)
-      for (int l = 0; l < LANES; l++) acc[l] += x[j + l];
-    float s = 0;
-    for (; j < cols; j++) s += x[j];
-    for (int l = 0; l < LANES; l++) s += acc[l];
-    y[r] = s;
-  }
-}
-
 // averages from ≤ t < to of one row by a running sum, the ends of the row repeated
 static void running_avg(float *y, const float *x, int64_t cols, int64_t h, int64_t from, int64_t to) {
   double s = 0, k = 2 * h + 1;

@@ -5,14 +5,8 @@
 #define DEEPRC_KERNELS_H
 #include <stdint.h>
 
-enum { K_SAME, K_ROW, K_COL };          // how the second operand is spread
 enum { K_MSE, K_MAE, K_HUBER };
 
-// y = a + s·b, with b of a's shape, one row (cols), or one column (rows)
-void k_axpy(float *y, const float *a, const float *b, float s, int64_t rows, int64_t cols, int spread);
-void k_scale(float *y, const float *a, float s, int64_t n);                      // y = s·a
-void k_sum_rows(float *y, const float *x, int64_t rows, int64_t cols);           // y[j] = Σ_i x[i,j]
-void k_sum_cols(float *y, const float *x, int64_t rows, int64_t cols);           // y[i] = Σ_j x[i,j]
 // y[i,t] = mean of x[i,t−k/2 … t+k/2], the ends repeated; k odd
 void k_moving_avg(float *y, const float *x, int64_t rows, int64_t cols, int64_t k);
 void k_moving_avg_grad(float *dx, const float *dy, int64_t rows, int64_t cols, int64_t k);

@@ -8,8 +8,8 @@ type NLinear struct{}
 
 func (NLinear) Forward(s *Scope, b Batch) *Tensor {
 	L := b.Past.Last()
-	last := b.Past.Slice(L-1, L) // (B, C, 1)
-	return Dense(s.In("linear"), b.Past.Sub(last), b.Horizon).Add(last)
+	last := b.Past.Slice(-1, L-1, L) // (B, C, 1)
+	return Dense(s.In("linear"), b.Past.Sub(last), b.Horizon, Identity).Add(last)
 }
 
 func (NLinear) closedForm() closedForm {

@@ -16,7 +16,7 @@ func (o adam) of(p, g, m, v, count, hyper *Tensor) *Tensor {
 	return p.g.add(o, []int{1}, p, g, m, v, count, hyper)
 }
 
-func (o adam) CPU(y Array, in []Array) {
+func (o adam) CPU(_ *Pool, y Array, in []Array) {
 	decoupled := C.int(0)
 	if o.decoupled {
 		decoupled = 1

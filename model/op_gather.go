@@ -17,7 +17,7 @@ type gather struct{ shift int }
 // Grad: series and offsets are data.
 func (gather) Grad(_, _ *Tensor) []*Tensor { return []*Tensor{nil, nil} }
 
-func (o gather) CPU(y Array, in []Array) {
+func (o gather) CPU(_ *Pool, y Array, in []Array) {
 	n := int(y.cols())
 	for i, at := range in[1].I {
 		lo := int(at) + o.shift

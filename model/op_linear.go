@@ -1,26 +1,87 @@
 package model
 
-// Linear is x·wᵀ + b along the last axis: x (…, n), w (m, n), b (m) → (…, m),
-// with w as PyTorch's nn.Linear keeps it.
-func (x *Tensor) Linear(w, b *Tensor) *Tensor {
-	if len(w.Shape) != 2 || w.Shape[1] != x.Last() || len(b.Shape) != 1 || b.Shape[0] != w.Shape[0] {
-		badBuild("linear: x %v, w %v, b %v: want w (m, %d) and b (m)", x.Shape, w.Shape, b.Shape, x.Last())
+/*
+#cgo noescape k_bias_unary
+#cgo nocallback k_bias_unary
+#include "blas.h"
+*/
+import "C"
+
+// An Activation is a function that a linear layer ends in.
+type Activation uint8
+
+const (
+	Identity Activation = iota
+	ReLU
+	Tanh
+	Sigmoid
+	GELU
+)
+
+// fused are the activations that run in the linear layer's own step: those whose
+// derivative is computed from their value, so that nothing else is kept.
+var fused = map[Activation]unary{Identity: {kind: C.K_IDENTITY}, ReLU: {kind: C.K_RELU}, Tanh: {kind: C.K_TANH}, Sigmoid: {kind: C.K_SIGMOID}}
+
+// Linear is act(x·wᵀ + b) along the last axis: x (…, n), w (m, n), b (m) or nil
+// for none → (…, m), with w as PyTorch's nn.Linear keeps it.
+func (x *Tensor) Linear(w, b *Tensor, act Activation) *Tensor {
+	if len(w.Shape) != 2 || w.Shape[1] != x.Last() {
+		badBuild("linear: x %v, w %v: want w (m, %d)", x.Shape, w.Shape, x.Last())
 	}
-	y := x.g.add(linear{}, []int{x.rows(), w.Shape[0]}, x.Reshape(x.rows(), x.Last()), w, b)
-	return y.Reshape(withLast(x.Shape, w.Shape[0])...)
+	m, n := w.Shape[0], w.Shape[1]
+	in := []*Tensor{x.Reshape(x.rows(), n), w}
+	if b != nil {
+		if len(b.Shape) != 1 || b.Shape[0] != m {
+			badBuild("linear: w %v, b %v: want b (%d)", w.Shape, b.Shape, m)
+		}
+		in = append(in, b)
+	}
+	wantF32("linear", in...)
+	f, ok := fused[act]
+	if !ok {
+		f = fused[Identity]
+	}
+	o := &linear{act: f}
+	o.product = C.product{0, 1, C.int64_t(x.rows()), C.int64_t(m), C.int64_t(n), newWalk([]int{1})}
+	y := x.g.add(o, []int{x.rows(), m}, in...).Reshape(withLast(x.Shape, m)...)
+	switch {
+	case ok:
+		return y
+	case act == GELU:
+		return y.GELU()
+	}
+	badBuild("linear: no activation %d", act)
+	return nil
 }
 
-type linear struct{}
+func withLast(shape []int, n int) []int {
+	return append(append([]int{}, shape[:len(shape)-1]...), n)
+}
 
-func (linear) Grad(y, dy *Tensor) []*Tensor {
+type linear struct {
+	act     unary
+	product C.product
+}
+
+func (o *linear) Grad(y, dy *Tensor) []*Tensor {
+	if o.act.kind != C.K_IDENTITY {
+		dy = o.act.back(y, dy) // before the activation
+	}
 	x, w := y.in[0], y.in[1]
-	return []*Tensor{dy.MatMul(w), matMul{ta: true}.of(dy, x), dy.SumRows()}
+	d := []*Tensor{dy.MatMul(w), dy.matMul(x, true, false)}
+	if len(y.in) == 3 {
+		d = append(d, dy.Sum(0).Squeeze(0))
+	}
+	return d
 }
 
-func (linear) CPU(y Array, in []Array) {
-	b := in[2].F
-	for i := 0; i < len(y.F); i += len(b) {
-		copy(y.F[i:], b)
+func (o *linear) CPU(p *Pool, y Array, in []Array) {
+	multiply(p, &o.product, in[0].F, in[1].F, y.F)
+	var b *C.float
+	if len(in) == 3 {
+		b = in[2].ptr()
+	} else if o.act.kind == C.K_IDENTITY {
+		return
 	}
-	gemm(false, true, in[0], in[1], 1, y)
+	C.k_bias_unary(p.c, o.act.kind, y.ptr(), b, y.rows(), y.cols())
 }

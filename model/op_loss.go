@@ -40,7 +40,7 @@ func (o lossOp) Grad(y, dy *Tensor) []*Tensor {
 	return []*Tensor{d, nil, nil}
 }
 
-func (o lossOp) CPU(y Array, in []Array) {
+func (o lossOp) CPU(_ *Pool, y Array, in []Array) {
 	C.k_loss(y.ptr(), in[0].ptr(), in[1].ptr(), in[2].ptr(), in[0].rows(), in[0].cols(),
 		in[0].rows()/in[2].cols(), o.kind, C.float(o.delta))
 }
@@ -52,7 +52,7 @@ type lossGrad struct {
 	delta float32
 }
 
-func (o lossGrad) CPU(y Array, in []Array) {
+func (o lossGrad) CPU(_ *Pool, y Array, in []Array) {
 	C.k_loss_grad(y.ptr(), in[0].ptr(), in[1].ptr(), in[2].ptr(), in[3].ptr(), y.rows(), y.cols(),
 		y.rows()/in[2].cols(), o.kind, C.float(o.delta))
 }

@@ -1,40 +1,65 @@
 package model
 
-// MatMul is x·y for x of shape (m, k) and y of shape (k, n).
-func (x *Tensor) MatMul(y *Tensor) *Tensor { return matMul{}.of(x, y) }
+// #include "blas.h"
+import "C"
 
-// matMul is op(a)·op(b), where op transposes if the flag is set.
-type matMul struct{ ta, tb bool }
+import "slices"
 
-func (o matMul) of(a, b *Tensor) *Tensor {
-	if len(a.Shape) != 2 || len(b.Shape) != 2 {
-		badBuild("matmul: %v and %v: both must have two axes", a.Shape, b.Shape)
+// MatMul is x·y for x (…, m, k) and y (…, k, n). The axes before them broadcast.
+func (x *Tensor) MatMul(y *Tensor) *Tensor { return x.matMul(y, false, false) }
+
+// MatMulT is x·yᵀ for x (…, m, k) and y (…, n, k); see [Tensor.MatMul].
+func (x *Tensor) MatMulT(y *Tensor) *Tensor { return x.matMul(y, false, true) }
+
+// matMul is op(x)·op(y), where op transposes the last two axes if its flag is set.
+func (x *Tensor) matMul(y *Tensor, tx, ty bool) *Tensor {
+	wantF32("matmul", x, y)
+	if len(x.Shape) < 2 || len(y.Shape) < 2 {
+		badBuild("matmul: %v and %v: both must have two axes or more", x.Shape, y.Shape)
 	}
-	m, k := flip(o.ta, a.Shape)
-	l, n := flip(o.tb, b.Shape)
+	bx, m, k := matrices(x.Shape, tx)
+	by, l, n := matrices(y.Shape, ty)
 	if k != l {
 		badBuild("matmul: inner sizes differ: (%d, %d)·(%d, %d)", m, k, l, n)
 	}
-	return a.g.add(o, []int{m, n}, a, b)
-}
-
-func flip(t bool, s []int) (int, int) {
-	if t {
-		return s[1], s[0]
+	if length(by) == 1 && len(bx) >= len(by) && len(bx) > 0 && !tx { // one product of all rows
+		flat := x.Reshape(x.rows(), k).matMul(y.Reshape(y.Shape[len(y.Shape)-2:]...), false, ty)
+		return flat.Reshape(append(slices.Clone(bx), m, n)...)
 	}
-	return s[0], s[1]
+	batch := broadcast(bx, by)
+	o := &matMul{tx: tx, ty: ty}
+	o.product = C.product{C.int64_t(flag(tx)), C.int64_t(flag(ty)), C.int64_t(m), C.int64_t(n), C.int64_t(k), newWalk(batch, bx, by)}
+	return x.g.add(o, append(slices.Clone(batch), m, n), x, y)
 }
 
-func (o matMul) Grad(y, dy *Tensor) []*Tensor {
+// matrices splits a shape into the axes of a batch and the size of op(matrix).
+func matrices(s []int, transposed bool) (batch []int, rows, cols int) {
+	n := len(s)
+	if transposed {
+		return s[:n-2], s[n-1], s[n-2]
+	}
+	return s[:n-2], s[n-2], s[n-1]
+}
+
+type matMul struct {
+	tx, ty  bool
+	product C.product
+}
+
+func (o *matMul) Grad(y, dy *Tensor) []*Tensor {
 	a, b := y.in[0], y.in[1]
-	da, db := matMul{false, !o.tb}.of(dy, b), matMul{!o.ta, false}.of(a, dy)
-	if o.ta {
-		da = matMul{o.tb, true}.of(b, dy)
+	var da, db *Tensor
+	if o.tx {
+		da = b.matMul(dy, o.ty, true)
+	} else {
+		da = dy.matMul(b, false, !o.ty)
 	}
-	if o.tb {
-		db = matMul{true, o.ta}.of(dy, a)
+	if o.ty {
+		db = dy.matMul(a, true, o.tx)
+	} else {
+		db = a.matMul(dy, !o.tx, false)
 	}
-	return []*Tensor{da, db}
+	return []*Tensor{da.reduceTo(a.Shape), db.reduceTo(b.Shape)}
 }
 
-func (o matMul) CPU(y Array, in []Array) { gemm(o.ta, o.tb, in[0], in[1], 0, y) }
+func (o *matMul) CPU(p *Pool, y Array, in []Array) { multiply(p, &o.product, in[0].F, in[1].F, y.F) }

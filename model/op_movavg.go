@@ -18,7 +18,7 @@ func (o movingAvg) Grad(y, dy *Tensor) []*Tensor {
 	return []*Tensor{y.g.add(movingAvgGrad{k: o.k}, y.Shape, dy)}
 }
 
-func (o movingAvg) CPU(y Array, in []Array) {
+func (o movingAvg) CPU(_ *Pool, y Array, in []Array) {
 	C.k_moving_avg(y.ptr(), in[0].ptr(), y.rows(), y.cols(), C.int64_t(o.k))
 }
 
@@ -27,6 +27,6 @@ type movingAvgGrad struct {
 	k int
 }
 
-func (o movingAvgGrad) CPU(y Array, in []Array) {
+func (o movingAvgGrad) CPU(_ *Pool, y Array, in []Array) {
 	C.k_moving_avg_grad(y.ptr(), in[0].ptr(), y.rows(), y.cols(), C.int64_t(o.k))
 }

@@ -4,80 +4,28 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
-// opCase is one op on small inputs. Every case is checked against finite
-// differences in each differentiable input, with guard words round every value,
-// and BenchmarkOps times it.
+// opCase is one op on small inputs. Every case is checked in every version of
+// the kernels against finite differences in each differentiable input, with
+// guard words round every value, and BenchmarkOps times it.
 type opCase struct {
 	name   string
 	shapes [][]int
 	build  func(in []*Tensor) *Tensor
 	want   func(in [][]float32) []float64 // slow, obvious reference; nil where the gradient check is enough
-	data   []int                          // inputs that carry no gradient
-	kink   bool                           // not differentiable everywhere: inputs are kept apart
+	domain func(x float32) float32        // moves an input to where the op is defined and smooth; nil: the real line
+	apart  bool                           // the elements of an input are a tenth apart or more
+	at     []int64                        // data of the last input, which is of indices
+	data   []int                          // a loss: the inputs that carry no gradient
+	kink   bool                           // a loss that is not differentiable everywhere: inputs are kept apart
 }
 
-var opCases = []opCase{
-	{name: "add", shapes: [][]int{{3, 5}, {3, 5}}, build: func(in []*Tensor) *Tensor { return in[0].Add(in[1]) }},
-	{name: "add row", shapes: [][]int{{2, 3, 5}, {5}}, build: func(in []*Tensor) *Tensor { return in[0].Add(in[1]) }},
-	{name: "add column", shapes: [][]int{{2, 3, 5}, {2, 3, 1}}, build: func(in []*Tensor) *Tensor { return in[0].Add(in[1]) }},
-	{name: "sub column", shapes: [][]int{{3, 19}, {3, 1}}, build: func(in []*Tensor) *Tensor { return in[0].Sub(in[1]) },
-		want: func(in [][]float32) (y []float64) {
-			for i, v := range in[0] {
-				y = append(y, float64(v)-float64(in[1][i/19]))
-			}
-			return y
-		}},
-	{name: "twice", shapes: [][]int{{4}}, build: func(in []*Tensor) *Tensor { return in[0].Add(in[0]) }},
-	{name: "scale", shapes: [][]int{{3, 7}}, build: func(in []*Tensor) *Tensor { return in[0].Scale(-2.5) }},
-	{name: "sum rows", shapes: [][]int{{4, 33}}, build: func(in []*Tensor) *Tensor { return in[0].SumRows() },
-		want: func(in [][]float32) []float64 {
-			y := make([]float64, 33)
-			for i, v := range in[0] {
-				y[i%33] += float64(v)
-			}
-			return y
-		}},
-	{name: "sum columns", shapes: [][]int{{4, 35}}, build: func(in []*Tensor) *Tensor { return in[0].SumCols() },
-		want: func(in [][]float32) []float64 {
-			y := make([]float64, 4)
-			for i, v := range in[0] {
-				y[i/35] += float64(v)
-			}
-			return y
-		}},
-	{name: "spread row", shapes: [][]int{{5}}, build: func(in []*Tensor) *Tensor { return in[0].spreadTo([]int{3, 5}) }},
-	{name: "spread column", shapes: [][]int{{3, 1}}, build: func(in []*Tensor) *Tensor { return in[0].spreadTo([]int{3, 5}) }},
-	{name: "slice", shapes: [][]int{{3, 7}}, build: func(in []*Tensor) *Tensor { return in[0].Slice(2, 6) }},
-	{name: "pad", shapes: [][]int{{3, 2}}, build: func(in []*Tensor) *Tensor { return in[0].g.add(padOp{3}, []int{3, 7}, in[0]) }},
-	{name: "reshape", shapes: [][]int{{3, 8}}, build: func(in []*Tensor) *Tensor { return in[0].Reshape(6, 4).Scale(2) }},
-	{name: "copy", shapes: [][]int{{9}}, build: func(in []*Tensor) *Tensor { return in[0].g.add(copyOp{}, []int{9}, in[0]) }},
-	{name: "matmul", shapes: [][]int{{3, 5}, {5, 4}}, build: func(in []*Tensor) *Tensor { return in[0].MatMul(in[1]) },
-		want: func(in [][]float32) []float64 {
-			y := make([]float64, 12)
-			for i := range y {
-				for k := range 5 {
-					y[i] += float64(in[0][i/4*5+k]) * float64(in[1][k*4+i%4])
-				}
-			}
-			return y
-		}},
-	{name: "matmul aT", shapes: [][]int{{5, 3}, {5, 4}}, build: func(in []*Tensor) *Tensor { return matMul{ta: true}.of(in[0], in[1]) }},
-	{name: "matmul bT", shapes: [][]int{{3, 5}, {4, 5}}, build: func(in []*Tensor) *Tensor { return matMul{tb: true}.of(in[0], in[1]) }},
-	{name: "matmul aT bT", shapes: [][]int{{5, 3}, {4, 5}}, build: func(in []*Tensor) *Tensor { return matMul{true, true}.of(in[0], in[1]) }},
-	{name: "linear", shapes: [][]int{{2, 3, 5}, {4, 5}, {4}}, build: func(in []*Tensor) *Tensor { return in[0].Linear(in[1], in[2]) },
-		want: func(in [][]float32) []float64 {
-			y := make([]float64, 24)
-			for i := range y {
-				y[i] = float64(in[2][i%4])
-				for k := range 5 {
-					y[i] += float64(in[0][i/4*5+k]) * float64(in[1][i%4*5+k])
-				}
-			}
-			return y
-		}},
+var opCases = slices.Concat(elementwiseCases, reduceCases, layoutCases, matmulCases, normCases, otherCases)
+
+var otherCases = []opCase{
 	{name: "moving average", shapes: [][]int{{2, 11}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(5) },
 		want: func(in [][]float32) []float64 {
 			y := make([]float64, 22)
@@ -129,17 +77,28 @@ func lossWant(e func(float64) float64) func(in [][]float32) []float64 {
 	}
 }
 
+// testCPU is a device of one thread.
+func testCPU(t testing.TB) Device {
+	t.Helper()
+	dev, err := CPU(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dev.Close() })
+	return dev
+}
+
 // run compiles and runs one output on the CPU with guard words, and checks them.
 func run(t testing.TB, g *Graph, ins []*Tensor, data [][]float32, outs ...*Tensor) (got [][]float32) {
 	t.Helper()
-	r, err := cpu{1}.Compile(g.Plan(align, outs...), nil)
+	r, err := testCPU(t).Compile(g.Plan(align, outs...), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := r.(*cpuRunner)
 	for i, x := range ins {
 		if _, used := c.prog.place[x]; used {
-			if err := c.Write(x, data[i]); err != nil {
+			if err := write(c, x, data[i]); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -152,7 +111,7 @@ func run(t testing.TB, g *Graph, ins []*Tensor, data [][]float32, outs ...*Tenso
 		for j := range guard {
 			guard[j] = guardWord
 		}
-		c.steps[i].op.CPU(c.steps[i].y, c.steps[i].in)
+		c.steps[i].op.CPU(c.pool, c.steps[i].y, c.steps[i].in)
 		for j, w := range guard {
 			if math.Float32bits(w) != math.Float32bits(guardWord) {
 				t.Fatalf("%T wrote %d words past its end", step.op, j+1)
@@ -169,6 +128,18 @@ func run(t testing.TB, g *Graph, ins []*Tensor, data [][]float32, outs ...*Tenso
 	return got
 }
 
+// write gives an input its data; indices are whole numbers in float32.
+func write(r Runner, x *Tensor, data []float32) error {
+	if x.Type != I64 {
+		return r.Write(x, data)
+	}
+	at := make([]int64, len(data))
+	for i, v := range data {
+		at[i] = int64(v)
+	}
+	return r.WriteInts(x, at)
+}
+
 func (c opCase) inputs(seed uint64) [][]float32 {
 	rnd := rand.New(rand.NewPCG(seed, 7))
 	var data [][]float32
@@ -176,6 +147,17 @@ func (c opCase) inputs(seed uint64) [][]float32 {
 		d := make([]float32, length(s))
 		for j := range d {
 			d[j] = float32(rnd.NormFloat64())
+			if c.domain != nil {
+				d[j] = c.domain(d[j])
+			}
+			if c.at != nil && i == len(c.shapes)-1 {
+				d[j] = float32(c.at[j])
+			}
+		}
+		if c.apart {
+			for j, k := range rnd.Perm(len(d)) {
+				d[j] = float32(k)/10 - float32(len(d))/20
+			}
 		}
 		if len(c.data) > 0 && i == 1 {
 			d[3], d[25] = float32(math.NaN()), float32(math.NaN())
@@ -198,26 +180,49 @@ func (c opCase) inputs(seed uint64) [][]float32 {
 
 func (c opCase) graph() (g *Graph, ins []*Tensor, y *Tensor) {
 	g = &Graph{}
-	for _, s := range c.shapes {
-		ins = append(ins, g.Input(F32, s...))
+	for i, s := range c.shapes {
+		typ := F32
+		if c.at != nil && i == len(c.shapes)-1 {
+			typ = I64
+		}
+		ins = append(ins, g.Input(typ, s...))
 	}
 	return g, ins, c.build(ins)
 }
 
-func TestOps(t *testing.T) {
-	for _, c := range opCases {
-		for seed := range uint64(3) {
-			t.Run(fmt.Sprint(c.name, seed), func(t *testing.T) { c.check(t, seed) })
-		}
+// forEachISA runs f with every version of the kernels that this processor has.
+func forEachISA(t *testing.T, f func(t *testing.T)) {
+	before := isaNames[min(bestISA(), len(isaNames)-1)]
+	t.Cleanup(func() { useISA(slices.Index(isaNames, before)) })
+	for level := range bestISA() + 1 {
+		t.Run(isaNames[level], func(t *testing.T) {
+			t.Setenv("DEEPRC_ISA", isaNames[level])
+			f(t)
+		})
 	}
+}
+
+func TestOps(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for _, c := range opCases {
+			for seed := range uint64(3) {
+				t.Run(fmt.Sprint(c.name, seed), func(t *testing.T) { c.check(t, seed) })
+			}
+		}
+	})
 }
 
 func (c opCase) check(t *testing.T, seed uint64) {
 	data := c.inputs(seed)
 	g, ins, y := c.graph()
 	if c.want != nil {
-		for i, w := range c.want(data) {
-			if got := float64(run(t, g, ins, data, y)[0][i]); math.Abs(got-w) > 1e-5*(1+math.Abs(w)) {
+		out := run(t, g, ins, data, y)[0]
+		want := c.want(data)
+		if len(want) != len(out) {
+			t.Fatalf("%d values, want %d", len(out), len(want))
+		}
+		for i, w := range want {
+			if got := float64(out[i]); math.Abs(got-w) > 1e-5*(1+math.Abs(w)) {
 				t.Fatalf("value %d is %g, want %g", i, got, w)
 			}
 		}
@@ -234,27 +239,44 @@ func (c opCase) check(t *testing.T, seed uint64) {
 	rt := g.Input(F32, y.Len(), 1)
 	ins, data = append(ins, rt), append(data, r)
 	loss := y.Reshape(1, y.Len()).MatMul(rt)
+	runner, err := testCPU(t).Compile(g.Plan(0, y), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]float32, y.Len())
 	value := func() float64 { // in float64, so that differences are not rounded away
+		for i, x := range ins {
+			if _, used := runner.(*cpuRunner).prog.place[x]; used {
+				must(t, write(runner, x, data[i]))
+			}
+		}
+		must(t, runner.Run())
+		must(t, runner.Read(out, y))
 		var s float64
-		for i, v := range run(t, g, ins, data, y)[0] {
+		for i, v := range out {
 			s += float64(v) * float64(r[i])
 		}
 		return s
 	}
 	for k, x := range ins[:len(c.shapes)] {
-		if len(c.data) > 0 && k > 0 {
+		if len(c.data) > 0 && k > 0 || x.Type == I64 {
 			continue
 		}
 		d := g.Gradients(loss, x)[0]
 		got := run(t, g, ins, data, d)[0]
-		for i := range got {
+		for range min(len(got), 100) { // all of a small input, some of a larger one
 			const h = 1e-2
+			i := len(got) - 1
+			if got = got[:i]; len(data[k]) > 100 {
+				i = rnd.IntN(len(data[k]))
+			}
 			v := data[k][i]
 			data[k][i] = v + h
 			up := value()
 			data[k][i] = v - h
 			down := value()
 			data[k][i] = v
+			got := got[:len(data[k])]
 			if want := (up - down) / (2 * h); math.Abs(float64(got[i])-want) > 4e-3*(1+math.Abs(want)) {
 				t.Fatalf("gradient of input %d at %d is %g, finite differences say %g", k, i, got[i], want)
 			}
@@ -271,7 +293,7 @@ func TestGather(t *testing.T) {
 	reg := &Region{"series", len(series)}
 	at := g.Input(I64, 2, 3)
 	y := g.At(reg, 0, 40).Gather(at, 4, 5) // (2, 3, 5)
-	r, err := cpu{1}.Compile(g.Plan(align, y), map[*Region]Mem{reg: Shared(series)})
+	r, err := testCPU(t).Compile(g.Plan(align, y), map[*Region]Mem{reg: Shared(series)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +332,7 @@ func TestAdamAgainstTheFormula(t *testing.T) {
 		p, d, m, v := g.Input(F32, n), g.Input(F32, n), g.Input(F32, n), g.Input(F32, n)
 		cnt, hyper := g.Input(F32, 1), g.Input(F32, 3)
 		y := o.adam().of(p, d, m, v, cnt, hyper)
-		r, err := cpu{1}.Compile(g.Plan(align, y), nil)
+		r, err := testCPU(t).Compile(g.Plan(align, y), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -375,12 +397,12 @@ func BenchmarkOps(b *testing.B) {
 	for _, c := range opCases {
 		b.Run(c.name, func(b *testing.B) {
 			g, ins, y := c.graph()
-			r, err := cpu{1}.Compile(g.Plan(0, y), nil)
+			r, err := testCPU(b).Compile(g.Plan(0, y), nil)
 			if err != nil {
 				b.Fatal(err)
 			}
 			for i, d := range c.inputs(1) {
-				if err := r.Write(ins[i], d); err != nil {
+				if err := write(r, ins[i], d); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -45,10 +45,10 @@ func (g *Graph) Plan(guard int, outputs ...*Tensor) *Program {
 		if !live[i] {
 			continue
 		}
-		r := t.root()
+		r, _ := t.root()
 		last[r.id] = max(last[r.id], i)
 		for _, x := range t.in {
-			x = x.root()
+			x, _ = x.root()
 			last[x.id] = max(last[x.id], i)
 		}
 		switch {
@@ -60,7 +60,8 @@ func (g *Graph) Plan(guard int, outputs ...*Tensor) *Program {
 		}
 	}
 	for _, t := range outputs {
-		last[t.root().id] = end
+		r, _ := t.root()
+		last[r.id] = end
 	}
 
 	type span struct{ lo, hi, dies int }
@@ -93,13 +94,14 @@ func (g *Graph) Plan(guard int, outputs ...*Tensor) *Program {
 
 // at is where t's storage is: a region (nil for the arena) and an offset in words.
 func (p *Program) at(t *Tensor) (*Region, int) {
-	r := t.root()
+	r, within := t.root()
+	within = r.Type.words(within)
 	if r.region != nil {
-		return r.region, r.off
+		return r.region, r.off + within
 	}
 	off, ok := p.place[r]
 	if !ok {
 		panic(fmt.Sprintf("model: plan: tensor %d of shape %v is not part of this program", t.id, t.Shape))
 	}
-	return nil, off
+	return nil, off + within
 }

@@ -19,7 +19,7 @@ func randomGraph(rnd *rand.Rand) (g *Graph, outs []*Tensor) {
 		case 1:
 			ts = append(ts, x.Reshape(8, 4).Reshape(4, 8))
 		case 2:
-			ts = append(ts, x.SumRows().spreadTo(x.Shape))
+			ts = append(ts, x.Sum(0).Expand(x.Shape...))
 		case 3:
 			ts = append(ts, x.MatMul(x.Reshape(8, 4)).MatMul(y).Scale(.01))
 		}
@@ -40,14 +40,16 @@ func TestPlanValuesAliveTogetherDoNotOverlap(t *testing.T) {
 		}
 		for _, s := range p.Steps {
 			for _, x := range s.in {
-				last[x.root()] = max(last[x.root()], s.id)
+				x, _ = x.root()
+				last[x] = max(last[x], s.id)
 			}
 		}
 		for _, x := range p.Leaves {
 			last[x] = len(g.nodes)
 		}
 		for _, o := range outs {
-			last[o.root()] = len(g.nodes)
+			o, _ = o.root()
+			last[o] = len(g.nodes)
 		}
 		born := func(x *Tensor) int {
 			if x.op == nil {
@@ -72,10 +74,10 @@ func TestPlanValuesAliveTogetherDoNotOverlap(t *testing.T) {
 func TestPlanDropsWhatNobodyAsksFor(t *testing.T) {
 	g := &Graph{}
 	x, w, b := g.Input(F32, 4, 3), g.Input(F32, 2, 3), g.Input(F32, 2)
-	loss := x.Linear(w, b).Reshape(1, 8).SumCols()
+	loss := x.Linear(w, b, Identity).Sum()
 	d := g.Gradients(loss, w)
 	for _, s := range g.Plan(0, d[0]).Steps {
-		if m, ok := s.op.(matMul); ok && !m.ta {
+		if m, ok := s.op.(*matMul); ok && !m.tx {
 			t.Fatal("the gradient of the input is computed though only the weight's was asked for")
 		}
 	}
@@ -84,14 +86,14 @@ func TestPlanDropsWhatNobodyAsksFor(t *testing.T) {
 func TestBuildNamesTheLineOfTheNet(t *testing.T) {
 	g := &Graph{}
 	x, w, b := g.Input(F32, 4, 3), g.Input(F32, 2, 5), g.Input(F32, 2)
-	err := Build(func() { x.Linear(w, b) })
+	err := Build(func() { x.Linear(w, b, ReLU) })
 	if err == nil || !strings.Contains(err.Error(), "plan_test.go:") || !strings.Contains(err.Error(), "[4 3]") {
 		t.Fatalf("got %v, want file, line and shapes", err)
 	}
 	for name, f := range map[string]func(){
 		"matmul":   func() { x.MatMul(x) },
 		"add":      func() { x.Add(w) },
-		"slice":    func() { x.Slice(1, 9) },
+		"slice":    func() { x.Slice(1, 1, 9) },
 		"reshape":  func() { x.Reshape(5) },
 		"average":  func() { x.MovingAvg(4) },
 		"region":   func() { g.At(&Region{"r", 3}, 1, 3) },
@@ -99,7 +101,7 @@ func TestBuildNamesTheLineOfTheNet(t *testing.T) {
 		"foreign":  func() { x.Add((&Graph{}).Input(F32, 4, 3)) },
 		"gather":   func() { x.Gather(w, 0, 3) },
 		"loss":     func() { Loss{"mse", 1}.Of(x, w, b) },
-		"gradient": func() { g.Gradients(x.SumCols(), w) },
+		"gradient": func() { g.Gradients(x.Sum(), w) },
 	} {
 		if Build(f) == nil {
 			t.Errorf("%s: a wrong shape was accepted", name)

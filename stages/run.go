@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -37,6 +36,11 @@ type Result struct {
 func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Result, error) {
 	begin := time.Now()
 	j := &job{ctx: ctx, c: c, cfg: cfg, screen: newScreen(c.Rank() == 0 && !o.Quiet), times: &timings{rank: c.Rank()}}
+	defer func() {
+		if j.dev != nil {
+			j.dev.Close()
+		}
+	}()
 	var err error
 	above := missing(cfg.Run.Dir)
 	if j.dir, err = makeRunDir(c, cfg.Run.Dir, cfg.Run.Name, begin); err != nil {
@@ -77,7 +81,11 @@ func (j *job) prepare() error {
 	if err != nil {
 		return err
 	}
-	if j.dev, err = model.CPU(max(1, min(runtime.NumCPU(), runtime.GOMAXPROCS(0))/place.LocalSize)); err != nil {
+	threads, err := threadsPerRank(j.c, place.Hosts[j.c.Rank()])
+	if err != nil {
+		return err
+	}
+	if j.dev, err = model.CPU(threads); err != nil {
 		return err
 	}
 	table, err := j.preprocess()

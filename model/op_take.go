@@ -1,0 +1,71 @@
+package model
+
+/*
+#cgo noescape k_take
+#cgo nocallback k_take
+#cgo noescape k_take_grad
+#cgo nocallback k_take_grad
+#include "layout.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Embedding is row i of x (rows, …) for each i in at, of shape (…at, …); at has
+// no gradient. An index out of range is an error of the run.
+func (x *Tensor) Embedding(at *Tensor) *Tensor {
+	if at.Type != I64 || x.Type != F32 || len(x.Shape) < 2 {
+		badBuild("embedding: table %v %s, indices %v %s: want f32 of two axes or more, and i64", x.Shape, x.Type, at.Shape, at.Type)
+	}
+	o := take{outer: 1, from: x.Shape[0], to: at.Len(), inner: length(x.Shape[1:])}
+	return x.g.add(o, slices.Concat(at.Shape, x.Shape[1:]), x, at)
+}
+
+// TakeAlong takes single elements along an axis: y[o,j,i] = x[o,at[o,j,i],i]
+// (NumPy's take_along_axis, PyTorch's gather). at has x's shape but for the axis.
+func (x *Tensor) TakeAlong(axis int, at *Tensor) *Tensor {
+	axis = x.axis(axis)
+	if at.Type != I64 || x.Type != F32 || len(at.Shape) != len(x.Shape) ||
+		!slices.Equal(at.Shape[:axis], x.Shape[:axis]) || !slices.Equal(at.Shape[axis+1:], x.Shape[axis+1:]) {
+		badBuild("take along %d: %v %s, indices %v %s: want f32 and i64 that differ in that axis only", axis, x.Shape, x.Type, at.Shape, at.Type)
+	}
+	o := take{outer: length(x.Shape[:axis]), from: x.Shape[axis], to: at.Shape[axis], inner: length(x.Shape[axis+1:]), each: true}
+	return x.g.add(o, at.Shape, x, at)
+}
+
+// take is y (outer, to, inner) of x (outer, from, inner): one index a row of inner, or one for each element.
+type take struct {
+	outer, from, to, inner int
+	each                   bool
+}
+
+func (o take) Grad(y, dy *Tensor) []*Tensor {
+	return []*Tensor{y.g.add(takeGrad{take: o}, y.in[0].Shape, dy, y.in[1]), nil}
+}
+
+func (o take) CPU(p *Pool, y Array, in []Array) {
+	o.check(in[1].I)
+	C.k_take(p.c, y.ptr(), in[0].ptr(), (*C.int64_t)(&in[1].I[0]), C.int64_t(o.outer), C.int64_t(o.from), C.int64_t(o.to), C.int64_t(o.inner), flag(o.each))
+}
+
+func (o take) check(at []int64) {
+	for i, k := range at {
+		if k < 0 || k >= int64(o.from) {
+			panic(fmt.Sprintf("index %d is %d, want 0 to %d", i, k, o.from-1))
+		}
+	}
+}
+
+// takeGrad adds each dy to the element that was taken.
+type takeGrad struct {
+	noGrad
+	take take
+}
+
+func (g takeGrad) CPU(p *Pool, dx Array, in []Array) {
+	o := g.take
+	C.k_take_grad(p.c, dx.ptr(), in[0].ptr(), (*C.int64_t)(&in[1].I[0]), C.int64_t(o.outer), C.int64_t(o.from), C.int64_t(o.to), C.int64_t(o.inner), flag(o.each))
+}

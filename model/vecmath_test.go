@@ -1,0 +1,82 @@
+package model
+
+import (
+	"math"
+	"os"
+	"testing"
+)
+
+// ulps is how far got is from want, in units of want's last place as float32.
+func ulps(got float32, want float64) float64 {
+	w := float32(want)
+	switch {
+	case math.IsNaN(want):
+		if got != got {
+			return 0
+		}
+		return math.Inf(1)
+	case w == got:
+		return 0
+	case math.IsInf(float64(w), 0) || math.IsInf(float64(got), 0) || got != got:
+		return math.Inf(1)
+	}
+	_, e := math.Frexp(want)
+	return math.Abs(float64(got)-want) / math.Ldexp(1, max(e-24, -149))
+}
+
+// Every function of vecmath.h against float64, over all exponents and both
+// signs: 512 numbers of each, or with DEEPRC_TEST_FLOATS=all every float32.
+func TestVecMath(t *testing.T) {
+	step := uint64(1<<23/512 - 1)
+	if os.Getenv("DEEPRC_TEST_FLOATS") == "all" {
+		step = 1
+	}
+	const n = 1 << 14
+	forEachISA(t, func(t *testing.T) {
+		for _, c := range []struct {
+			name     string
+			build    func(x *Tensor) *Tensor
+			want     func(x float64) float64
+			ulp      float64
+			from, to float64
+		}{
+			{"exp", (*Tensor).Exp, math.Exp, 2, math.Inf(-1), math.Inf(1)},
+			{"log", (*Tensor).Log, math.Log, 2, math.Inf(-1), math.Inf(1)},
+			{"sqrt", (*Tensor).Sqrt, math.Sqrt, .5, math.Inf(-1), math.Inf(1)},
+			{"tanh", (*Tensor).Tanh, math.Tanh, 2, math.Inf(-1), math.Inf(1)},
+			{"sigmoid", (*Tensor).Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, 3, math.Inf(-1), math.Inf(1)},
+			{"softplus", (*Tensor).Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 3, math.Inf(-1), math.Inf(1)},
+			{"elu", func(x *Tensor) *Tensor { return x.ELU(1) }, func(x float64) float64 { return max(x, 0) + min(math.Expm1(x), 0) }, 4, math.Inf(-1), math.Inf(1)},
+			{"gelu", (*Tensor).GELU, func(x float64) float64 { return x * normal(x) }, 12, -12.9, math.MaxFloat32},
+			{"gelu tanh", (*Tensor).GELUTanh, geluTanh, 3, -1, math.MaxFloat32},
+		} {
+			g := &Graph{}
+			x := g.Input(F32, n)
+			y := c.build(x)
+			r, err := testCPU(t).Compile(g.Plan(0, y), nil)
+			must(t, err)
+			in, out := make([]float32, n), make([]float32, n)
+			worst, at := 0., float32(0)
+			for bits := uint64(0); bits < 1<<32; {
+				for i := range in {
+					in[i] = math.Float32frombits(uint32(min(bits, 1<<32-1)))
+					bits += step
+				}
+				must(t, r.Write(x, in))
+				must(t, r.Run())
+				must(t, r.Read(out, y))
+				for i, v := range in {
+					if d := float64(v); d >= c.from && d <= c.to || d != d {
+						if u := ulps(out[i], c.want(d)); u > worst {
+							worst, at = u, v
+						}
+					}
+				}
+			}
+			t.Logf("%s: %.2f ulp, at %g", c.name, worst, at)
+			if !(worst <= c.ulp) {
+				t.Errorf("%s: off by %.2f ulp at %g, stated are %g", c.name, worst, at, c.ulp)
+			}
+		}
+	})
+}

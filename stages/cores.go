@@ -1,0 +1,106 @@
+package stages
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"deeprc/collective"
+)
+
+// coreUse is what one rank tells the others of the cores that it may use.
+type coreUse struct {
+	Host  string
+	PID   int
+	Cores []int // its affinity mask
+	Most  int   // threads that its process may have in all
+}
+
+// threadsPerRank is how many threads this rank may compute with; collective. It
+// is this rank's part of the cores it is bound to, each divided among the ranks
+// of the host that are bound to it too, and of the limits of its process.
+func threadsPerRank(c collective.Comm, host string) (int, error) {
+	me := coreUse{Host: host, PID: os.Getpid()}
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		return 0, fmt.Errorf("cores of this process: %w", err)
+	}
+	for i := range 64 * len(set) {
+		if set.IsSet(i) {
+			me.Cores = append(me.Cores, i)
+		}
+	}
+	var err error
+	if me.Most, err = processLimit(runtime.GOMAXPROCS(0), os.Getenv); err != nil {
+		return 0, err
+	}
+	text, err := json.Marshal(me)
+	if err != nil {
+		return 0, err
+	}
+	parts, counts, err := collective.AllGatherV(c, text)
+	if err != nil {
+		return 0, err
+	}
+	all := make([]coreUse, len(counts))
+	for r, n := range counts {
+		if err := json.Unmarshal(parts[:n], &all[r]); err != nil {
+			return 0, fmt.Errorf("cores of rank %d: %w", r, err)
+		}
+		parts = parts[n:]
+	}
+	return coreShare(all, c.Rank()), nil
+}
+
+// processLimit is the least of: GOMAXPROCS, which the Go runtime sets from
+// affinity and cgroup quota; SLURM_CPUS_PER_TASK, also where tasks are not
+// bound; OMP_NUM_THREADS, of whose list the first counts (OpenMP 5.2, §21.1.2).
+func processLimit(gomaxprocs int, env func(string) string) (int, error) {
+	most := gomaxprocs
+	for _, key := range []string{"SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"} {
+		text := env(key)
+		if text == "" {
+			continue
+		}
+		digits := text
+		for i, r := range text {
+			if r == ',' && key == "OMP_NUM_THREADS" {
+				digits = text[:i]
+				break
+			}
+		}
+		n, err := strconv.Atoi(digits)
+		if err != nil || n < 1 {
+			return 0, fmt.Errorf("%s=%s: want a number of threads", key, text)
+		}
+		most = min(most, n)
+	}
+	return most, nil
+}
+
+// coreShare is the threads of rank me, at least one.
+func coreShare(all []coreUse, me int) int {
+	mine := all[me]
+	users := map[int]int{} // ranks of this host on each core
+	process := 0           // ranks of this process
+	for _, u := range all {
+		if u.Host != mine.Host {
+			continue
+		}
+		for _, core := range u.Cores {
+			users[core]++
+		}
+		if u.PID == mine.PID {
+			process++
+		}
+	}
+	share := 1e-9 // thirds add up
+	for _, core := range mine.Cores {
+		share += 1 / float64(users[core])
+	}
+	return max(1, min(int(share), mine.Most/process))
+}
