@@ -155,19 +155,17 @@ func believe(rows, bytes int) {
 	}
 }
 
-// expands is how many bytes one byte that a codec has compressed may stand for: of Snappy 64 in a copy of three bytes, of
-// LZ4 255 in a byte of a length, of Deflate 258 in two bits, of Zstandard see [expansion], which Brotli
-// is held to as well.
+// expands is how many bytes one byte that a codec has compressed may stand for; Brotli is held to what Zstandard is.
 func expands(codec compress.Compression) int {
 	switch codec {
 	case compress.Codecs.Uncompressed:
 		return 1
 	case compress.Codecs.Snappy:
-		return 22
+		return snappyExpansion
 	case lz4Raw:
-		return 255
+		return lz4Expansion
 	case compress.Codecs.Gzip:
-		return 1032
+		return gzipExpansion
 	}
 	return expansion
 }
@@ -251,18 +249,6 @@ func (u *unpacker) unpack(p page, codec compress.Compression, place int) []byte 
 			panic(corrupt("an uncompressed page has two sizes"))
 		}
 		return p.body
-	}
-	most := expansion
-	switch codec {
-	case compress.Codecs.Snappy:
-		most = snappyExpansion
-	case compress.Codecs.Gzip:
-		most = gzipExpansion
-	case 7: // LZ4_RAW
-		most = lz4Expansion
-	}
-	if p.size > most*len(p.body)+1<<16 {
-		panic(corrupt("a page has an impossible size"))
 	}
 	if u.pages[place] == nil {
 		u.pages[place] = memory.NewResizableBuffer(u.mem)
