@@ -56,7 +56,7 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 			s = NewScope(g, f.Params)
 			at = g.Input(I64, f.Batch, f.Channels)
 			x := g.At(past, 0, past.N).Gather(at, 0, f.Lookback) // (B, C, L)
-			return s, at, n.Forward(s, Batch{x, f.Horizon})
+			return s, at, n.Forward(s, Batch{Past: x, Horizon: f.Horizon, Outputs: 1})
 		}
 		measure := func(g *Graph, at, pred *Tensor) (w, l *Tensor) {
 			w = g.Input(F32, f.Batch)

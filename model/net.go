@@ -5,16 +5,24 @@ import (
 	"slices"
 )
 
-// Batch is what every net reads.
+// Batch is what every net reads: B windows of C channels. What the experiment
+// does not have is nil.
 type Batch struct {
-	Past    *Tensor // (B, C, L): B windows of C channels, lookback L; channel-major, so a row is one series' past
+	Past    *Tensor // (B, C, L): the targets' lookback; channel-major, so a row is one series' past
+	Hist    *Tensor // (B, X, L): columns known up to now only
+	Future  *Tensor // (B, F, L+H): columns known in advance, such as the calendar
+	Static  *Tensor // (B, S): one value a series
 	Horizon int     // H
+	Outputs int     // K: the values that the loss wants of every step, such as quantiles or a distribution's parameters; 1 for a point forecast
 }
+
+// Width is what a net forecasts of a channel: H·K values, the K of a step side by side.
+func (b Batch) Width() int { return b.Horizon * b.Outputs }
 
 // A Net is a forecasting network: a struct whose exported fields are its
 // options in [[model]], tagged with key, default and doc.
 type Net interface {
-	// Forward records the forecast (B, C, H) of a batch, making its parameters through s.
+	// Forward records the forecast (B, C, H·K) of a batch, making its parameters through s.
 	Forward(s *Scope, b Batch) *Tensor
 }
 

@@ -19,8 +19,8 @@ func (n DLinear) check(lookback, _ int) error {
 
 func (n DLinear) Forward(s *Scope, b Batch) *Tensor {
 	trend := b.Past.MovingAvg(n.Kernel) // (B, C, L)
-	seasonal := Dense(s.In("seasonal"), b.Past.Sub(trend), b.Horizon, Identity)
-	return seasonal.Add(Dense(s.In("trend"), trend, b.Horizon, Identity))
+	seasonal := Dense(s.In("seasonal"), b.Past.Sub(trend), b.Width(), Identity)
+	return seasonal.Add(Dense(s.In("trend"), trend, b.Width(), Identity))
 }
 
 // W_s = W_t = W makes DLinear the linear map W: no decomposition can fit better.

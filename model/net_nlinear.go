@@ -9,7 +9,7 @@ type NLinear struct{}
 func (NLinear) Forward(s *Scope, b Batch) *Tensor {
 	L := b.Past.Last()
 	last := b.Past.Slice(-1, L-1, L) // (B, C, 1)
-	return Dense(s.In("linear"), b.Past.Sub(last), b.Horizon, Identity).Add(last)
+	return Dense(s.In("linear"), b.Past.Sub(last), b.Width(), Identity).Add(last)
 }
 
 func (NLinear) closedForm() closedForm {
