@@ -42,7 +42,7 @@ test-mpi: deps binary ## the conformance suite and the seeded failures of every 
 
 test-duckdb: ## hold the table operators to DuckDB on random tables (module bench/duckdb, whose driver go fetches); DEEPRC_TEST_SEED, DEEPRC_TEST_ROUNDS
 	@.ci/go.sh
-	cd bench/duckdb && go vet . && go test -count=1 -timeout 0 .
+	cd bench/duckdb && go mod tidy -diff && go vet . && go test -count=1 -timeout 0 .
 
 check: ## gofmt, vet, staticcheck, who imports whom, generated files, shell scripts
 	@.ci/check.sh

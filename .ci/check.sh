@@ -58,6 +58,7 @@ scripts() {
 
 .ci/go.sh || exit 1
 step gofmt unformatted
+step modules go mod tidy -diff
 step vet go vet ./...
 step staticcheck go run "$staticcheck" ./...
 step imports .ci/imports.sh
