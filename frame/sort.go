@@ -26,6 +26,7 @@ type SortKey struct {
 // are in, then every rank sorts its own. See [splitters]. Beyond the memory limit the ranges are
 // finer, rows go to files by range, and the result is in a file.
 func Sort(c collective.Comm, t *Table, keys ...SortKey) (*Table, error) {
+	defer t.mem.reuse()()
 	err := checkKeys(t, keys)
 	if err := collective.Agree(c, wrap("sort", err)); err != nil {
 		return nil, err
