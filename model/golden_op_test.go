@@ -14,9 +14,33 @@ var goldenOps = []struct {
 	shared    []string
 	build     func(in []*Tensor) []*Tensor
 }{
+	{"ops_conv", "max_pool2", nil, one(func(x *Tensor) *Tensor { return x.MaxPool(2, 2, 0, true) })},
+	{"ops_conv", "max_pool3", nil, one(func(x *Tensor) *Tensor { return x.MaxPool(3, 3, 0, true) })},
+	{"ops_conv", "max_pool2_floor", nil, one(func(x *Tensor) *Tensor { return x.MaxPool(2, 2, 0, false) })},
+	{"ops_conv", "max_pool3_floor", nil, one(func(x *Tensor) *Tensor { return x.MaxPool(3, 3, 0, false) })},
+	{"ops_conv", "max_pool_overlap", nil, one(func(x *Tensor) *Tensor { return x.MaxPool(3, 2, 1, false) })},
+	{"ops_conv", "avg_pool2", nil, one(func(x *Tensor) *Tensor { return x.AvgPool(2, 2, true) })},
+	{"ops_conv", "avg_pool3", nil, one(func(x *Tensor) *Tensor { return x.AvgPool(3, 3, true) })},
+	{"ops_conv", "interpolate_nearest_12", nil, interpolated("nearest", 12)},
+	{"ops_conv", "interpolate_nearest_13", nil, interpolated("nearest", 13)},
+	{"ops_conv", "interpolate_nearest_3", nil, interpolated("nearest", 3)},
+	{"ops_conv", "interpolate_linear_12", nil, interpolated("linear", 12)},
+	{"ops_conv", "interpolate_linear_13", nil, interpolated("linear", 13)},
+	{"ops_conv", "interpolate_linear_3", nil, interpolated("linear", 3)},
+	{"ops_conv", "interpolate_cubic_12", nil, interpolated("cubic", 12)},
+	{"ops_conv", "interpolate_cubic_13", nil, interpolated("cubic", 13)},
 	{"losses", "mse", []string{"target"}, meanLoss(Loss{"mse", 1})},
 	{"losses", "mae", []string{"target"}, meanLoss(Loss{"mae", 1})},
 	{"losses", "huber", []string{"target"}, meanLoss(Loss{"huber", .7})},
+}
+
+// one is an op of one input and one output.
+func one(f func(x *Tensor) *Tensor) func(in []*Tensor) []*Tensor {
+	return func(in []*Tensor) []*Tensor { return []*Tensor{f(in[0])} }
+}
+
+func interpolated(mode string, n int) func(in []*Tensor) []*Tensor {
+	return one(func(x *Tensor) *Tensor { return x.Interpolate(mode, n) })
 }
 
 // meanLoss is the mean of l over the file's 46 targets that are there.
