@@ -51,7 +51,7 @@ func toyOptions() TrainOptions {
 }
 
 func nets() map[string]Net {
-	return map[string]Net{"nlinear": &NLinear{}, "dlinear": &DLinear{Kernel: 5}, "mlp": &MLP{Layers: 2, Hidden: 16},
+	return map[string]Net{"nlinear": &NLinear{}, "dlinear": &DLinear{Kernel: 5}, "scaled": Rescaled(&NLinear{}, "revin"), "mlp": &MLP{Layers: 2, Hidden: 16},
 		"nbeats": &NBEATS{Stacks: []string{"trend", "seasonality", "identity"}, Blocks: []int{2, 1, 1}, Layers: 1, Hidden: 16, Basis: "polynomial",
 			Degree: 2, Harmonics: 1, Activation: "tanh", Shared: true},
 		"nbeatsx": &NBEATSx{Stacks: []string{"identity", "trend"}, Blocks: []int{1, 1}, Layers: 1, Hidden: 16, Degree: 2, Harmonics: 1, Activation: "sigmoid"},
