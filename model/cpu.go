@@ -8,8 +8,6 @@ package model
 #cgo nocallback k_loss
 #cgo noescape k_loss_grad
 #cgo nocallback k_loss_grad
-#cgo noescape k_adam
-#cgo nocallback k_adam
 */
 import "C"
 

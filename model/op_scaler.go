@@ -43,7 +43,7 @@ func (x *Tensor) windowScale(kind string, n int, mask *Tensor) windowScale {
 		wantF32("scaler", mask)
 		in = append(in, mask)
 	}
-	stats := x.g.add(windowStats{kind: of, n: n}, append(slices.Clone(x.Shape[:len(x.Shape)-1]), 2), in...)
+	stats := x.g.add(windowStats{of, n}, append(slices.Clone(x.Shape[:len(x.Shape)-1]), 2), in...)
 	axis := len(x.Shape) - 1
 	return windowScale{kind, stats.Slice(axis, 0, 1), stats.Slice(axis, 1, 2)}
 }
@@ -66,10 +66,11 @@ func (s windowScale) undo(z *Tensor) *Tensor {
 }
 
 type windowStats struct {
-	noGrad
 	kind C.int
 	n    int
 }
+
+func (windowStats) Grad(y, _ *Tensor) []*Tensor { return make([]*Tensor, len(y.in)) }
 
 func (o windowStats) CPU(p *Pool, y Array, in []Array) {
 	var mask *C.float
