@@ -63,7 +63,7 @@ func trend(kind string, n, t, length int) []float64 {
 	for i := range f {
 		fi, fn := float64(i), float64(n)
 		switch kind {
-		case "polynomial": // (t/length)^i: Oreshkin et al. 2020, eq. 3
+		case "polynomial": // (t/length)^i: Oreshkin et al. 2020, §3.3
 			f[i] = math.Pow(float64(t)/float64(length), fi)
 		case "legendre", "chebyshev": // three terms: DLMF 18.9.1, table 18.9.1
 			z := 2*x - 1
@@ -121,7 +121,7 @@ func cubicSpline(i, n int, x float64) float64 {
 	return at(i, degree)
 }
 
-// frequencies of a seasonality: 0, and 1, 1 + 1/harmonics … below half the horizon (Oreshkin et al. 2020, eq. 4, for harmonics = 1).
+// frequencies of a seasonality: 0, and 1, 1 + 1/harmonics … below half the horizon (Oreshkin et al. 2020, §3.3, for harmonics = 1).
 func frequencies(harmonics, horizon int) []float64 {
 	f := []float64{0}
 	for i := harmonics; 2*i < harmonics*horizon; i++ {

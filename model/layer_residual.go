@@ -12,7 +12,7 @@ type block func(residual *Tensor, last bool) (backcast, forecast *Tensor)
 
 // doublyResidual adds up the blocks' forecasts, from the last value of the past
 // on, and takes each backcast from what the next block sees (Oreshkin et al.
-// 2020, eq. 2). The residual runs backwards in time, and is 0 where a value is missing, as in NeuralForecast.
+// 2020, §3.2). The residual runs backwards in time, and is 0 where a value is missing, as in NeuralForecast.
 func doublyResidual(u univariate, blocks []block) *Tensor {
 	forecast := u.past.Slice(1, u.past.Last()-1, u.past.Last()) // (N, 1)
 	residual, mask := u.past.Flip(1), u.mask

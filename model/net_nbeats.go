@@ -9,8 +9,8 @@ import (
 var _ = register(Kind{"nbeats", "Oreshkin et al., N-BEATS: Neural basis expansion analysis for interpretable time series forecasting, ICLR 2020", func() Net { return &NBEATS{} }})
 
 // NBEATS is a stack of blocks, each of which gives coefficients θ of a basis
-// for its backcast and its forecast (eq. 1): identity (any shape), trend (slow
-// functions, eq. 3) or seasonality (harmonics, eq. 4).
+// for its backcast and its forecast (§3.1): identity (any shape), trend (slow
+// functions) or seasonality (harmonics, both §3.3).
 type NBEATS struct {
 	Stacks     []string `toml:"stacks" default:"[\"identity\", \"trend\", \"seasonality\"]" doc:"basis of each stack: identity, trend or seasonality"`
 	Blocks     []int    `toml:"blocks" default:"[1, 1, 1]" doc:"blocks of each stack"`

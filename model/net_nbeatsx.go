@@ -3,7 +3,7 @@ package model
 var _ = register(Kind{"nbeatsx", "Olivares et al., Neural basis expansion analysis with exogenous variables: Forecasting electricity prices with NBEATSx, Int. J. Forecasting 2023", func() Net { return &NBEATSx{} }})
 
 // NBEATSx is [NBEATS] whose blocks read the exogenous columns, too, and which
-// has stacks that explain the residual by the columns known in advance (§3.3, eq. 9).
+// has stacks that explain the residual by the columns known in advance (§3).
 type NBEATSx struct {
 	Stacks     []string `toml:"stacks" default:"[\"identity\", \"trend\", \"seasonality\"]" doc:"basis of each stack: identity, trend, seasonality or exogenous (future and static columns)"`
 	Blocks     []int    `toml:"blocks" default:"[1, 1, 1]" doc:"blocks of each stack"`

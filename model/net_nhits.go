@@ -5,9 +5,9 @@ import "strconv"
 var _ = register(Kind{"nhits", "Challu et al., N-HiTS: Neural Hierarchical Interpolation for Time Series Forecasting, AAAI 2023", func() Net { return &NHITS{} }})
 
 // NHITS forecasts at several rates at once. Block ℓ pools its input to every
-// k_ℓ-th step (eq. 1), and gives H/r_ℓ coefficients, which are interpolated to
-// the horizon (eq. 3): the first stacks see and make what is slow. Backcasts are
-// taken from the next block's input (eq. 2).
+// k_ℓ-th step (§3.1), and gives H/r_ℓ coefficients, which are interpolated to
+// the horizon (§3.3): the first stacks see and make what is slow. Backcasts are
+// taken from what the next block sees, as in [NBEATS].
 type NHITS struct {
 	Blocks        []int  `toml:"blocks" default:"[1, 1, 1]" doc:"blocks of each stack"`
 	Pool          []int  `toml:"pool" default:"[2, 2, 1]" doc:"steps pooled into one at a stack's input"`

@@ -7,7 +7,7 @@ package model
 //
 // invariant takes the inverse hyperbolic sine besides. revin has a learned
 // weight γ and bias β (Kim et al., Reversible Instance Normalization, ICLR 2022,
-// eq. 2) where NeuralForecast has them: on the way back only, ŷ = ẑ·scale·(ReLU(γ) + ε) + shift + β.
+// §3.1) where NeuralForecast has them: on the way back only, ŷ = ẑ·scale·(ReLU(γ) + ε) + shift + β.
 //
 // The loss is that of the forecast scaled back, where NeuralForecast scales the target.
 type Scaled struct {

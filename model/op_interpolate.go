@@ -12,7 +12,7 @@ var Interpolations = []string{"linear", "nearest", "cubic"}
 // element j lies at (j + ½)·m/n − ½ of the m, as torch.nn.functional.interpolate
 // has it without align_corners. nearest takes element ⌊j·m/n⌋; linear weighs the
 // two around it; cubic the four around it (Keys, Cubic Convolution
-// Interpolation, 1981, eq. 15 with a = −0.75), the ends repeated.
+// Interpolation, 1981, with a = −0.75), the ends repeated.
 //
 // It is a product with a constant (m, n), which costs less than gathering even
 // though most of it is zeros.

@@ -190,7 +190,7 @@ func TestLoadConfigNamesTheNearestFile(t *testing.T) {
 }
 
 func TestShippedConfigs(t *testing.T) {
-	for _, name := range []string{"quickstart.toml", "etth1.toml"} {
+	for _, name := range []string{"quickstart.toml", "etth1.toml", "etth1_nhits.toml"} {
 		text, err := inputs.Files.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -287,7 +287,7 @@ func TestConfigWriteParses(t *testing.T) {
 }
 
 func FuzzParseConfig(f *testing.F) {
-	for _, name := range []string{"quickstart.toml", "etth1.toml"} {
+	for _, name := range []string{"quickstart.toml", "etth1.toml", "etth1_nhits.toml"} {
 		text, err := inputs.Files.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
