@@ -47,6 +47,7 @@ func (a *Agg) name() string {
 // are partitioned to files, as far as the aggregates allow it aggregated slice by slice before, and the result is in a file. All rows
 // of one group must fit in memory for count_distinct, median and quantile.
 func GroupBy(c collective.Comm, t *Table, keys []string, aggs ...Agg) (*Table, error) {
+	defer t.mem.reuse()()
 	p, err := planGroupBy(t, keys, aggs)
 	if err := collective.Agree(c, wrap("groupby", err)); err != nil {
 		return nil, err

@@ -76,6 +76,7 @@ const (
 // Beyond the memory limit of the left table's [Memory] both tables are partitioned to files, by hash or in
 // ranges, and the result is in a file.
 func Join(c collective.Comm, l, r *Table, o JoinOptions) (*Table, error) {
+	defer l.mem.reuse()()
 	j, err := newJoiner(l, r, o)
 	if err := collective.Agree(c, wrap("join", err)); err != nil {
 		return nil, err

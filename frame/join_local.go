@@ -169,7 +169,7 @@ func (p *pairs) sort(m *Memory) {
 	defer free(m, tmp)
 	defer free(m, rows)
 	convertTo(code, p.left)
-	C.sort_pairs(u64(code), u32(p.right), u64(tmp), u32(rows), C.int64_t(n))
+	C.sort_pairs(u64(code), u32(p.right), u64(tmp), u32(rows), C.int64_t(n), 1)
 	convertTo(p.left, code)
 	p.ordered = true
 }

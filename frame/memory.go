@@ -28,6 +28,7 @@ type Memory struct {
 	scratch    string
 	under      memory.Allocator
 	used, peak atomic.Int64
+	kept       kept
 }
 
 // MemoryOptions says how much a rank may use.
@@ -106,7 +107,10 @@ func (m *Memory) Allocate(n int) []byte {
 	if n < bigAllocation {
 		return small.Allocate(n)[:n:n]
 	}
-	p := C.pages_get(C.int64_t(n))
+	p := m.take(inPages(n))
+	if p == nil {
+		p = C.pages_get(C.int64_t(inPages(n)))
+	}
 	if p == nil {
 		m.count(-n)
 		panic(exhausted{n, m.Used()})
@@ -122,7 +126,8 @@ func (m *Memory) Reallocate(n int, b []byte) []byte {
 	}
 	if cap(b) >= bigAllocation && n >= bigAllocation {
 		m.count(n - cap(b))
-		p := C.pages_resize(unsafe.Pointer(unsafe.SliceData(b)), C.int64_t(cap(b)), C.int64_t(n))
+		m.makeRoom()
+		p := C.pages_resize(unsafe.Pointer(unsafe.SliceData(b)), C.int64_t(inPages(cap(b))), C.int64_t(inPages(n)))
 		if p == nil {
 			m.count(cap(b) - n)
 			panic(exhausted{n, m.Used()})
@@ -143,8 +148,11 @@ func (m *Memory) Free(b []byte) {
 		return
 	}
 	m.count(-cap(b))
-	if cap(b) >= bigAllocation {
-		C.pages_put(unsafe.Pointer(unsafe.SliceData(b)), C.int64_t(cap(b)))
+	if cap(b) < bigAllocation {
+		return
+	}
+	if p, n := unsafe.Pointer(unsafe.SliceData(b)), inPages(cap(b)); !m.keep(extent{p, n}) {
+		C.pages_put(p, C.int64_t(n))
 	}
 }
 

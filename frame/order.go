@@ -47,6 +47,13 @@ func sortOrder(m *Memory, cols []sortColumn, n int) []uint32 {
 	levels := levelsOf(m, [][]sortColumn{cols})[0]
 	defer freeLevels(m, levels)
 	order := ascending(m, n)
+	if len(levels) == 1 && levels[0].code != nil && n > 0 { // the codes need not be kept
+		tmpC, tmpR := alloc[uint64](m, n), alloc[uint32](m, n)
+		defer free(m, tmpC)
+		defer free(m, tmpR)
+		C.sort_pairs(u64(levels[0].code), u32(order), u64(tmpC), u32(tmpR), C.int64_t(n), 0)
+		return order
+	}
 	orderBy(m, levels, order)
 	return order
 }
@@ -88,7 +95,7 @@ func (s *sorter) sort(rows []uint32, code []uint64, k, depth int) {
 	n := len(rows)
 	for {
 		l.codes(code, rows, depth)
-		C.sort_pairs(u64(code), u32(rows), u64(s.tmpC), u32(s.tmpR), C.int64_t(n))
+		C.sort_pairs(u64(code), u32(rows), u64(s.tmpC), u32(s.tmpR), C.int64_t(n), 1)
 		if code[0] != code[n-1] || !l.more(code[0]) {
 			break
 		}
@@ -115,7 +122,7 @@ func (s *sorter) sort(rows []uint32, code []uint64, k, depth int) {
 	}
 }
 
-// codes are the codes of rows; of a text, of what follows 7·depth bytes.
+// codes are the codes of rows; of a text, of what follows 7·depth bytes, where rows may be nil: all.
 func (l *level) codes(to []uint64, rows []uint32, depth int) {
 	if l.col == nil {
 		for i, r := range rows {
@@ -124,7 +131,7 @@ func (l *level) codes(to []uint64, rows []uint32, depth int) {
 		return
 	}
 	c := l.col
-	C.text_codes(u64(to), u32(rows), C.int64_t(len(rows)), p64(c.off), p8(c.text), p8(c.valid), C.int64_t(c.bit0), C.int64_t(depth), flag(c.desc), flag(c.nullsFirst))
+	C.text_codes(u64(to), u32(rows), C.int64_t(len(to)), p64(c.off), p8(c.text), p8(c.valid), C.int64_t(c.bit0), C.int64_t(depth), flag(c.desc), flag(c.nullsFirst))
 }
 
 // more reports whether texts with this code may differ in what follows.
@@ -193,24 +200,27 @@ func levelsOf(m *Memory, sides [][]sortColumn) [][]level {
 				for s := range sides {
 					c := &sides[s][i]
 					code := alloc[uint64](m, c.n)
-					C.pack_order(u64(code), u64(code), p8(c.valid), C.int64_t(c.bit0), C.int64_t(c.n), 0, 0, 2, 0, 1, flag(c.nullsFirst))
+					C.pack_order(u64(code), u64(code), p8(c.valid), C.int64_t(c.bit0), C.int64_t(c.n), 0, 0, 0, 2, 0, 1, flag(c.nullsFirst))
 					out[s] = append(out[s], level{code: code})
 				}
 				nulls, product = 0, 0
 			}
 			base := hi - lo + 1 + nulls // 0 is 2^64
 			over, p := bits.Mul64(product, base)
-			if product == 0 || base == 0 || over != 0 {
-				for s := range sides {
-					out[s] = append(out[s], level{code: alloc[uint64](m, sides[s][i].n)})
-				}
-				p = base
+			scale := base
+			if product == 0 || base == 0 || over != 0 { // a level begins
+				scale, p = 0, base
 			}
 			product = p
 			for s, w := range part {
 				c := &sides[s][i]
-				C.pack_order(u64(out[s][len(out[s])-1].code), u64(w), p8(c.valid), C.int64_t(c.bit0), C.int64_t(c.n), C.uint64_t(lo), C.uint64_t(hi), C.uint64_t(base), flag(c.desc), C.int(nulls), flag(c.nullsFirst))
-				free(m, w)
+				if scale == 0 {
+					out[s] = append(out[s], level{code: w})
+				}
+				C.pack_order(u64(out[s][len(out[s])-1].code), u64(w), p8(c.valid), C.int64_t(c.bit0), C.int64_t(c.n), C.uint64_t(lo), C.uint64_t(hi), C.uint64_t(scale), C.uint64_t(base), flag(c.desc), C.int(nulls), flag(c.nullsFirst))
+				if scale != 0 {
+					free(m, w)
+				}
 			}
 		}
 	}

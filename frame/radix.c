@@ -18,9 +18,60 @@ static void insertion(uint64_t *code, uint32_t *row, int64_t n) {
   }
 }
 
-// Least significant digit first, on the bits in which codes differ at all, in as few
-// passes of equal digits as digits of at most 11 bits allow.
-void sort_pairs(uint64_t *code, uint32_t *row, uint64_t *tmp_code, uint32_t *tmp_row, int64_t n) {
+// digits are how a range of codes is cut: in as few passes of equal digits as digits of at most MAX_DIGIT bits allow.
+typedef struct {
+  int passes, bits;
+} digits;
+
+static digits cut(uint64_t range, int most) {
+  int bits = 64 - __builtin_clzll(range), passes = (bits + most - 1) / most;
+  return (digits){passes, (bits + passes - 1) / passes};
+}
+
+// Makes counts of digits the places of the first of each.
+static void places(int64_t *count, int bits) {
+  int64_t sum = 0;
+  for (int d = 0; d < 1 << bits; d++) {
+    int64_t k = count[d];
+    count[d] = sum;
+    sum += k;
+  }
+}
+
+// Codes within 32 bits of lo move together with their rows as one number. The last pass takes the two apart.
+static void sort_packed(uint64_t *code, uint32_t *row, uint64_t *tmp, int64_t n, uint64_t lo, digits d, int codes) {
+  int64_t count[3][1 << MAX_DIGIT];
+  memset(count, 0, sizeof count);
+  uint64_t mask = (1ull << d.bits) - 1;
+  uint64_t *from = d.passes % 2 ? tmp : code, *to = d.passes % 2 ? code : tmp; // so that the last pass reads tmp
+  for (int64_t i = 0; i < n; i++) {
+    uint64_t c = code[i] - lo;
+    count[0][c & mask]++;
+    if (d.passes > 1) count[1][c >> d.bits & mask]++;
+    if (d.passes > 2) count[2][c >> 2 * d.bits & mask]++;
+    from[i] = c << 32 | row[i];
+  }
+  for (int p = 0; p < d.passes; p++) places(count[p], d.bits);
+  for (int p = 0; p < d.passes - 1; p++) {
+    int shift = 32 + p * d.bits;
+    int64_t *at = count[p];
+    for (int64_t i = 0; i < n; i++) to[at[from[i] >> shift & mask]++] = from[i];
+    uint64_t *t = from;
+    from = to;
+    to = t;
+  }
+  int shift = 32 + (d.passes - 1) * d.bits;
+  int64_t *at = count[d.passes - 1];
+  for (int64_t i = 0; i < n; i++) {
+    uint64_t v = from[i];
+    int64_t k = at[v >> shift & mask]++;
+    row[k] = (uint32_t)v;
+    if (codes) code[k] = (v >> 32) + lo;
+  }
+}
+
+// Least significant digit first, on the bits in which codes differ at all.
+void sort_pairs(uint64_t *code, uint32_t *row, uint64_t *tmp_code, uint32_t *tmp_row, int64_t n, int codes) {
   if (n <= SMALL) {
     insertion(code, row, n);
     return;
@@ -33,23 +84,20 @@ void sort_pairs(uint64_t *code, uint32_t *row, uint64_t *tmp_code, uint32_t *tmp
     hi = code[i] > hi ? code[i] : hi;
   }
   if (sorted) return;
-  int bits = 64 - __builtin_clzll(hi - lo);
-  int most = n < 4096 ? 8 : MAX_DIGIT;
-  int passes = (bits + most - 1) / most, digit = (bits + passes - 1) / passes;
+  digits d = cut(hi - lo, n < 4096 ? 8 : MAX_DIGIT);
+  if (hi - lo <= UINT32_MAX && d.passes <= 3) {
+    sort_packed(code, row, tmp_code, n, lo, d, codes);
+    return;
+  }
+  uint64_t mask = (1ull << d.bits) - 1;
   uint64_t *from_code = code, *to_code = tmp_code;
   uint32_t *from_row = row, *to_row = tmp_row;
   int64_t count[1 << MAX_DIGIT];
-  for (int p = 0; p < passes; p++) {
-    int shift = p * digit;
-    uint64_t mask = (1ull << digit) - 1;
-    memset(count, 0, sizeof *count << digit);
+  for (int p = 0; p < d.passes; p++) {
+    int shift = p * d.bits;
+    memset(count, 0, sizeof *count << d.bits);
     for (int64_t i = 0; i < n; i++) count[(from_code[i] - lo) >> shift & mask]++;
-    int64_t sum = 0;
-    for (uint64_t d = 0; d <= mask; d++) {
-      int64_t k = count[d];
-      count[d] = sum;
-      sum += k;
-    }
+    places(count, d.bits);
     for (int64_t i = 0; i < n; i++) {
       int64_t to = count[(from_code[i] - lo) >> shift & mask]++;
       to_code[to] = from_code[i];
@@ -69,11 +117,11 @@ void sort_pairs(uint64_t *code, uint32_t *row, uint64_t *tmp_code, uint32_t *tmp
 }
 
 void pack_order(uint64_t *code, const uint64_t *w, const uint8_t *valid, int64_t bit0, int64_t n, uint64_t lo, uint64_t hi,
-                uint64_t base, int desc, int nulls, int nulls_first) {
+                uint64_t scale, uint64_t base, int desc, int nulls, int nulls_first) {
   uint64_t none = nulls && !nulls_first ? base - 1 : 0, add = nulls && nulls_first;
   for (int64_t i = 0; i < n; i++) {
     uint64_t digit = ok(valid, bit0 + i) ? (desc ? hi - w[i] : w[i] - lo) + add : none;
-    code[i] = code[i] * base + digit;
+    code[i] = code[i] * scale + digit;
   }
 }
 

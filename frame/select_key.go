@@ -147,9 +147,15 @@ func quantileAt(n int, q float64) (k int, part float64) {
 	return k, at - float64(k)
 }
 
+// between is the number a part of the way from a to b, 0 < part < 1, also where their difference is beyond any float;
+// NaN from −∞ to ∞.
 func between(a, b, part float64) float64 {
-	if a == b { // infinities too
+	switch d := b - a; {
+	case a == b:
 		return a
+	case math.IsInf(d, 0):
+		return a*(1-part) + b*part
+	default:
+		return a + part*d
 	}
-	return a + part*(b-a)
 }

@@ -70,3 +70,15 @@ func TestSortable(t *testing.T) {
 		t.Error("-0 is not 0")
 	}
 }
+
+func TestBetween(t *testing.T) {
+	inf, top := math.Inf(1), math.MaxFloat64
+	for _, c := range [][4]float64{{2, 4, .25, 2.5}, {-top, top, .5, 0}, {top, top, .3, top}, {-inf, -inf, .5, -inf}, {-inf, 5, .5, -inf}, {5, inf, .5, inf}} {
+		if got := between(c[0], c[1], c[2]); got != c[3] {
+			t.Errorf("%g of the way from %g to %g is %g, want %g", c[2], c[0], c[1], got, c[3])
+		}
+	}
+	if got := between(-inf, inf, .5); !math.IsNaN(got) {
+		t.Errorf("half way between the infinities is %g", got)
+	}
+}

@@ -26,6 +26,7 @@ type SortKey struct {
 // are in, then every rank sorts its own. See [splitters]. Beyond the memory limit the ranges are
 // finer, rows go to files by range, and the result is in a file.
 func Sort(c collective.Comm, t *Table, keys ...SortKey) (*Table, error) {
+	defer t.mem.reuse()()
 	err := checkKeys(t, keys)
 	if err := collective.Agree(c, wrap("sort", err)); err != nil {
 		return nil, err
@@ -156,12 +157,20 @@ func partsOf(m *Memory, cols []sortColumn, n int, number func(i int) int64, boun
 	levels := levelsOf(m, [][]sortColumn{cols, bounds})
 	defer freeLevels(m, levels[0])
 	defer freeLevels(m, levels[1])
-	code, bound := firstCodes(m, &levels[0][0], n), firstCodes(m, &levels[1][0], split.rows)
-	defer free(m, code)
-	defer free(m, bound)
+	code, done := firstCodes(m, &levels[0][0], n)
+	defer done()
+	bound, done := firstCodes(m, &levels[1][0], split.rows)
+	defer done()
 	part, count = alloc[uint32](m, n), make([]int64, parts)
 	for i, x := range code {
-		lo := sort.Search(len(bound), func(k int) bool { return bound[k] >= x })
+		lo, hi := 0, len(bound)
+		for lo < hi { // of a few bounds and many rows: no call a step
+			if mid := (lo + hi) / 2; bound[mid] < x {
+				lo = mid + 1
+			} else {
+				hi = mid
+			}
+		}
 		if lo < len(bound) && bound[lo] == x {
 			lo += sort.Search(len(bound)-lo, func(k int) bool {
 				k += lo
@@ -178,12 +187,14 @@ func partsOf(m *Memory, cols []sortColumn, n int, number func(i int) int64, boun
 	return part, count, nil
 }
 
-// firstCodes are the codes of a level of all rows.
-func firstCodes(m *Memory, l *level, n int) []uint64 {
-	code, rows := alloc[uint64](m, n), ascending(m, n)
-	defer free(m, rows)
-	l.codes(code, rows, 0)
-	return code
+// firstCodes are the codes of a level of all rows; done frees what they took.
+func firstCodes(m *Memory, l *level, n int) (code []uint64, done func()) {
+	if l.col == nil {
+		return l.code, func() {}
+	}
+	code = alloc[uint64](m, n)
+	l.codes(code, nil, 0)
+	return code, func() { free(m, code) }
 }
 
 // rowColumn is the name of a column with a row's number in the whole table.

@@ -48,11 +48,14 @@ func randomGroupBy(rng *rand.Rand) question {
 	inexact := slices.Clone(keys) // 0 and −0 are one key; of −0 DuckDB's arg_min makes 0
 	var aggs []frame.Agg
 	for i := range rng.IntN(5) {
-		types, funcs := frametest.Types, ofAnyType
+		types, funcs := frametest.Types, slices.Clone(ofAnyType)
 		if rng.IntN(2) == 0 {
 			types, funcs = append(slices.Clone(frametest.NumberTypes), arrow.FixedWidthTypes.Boolean), slices.Concat(ofAnyType, ofNumbers, ofNumbers)
 		}
 		c := frametest.RandomColumn(rng, fmt.Sprint("v", i), types...)
+		if c.Unbound = rng.IntN(4) == 0; c.Unbound { // where a cell is infinite, DuckDB has an error for a deviation
+			funcs = slices.DeleteFunc(funcs, func(f string) bool { return f == "var" || f == "std" })
+		}
 		for range 1 + rng.IntN(4) {
 			a := frame.Agg{Column: c.Name, Func: funcs[rng.IntN(len(funcs))]}
 			a.As = fmt.Sprintf("%s %s %d", a.Func, c.Name, len(aggs))

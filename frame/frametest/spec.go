@@ -18,7 +18,7 @@ type Spec struct {
 	Columns []Column
 }
 
-// Column says what is in a column. Columns of equal Type, Domain, Modest and Step draw
+// Column says what is in a column. Columns of equal Type, Domain, Modest, Unbound and Step draw
 // from one series of values, of which each uses the first Distinct ones; so keys of two tables meet.
 type Column struct {
 	Name     string
@@ -28,6 +28,7 @@ type Column struct {
 	Nulls    float64 // share of missing cells: 0 none, 1 all
 	Domain   uint64  // seed of the values
 	Modest   bool    // numbers are whole, finite and within ±1000, so that sums are exact; times, too, in their unit
+	Unbound  bool    // Modest floats are NaN and infinite, too
 	Step     int64   // Modest integers and times are multiples of it: of 60, within ±60,000; 0 means 1
 }
 

@@ -86,7 +86,10 @@ func (c Column) floats(rng *rand.Rand) (special [][]byte, next func() []byte) {
 		top, least = math.MaxFloat32, math.SmallestNonzeroFloat32
 	}
 	if c.Modest {
-		return nil, func() []byte { return cell(float64(rng.IntN(2001) - 1000)) }
+		if c.Unbound {
+			special = [][]byte{cell(math.NaN()), cell(math.Inf(1)), cell(math.Inf(-1))}
+		}
+		return special, func() []byte { return cell(float64(rng.IntN(2001) - 1000)) }
 	}
 	for _, v := range []float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), 1, -1.5, top, -top, least} {
 		special = append(special, cell(v))
