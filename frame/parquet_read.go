@@ -57,6 +57,7 @@ func ReadParquet(c collective.Comm, paths []string, o ParquetReadOptions) (*Tabl
 
 // readParquetRows is [ReadParquet], of which filter is still to be applied, and its columns to be dropped; collective.
 func readParquetRows(c collective.Comm, paths []string, o ParquetReadOptions, filter *rowFilter) (*Table, ReadStats, error) {
+	defer o.Memory.reading()()
 	o.Columns = filter.reads(o.Columns)
 	files, err := listFiles(c, readParquet, paths, ".parquet")
 	if err != nil {
