@@ -1,9 +1,6 @@
 #include "kernels.h"
 #include <math.h>
 #include <string.h>
-#ifdef __SSE__
-#include <immintrin.h>
-#endif
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
 #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
@@ -112,46 +109,4 @@ void k_loss_grad(float *restrict dp, const float *restrict p, const float *restr
   if (kind == K_MSE) { LOSS_GRAD(K_MSE) }
   else if (kind == K_MAE) { LOSS_GRAD(K_MAE) }
   else { LOSS_GRAD(K_HUBER) }
-}
-
-// sqrtf may set errno, so the compiler will not vectorise it, and cgo lets -fno-math-errno not through.
-static inline void sqrt_lanes(float *x) {
-#ifdef __SSE__
-  for (int l = 0; l < LANES; l += 4) _mm_storeu_ps(x + l, _mm_sqrt_ps(_mm_loadu_ps(x + l)));
-#else
-  for (int l = 0; l < LANES; l++) x[l] = sqrtf(x[l]);
-#endif
-}
-
-CLONES
-void k_adam(float *norm2, float *restrict p, const float *restrict g, float *restrict m, float *restrict v,
-            const float *count, const float *hyper, int64_t n, float beta1, float beta2, float eps, float decay,
-            int decoupled) {
-  float inv = 1 / count[0], step = hyper[0] / hyper[1], root2 = 1 / sqrtf(hyper[2]);
-  float keep = decoupled ? 1 - hyper[0] * decay : 1, l2 = decoupled ? 0 : decay;
-  float acc[LANES] = {0};
-  double total = 0;
-  for (int64_t i = 0; i < n; i += LANES, p += LANES, g += LANES, m += LANES, v += LANES) {
-    float d[LANES], root[LANES], old[LANES];
-    int e = n - i < LANES ? (int)(n - i) : LANES;
-    if (e == LANES) {
-      for (int l = 0; l < LANES; l++) d[l] = g[l] * inv, old[l] = p[l];
-      for (int l = 0; l < LANES; l++) acc[l] += d[l] * d[l], d[l] += l2 * old[l];
-      for (int l = 0; l < LANES; l++) m[l] = beta1 * m[l] + (1 - beta1) * d[l];
-      for (int l = 0; l < LANES; l++) root[l] = v[l] = beta2 * v[l] + (1 - beta2) * d[l] * d[l];
-      sqrt_lanes(root);
-      for (int l = 0; l < LANES; l++) p[l] = keep * old[l] - step * m[l] / (root[l] * root2 + eps);
-    } else {
-      for (int l = 0; l < e; l++) {
-        d[l] = g[l] * inv;
-        acc[l] += d[l] * d[l];
-        d[l] += l2 * p[l];
-        m[l] = beta1 * m[l] + (1 - beta1) * d[l];
-        v[l] = beta2 * v[l] + (1 - beta2) * d[l] * d[l];
-        p[l] = keep * p[l] - step * m[l] / (sqrtf(v[l]) * root2 + eps);
-      }
-    }
-  }
-  for (int l = 0; l < LANES; l++) total += acc[l];
-  norm2[0] = (float)total;
 }

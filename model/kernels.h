@@ -15,9 +15,4 @@ void k_loss(float *out, const float *p, const float *t, const float *w, int64_t 
             int64_t per, int kind, float delta);
 void k_loss_grad(float *dp, const float *p, const float *t, const float *w, const float *dy, int64_t rows,
                  int64_t cols, int64_t per, int kind, float delta);
-// Adam (Kingma and Ba 2015, algorithm 1) on g/count, in place; decay ≠ 0: decoupled
-// (AdamW, Loshchilov and Hutter 2019) or added to the gradient (L2). hyper = {lr, 1−β1^t, 1−β2^t}.
-// norm2 = Σ (g/count)²
-void k_adam(float *norm2, float *p, const float *g, float *m, float *v, const float *count, const float *hyper,
-            int64_t n, float beta1, float beta2, float eps, float decay, int decoupled);
 #endif

@@ -1,6 +1,10 @@
 package model
 
-// #include "kernels.h"
+/*
+#cgo noescape k_adam
+#cgo nocallback k_adam
+#include "adam.h"
+*/
 import "C"
 
 // adam updates its inputs in place: parameters p, gradients g (read), moments m
@@ -16,11 +20,7 @@ func (o adam) of(p, g, m, v, count, hyper *Tensor) *Tensor {
 	return p.g.add(o, []int{1}, p, g, m, v, count, hyper)
 }
 
-func (o adam) CPU(_ *Pool, y Array, in []Array) {
-	decoupled := C.int(0)
-	if o.decoupled {
-		decoupled = 1
-	}
-	C.k_adam(y.ptr(), in[0].ptr(), in[1].ptr(), in[2].ptr(), in[3].ptr(), in[4].ptr(), in[5].ptr(),
-		C.int64_t(len(in[0].F)), C.float(o.beta1), C.float(o.beta2), C.float(o.eps), C.float(o.decay), decoupled)
+func (o adam) CPU(p *Pool, y Array, in []Array) {
+	C.k_adam(p.c, y.ptr(), in[0].ptr(), in[1].ptr(), in[2].ptr(), in[3].ptr(), in[4].ptr(), in[5].ptr(),
+		C.int64_t(len(in[0].F)), C.float(o.beta1), C.float(o.beta2), C.float(o.eps), C.float(o.decay), flag(o.decoupled))
 }
