@@ -41,6 +41,8 @@ typedef struct {
   X(LEAKY_RELU, x > 0 ? x : p * x, v > 0 ? 1.0f : p)                                                    \
   X(SOFTPLUS, v_softplus(x), v_sigmoid(v))                                                              \
   X(CLAMP, x < p ? p : x > q ? q : x, v >= p && v <= q ? 1.0f : 0.0f)                                   \
+  X(SINH, v_sinh(x), v_sqrt(1 + v * v))                                                                 \
+  X(ASINH, v_asinh(x), 1 / v_sqrt(1 + v * v))                                                           \
   X(IDENTITY, x, 1.0f)
 
 #define ENUM_BINARY(name, f) K_##name,

@@ -110,6 +110,8 @@ var elementwiseCases = []opCase{
 	}, apart),
 	unaryCase("leaky relu", func(x *Tensor) *Tensor { return x.LeakyReLU(.2) }, func(x float64) float64 { return max(x, .2*x) }, apart),
 	unaryCase("softplus", (*Tensor).Softplus, func(x float64) float64 { return math.Log1p(math.Exp(x)) }, nil),
+	unaryCase("sinh", (*Tensor).Sinh, math.Sinh, nil),
+	unaryCase("asinh", (*Tensor).Asinh, math.Asinh, nil),
 	unaryCase("clamp", func(x *Tensor) *Tensor { return x.Clamp(-.5, 1) }, func(x float64) float64 { return min(max(x, -.5), 1) }, apart),
 	{name: "compare", shapes: [][]int{{6}}, build: func(in []*Tensor) *Tensor {
 		c := in[0].g.Const(0, 1)

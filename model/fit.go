@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unsafe"
 
 	"deeprc/collective"
 )
@@ -56,7 +57,12 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 			s = NewScope(g, f.Params)
 			at = g.Input(I64, f.Batch, f.Channels)
 			x := g.At(past, 0, past.N).Gather(at, 0, f.Lookback) // (B, C, L)
-			return s, at, n.Forward(s, Batch{Past: x, Horizon: f.Horizon, Outputs: 1})
+			b := Batch{Past: x, Horizon: f.Horizon, Outputs: 1}
+			if unsafe.SliceData(data.Past) != unsafe.SliceData(data.Target) {
+				y := g.At(target, 0, target.N).Gather(at, 0, f.Lookback)
+				b.Mask = y.Equal(y) // NaN equals nothing
+			}
+			return s, at, n.Forward(s, b)
 		}
 		measure := func(g *Graph, at, pred *Tensor) (w, l *Tensor) {
 			w = g.Input(F32, f.Batch)

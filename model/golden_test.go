@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,7 +22,26 @@ var goldenNets = []struct {
 }{
 	{"nlinear", nil},
 	{"dlinear", []string{"seasonal", "linear_season", "trend", "linear_trend"}},
+	{"mlp", nil},
+	{"mlp_exogenous", nil},
+	{"mlp_quantiles", nil},
+	{"nbeats_identity", blockNames},
+	{"nbeats_trend", blockNames},
+	{"nbeats_seasonality", blockNames},
+	{"nbeats_default", blockNames},
+	{"nbeats_shared", blockNames},
+	{"nbeatsx", blockNames},
+	{"nbeatsx_exogenous", blockNames},
+	{"nhits", blockNames},
+	{"nhits_average", blockNames},
+	{"nhits_cubic", blockNames},
+	{"nhits_exogenous", blockNames},
+	{"nhits_quantiles", blockNames},
+	{"nhits_normal", blockNames},
 }
+
+// blockNames are NeuralForecast's names of a block's layers, two of them hidden: its list counts the activations, too.
+var blockNames = []string{"in.", "layers.0.", "hidden.0", "layers.1", "hidden.1", "layers.3", "theta", "layers.5"}
 
 // golden is a file of values computed by bench/golden.
 type golden struct {
@@ -29,6 +49,8 @@ type golden struct {
 	Options                     map[string]json.RawMessage // of the net, by key
 	Lookback, Horizon, Channels int
 	Rate                        float64 // of Adam
+	Quantiles                   []float64
+	Distribution                string
 	arrays                      map[string]Named
 }
 
@@ -66,13 +88,14 @@ func (g *golden) net(t testing.TB) Net {
 	must(t, err)
 	v, left := reflect.ValueOf(n).Elem(), len(g.Options)
 	for i := range v.NumField() {
-		key := v.Type().Field(i).Tag.Get("toml")
-		text, ok := g.Options[key]
-		if !ok {
-			t.Fatalf("the file says nothing of %s.%s", g.Kind, key)
+		tag := v.Type().Field(i).Tag
+		text, ok := g.Options[tag.Get("toml")]
+		if ok {
+			left--
+		} else if text = json.RawMessage(tag.Get("default")); v.Field(i).Kind() == reflect.String {
+			text = json.RawMessage(strconv.Quote(string(text)))
 		}
 		must(t, json.Unmarshal(text, v.Field(i).Addr().Interface()))
-		left--
 	}
 	if left != 0 {
 		t.Fatalf("%s has not all options of the file: %v", g.Kind, g.Options)
@@ -101,16 +124,50 @@ func (g *golden) fit(t testing.TB, names []string) (*Fit, Windows) {
 	o := TrainOptions{Optimizer: "adam", LR: g.Rate, Loss: loss, Beta1: .9, Beta2: .999, Eps: 1e-8}
 	f, err := NewFit(dev, g.net(t), Shape{g.Lookback, g.Horizon, g.Channels, rows / g.Channels}, d, o, 1)
 	must(t, err)
+	must(t, f.SetParams(g.weights(t, f.Params, names)))
+	return f, goldenWindows{rows / g.Channels, g.Channels, row}
+}
+
+// weights is a slab of the file's weights.
+func (g *golden) weights(t testing.TB, params *Params, names []string) []float32 {
+	t.Helper()
 	var weights []Named
 	theirs := strings.NewReplacer(names...)
-	for _, p := range f.Params.List {
+	for _, p := range params.List {
 		w := g.arrays["weight."+theirs.Replace(p.Name)]
 		weights = append(weights, Named{p.Name, w.Shape, w.Data})
 	}
-	slab := make([]float32, f.Params.Region.N)
-	must(t, f.Params.Fill(slab, "", weights))
-	must(t, f.SetParams(slab))
-	return f, goldenWindows{rows / g.Channels, g.Channels, row}
+	slab := make([]float32, params.Region.N)
+	must(t, params.Fill(slab, "", weights))
+	return slab
+}
+
+// goldenRun is what a net made of a file's weights and windows.
+type goldenRun struct {
+	params   *Params
+	forecast []float32
+	gradient []float32 // slab of the first step, of the mean loss
+	losses   []float64
+}
+
+// byFit forecasts and trains as a run does.
+func (g *golden) byFit(t testing.TB, names []string) goldenRun {
+	f, ws := g.fit(t, names)
+	r := goldenRun{params: f.Params, forecast: make([]float32, len(g.floats(t, "output")))}
+	must(t, f.Predict(r.forecast, ws, 0, ws.Len()))
+	for i := range g.arrays["losses"].Data.([]float64) {
+		loss, err := f.Step(collective.Local(1)[0], ws, ws.Len(), func(k int) int { return k }, g.Rate)
+		must(t, err)
+		r.losses = append(r.losses, loss)
+		if i == 0 {
+			r.gradient = make([]float32, f.tail+2)
+			must(t, f.grads.Read(r.gradient, 0))
+			for i := range r.gradient[:f.tail] {
+				r.gradient[i] /= r.gradient[f.tail+1]
+			}
+		}
+	}
+	return r
 }
 
 // goldenWindows are n windows of c channels, each row of its own.
@@ -153,23 +210,16 @@ func TestNetsAgainstTheirReference(t *testing.T) {
 	for _, c := range goldenNets {
 		t.Run(c.file, func(t *testing.T) {
 			g := readGolden(t, c.file)
-			f, ws := g.fit(t, c.names)
+			run := g.byFit
+			if _, ok := g.arrays["input.futr"]; ok || g.outputs(t) > 1 {
+				run = g.byGraph
+			}
+			r := run(t, c.names)
 			want := g.floats(t, "output")
-			got := make([]float32, len(want))
-			must(t, f.Predict(got, ws, 0, ws.Len()))
-			same(t, "forecast", got, want, 1e-5, largest(want))
-
-			losses := g.arrays["losses"].Data.([]float64)
-			var first []float32 // gradient slab of the first step
-			for i, want := range losses {
-				loss, err := f.Step(collective.Local(1)[0], ws, ws.Len(), func(k int) int { return k }, g.Rate)
-				must(t, err)
-				if math.Abs(loss-want) > 1e-4*math.Abs(want) {
-					t.Errorf("loss %d is %g, the reference has %g", i, loss, want)
-				}
-				if i == 0 {
-					first = make([]float32, f.tail+2)
-					must(t, f.grads.Read(first, 0))
+			same(t, "forecast", r.forecast, want, 1e-5, largest(want))
+			for i, want := range g.arrays["losses"].Data.([]float64) {
+				if math.Abs(r.losses[i]-want) > 1e-4*math.Abs(want) {
+					t.Errorf("loss %d is %g, the reference has %g", i, r.losses[i], want)
 				}
 			}
 			var most float64
@@ -179,14 +229,10 @@ func TestNetsAgainstTheirReference(t *testing.T) {
 					most, left = math.Max(most, largest(a.Data.([]float32))), left+1
 				}
 			}
-			theirs, count := strings.NewReplacer(c.names...), first[f.tail+1]
-			for _, p := range f.Params.List {
-				got := p.Of(first)
-				for i := range got {
-					got[i] /= count
-				}
+			theirs := strings.NewReplacer(c.names...)
+			for _, p := range r.params.List {
 				want := g.floats(t, "gradient."+theirs.Replace(p.Name))
-				same(t, "gradient of "+p.Name, got, want, 1e-5, math.Max(largest(want), 1e-3*most))
+				same(t, "gradient of "+p.Name, p.Of(r.gradient), want, 1e-5, math.Max(largest(want), 1e-3*most))
 				left--
 			}
 			if left != 0 {

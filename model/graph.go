@@ -48,6 +48,7 @@ type Tensor struct {
 
 	region *Region // fixed place, or nil: the planner finds one in the arena
 	off    int
+	values []float32 // of a literal, which stands where they are
 }
 
 // A Region names memory that outlives one Program: a slab of parameters, of
@@ -81,6 +82,14 @@ func (t *Tensor) rows() int { return t.Len() / t.Last() }
 // Input adds a leaf whose data the caller writes before each run.
 func (g *Graph) Input(typ Type, shape ...int) *Tensor {
 	return g.push(&Tensor{Shape: shape, Type: typ})
+}
+
+// Literal adds a leaf of these values, row-major, which never change: a basis, a table of weights.
+func (g *Graph) Literal(values []float32, shape ...int) *Tensor {
+	if length(shape) != len(values) {
+		badBuild("literal: %d values, want those of %v", len(values), shape)
+	}
+	return g.push(&Tensor{Shape: shape, values: values})
 }
 
 // At adds a leaf that stands in a Region, off words from its start.

@@ -9,6 +9,7 @@ import (
 // does not have is nil.
 type Batch struct {
 	Past    *Tensor // (B, C, L): the targets' lookback; channel-major, so a row is one series' past
+	Mask    *Tensor // (B, C, L): 1 where Past was measured, 0 where it was filled; nil: nothing was missing
 	Hist    *Tensor // (B, X, L): columns known up to now only
 	Future  *Tensor // (B, F, L+H): columns known in advance, such as the calendar
 	Static  *Tensor // (B, S): one value a series

@@ -7,6 +7,11 @@ package model
 */
 import "C"
 
+import (
+	"maps"
+	"slices"
+)
+
 // An Activation is a function that a linear layer ends in.
 type Activation uint8
 
@@ -16,7 +21,17 @@ const (
 	Tanh
 	Sigmoid
 	GELU
+	SELU
+	Softplus
+	LeakyReLU // of slope 0.01
 )
+
+// activations are those that a net's option activation names.
+var activations = map[string]Activation{"relu": ReLU, "softplus": Softplus, "tanh": Tanh, "selu": SELU, "leaky_relu": LeakyReLU, "sigmoid": Sigmoid}
+
+func checkActivation(name string) error {
+	return oneOf("activation", name, slices.Sorted(maps.Keys(activations))...)
+}
 
 // fused are the activations that run in the linear layer's own step: those whose
 // derivative is computed from their value, so that nothing else is kept.
@@ -49,6 +64,12 @@ func (x *Tensor) Linear(w, b *Tensor, act Activation) *Tensor {
 		return y
 	case act == GELU:
 		return y.GELU()
+	case act == SELU:
+		return y.SELU()
+	case act == Softplus:
+		return y.Softplus()
+	case act == LeakyReLU:
+		return y.LeakyReLU(.01)
 	}
 	badBuild("linear: no activation %d", act)
 	return nil

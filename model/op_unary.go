@@ -75,6 +75,12 @@ func (x *Tensor) LeakyReLU(slope float32) *Tensor { return unary{kind: C.K_LEAKY
 // Softplus is ln(1 + e^x).
 func (x *Tensor) Softplus() *Tensor { return unary{kind: C.K_SOFTPLUS}.of(x) }
 
+// Sinh is the hyperbolic sine of x.
+func (x *Tensor) Sinh() *Tensor { return unary{kind: C.K_SINH}.of(x) }
+
+// Asinh is the inverse of the hyperbolic sine of x.
+func (x *Tensor) Asinh() *Tensor { return unary{kind: C.K_ASINH}.of(x) }
+
 // Clamp is x, but lo below lo and hi above hi, where its slope is 0.
 func (x *Tensor) Clamp(lo, hi float32) *Tensor {
 	if !(lo <= hi) {
@@ -97,7 +103,7 @@ func (o unary) of(x *Tensor) *Tensor {
 // slopeOfY reports whether the derivative is computed from y, not from x.
 func (o unary) slopeOfY() bool {
 	switch o.kind {
-	case C.K_EXP, C.K_SQRT, C.K_TANH, C.K_SIGMOID, C.K_RELU, C.K_ELU:
+	case C.K_EXP, C.K_SQRT, C.K_TANH, C.K_SIGMOID, C.K_RELU, C.K_ELU, C.K_SINH:
 		return true
 	}
 	return false

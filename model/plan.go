@@ -67,7 +67,7 @@ func (g *Graph) Plan(guard int, outputs ...*Tensor) *Program {
 	type span struct{ lo, hi, dies int }
 	var spans []span
 	put := func(t *Tensor) {
-		if t.region != nil {
+		if t.region != nil || t.values != nil {
 			return
 		}
 		spans = slices.DeleteFunc(spans, func(s span) bool { return s.dies < t.id })

@@ -104,6 +104,20 @@ VEC float v_expm1(float x) { return v_tanh(0.5f * x) * (v_exp(x) + 1); }
 // ln(1 + e^x), 3 ulp
 VEC float v_softplus(float x) { return (x > 0 ? x : 0) + v_log1p01(v_exp(-fabsf(x))); }
 
+// (e^x − e^−x) / 2 = (e + e/(e + 1)) / 2 with e = e^|x| − 1, 5 ulp
+VEC float v_sinh(float x) {
+  float e = v_expm1(fabsf(x)), s = 0.5f * (e + (e < 1e20f ? e / (e + 1) : 1));
+  return x < 0 ? -s : s;
+}
+
+// ln(a + √(a² + 1)) for a = |x|, with the sign of x, 5 ulp
+VEC float v_asinh(float x) {
+  float a = fabsf(x), c = a < 1e9f ? a : 1e9f, root = v_sqrt(c * c + 1), small = c < 0.5f ? c : 0.5f;
+  float y = a < 0.5f ? v_log1p01(small + small * small / (1 + root)) : v_log(a < 1e9f ? c + root : a) + (a < 1e9f ? 0 : 0.693147181f);
+  y = x == x ? y : x;
+  return x < 0 ? -y : y;
+}
+
 // Φ(x) = (1 + erf(x/√2)) / 2, the normal distribution function, 12 ulp, down to where it is subnormal
 VEC float v_normal(float x) {
   float a = fabsf(x), z = a * 0.707106781f, s = z * z;

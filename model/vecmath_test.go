@@ -46,6 +46,8 @@ func TestVecMath(t *testing.T) {
 			{"tanh", (*Tensor).Tanh, math.Tanh, 2, math.Inf(-1), math.Inf(1)},
 			{"sigmoid", (*Tensor).Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, 3, math.Inf(-1), math.Inf(1)},
 			{"softplus", (*Tensor).Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 3, math.Inf(-1), math.Inf(1)},
+			{"sinh", (*Tensor).Sinh, math.Sinh, 5, -88, 88},
+			{"asinh", (*Tensor).Asinh, math.Asinh, 5, math.Inf(-1), math.Inf(1)},
 			{"elu", func(x *Tensor) *Tensor { return x.ELU(1) }, func(x float64) float64 { return max(x, 0) + min(math.Expm1(x), 0) }, 4, math.Inf(-1), math.Inf(1)},
 			{"gelu", (*Tensor).GELU, func(x float64) float64 { return x * normal(x) }, 12, -12.9, math.MaxFloat32},
 			{"gelu tanh", (*Tensor).GELUTanh, geluTanh, 3, -1, math.MaxFloat32},

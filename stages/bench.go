@@ -94,7 +94,7 @@ func (j *job) benchNet(name string, o BenchOptions) (t BenchTrial, err error) {
 	}
 	m := cfg.Models[0]
 	o.Batch = min(o.Batch, j.sets[0].Len())
-	fit, err := model.NewFit(j.dev, m.Options, j.shape(o.Batch), j.series.Data, m.Train, 1)
+	fit, err := model.NewFit(j.dev, m.net(), j.shape(o.Batch), j.series.Data, m.Train, 1)
 	if err != nil {
 		return t, err
 	}

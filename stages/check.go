@@ -56,7 +56,7 @@ func Check(c collective.Comm, cfg *Config, w io.Writer) error {
 		fmt.Fprintln(w, "note:     ", text)
 	}
 	for _, m := range cfg.Models {
-		fit, err := model.NewFit(j.dev, m.Options, j.shape(m.Train.Batch), s.Data, m.Train, uint64(cfg.Run.Seed))
+		fit, err := model.NewFit(j.dev, m.net(), j.shape(m.Train.Batch), s.Data, m.Train, uint64(cfg.Run.Seed))
 		if err != nil {
 			return fmt.Errorf("model %s: %w", m.Name, err)
 		}

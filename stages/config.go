@@ -74,9 +74,14 @@ type ModelConfig struct {
 	Name   string `toml:"name" default:"" doc:"column of forecasts and row of metrics; empty: the net, and the solver where it is not gradient"`
 	Solver string `toml:"solver" default:"gradient" doc:"gradient: as [train] says; ols: closed-form least squares, for nets that are affine"`
 
+	Scaler string `toml:"scaler" default:"identity" doc:"of each window, by its own past, undone on the forecast: identity, standard, robust, minmax, minmax1, invariant or revin"`
+
 	Options model.Net          // the net's own keys, in the same table
 	Train   model.TrainOptions // [train] with this model's changes
 }
+
+// net is the network with all its options.
+func (m ModelConfig) net() model.Net { return model.Rescaled(m.Options, m.Scaler) }
 
 // EvaluateConfig is the [evaluate] table.
 type EvaluateConfig struct {
@@ -199,10 +204,13 @@ func (cfg *Config) check() error {
 		if m.Solver != "gradient" && m.Solver != "ols" {
 			return fmt.Errorf("model %q: solver = %q: want gradient or ols", m.Name, m.Solver)
 		}
+		if m.Solver == "ols" && m.Scaler != "identity" {
+			return fmt.Errorf("model %q: solver = \"ols\" needs scaler = \"identity\": a window's scale is not linear in it", m.Name)
+		}
 		if m.Solver == "ols" && !model.HasClosedForm(m.Options) {
 			return fmt.Errorf("model %q: solver = \"ols\": %s has no closed form", m.Name, m.Net)
 		}
-		if err := model.CheckNet(m.Options, w.Lookback, w.Horizon); err != nil {
+		if err := model.CheckNet(m.net(), w.Lookback, w.Horizon); err != nil {
 			return fmt.Errorf("model %q: %w", m.Name, err)
 		}
 		if err := m.Train.Check(); err != nil {

@@ -38,8 +38,8 @@ func TestConfigDefaults(t *testing.T) {
 			Split: Split{Fractions: []float64{.7, .1, .2}}, Synth: SynthConfig{8, 17520, 1}},
 		Windows: WindowsConfig{336, 96, 1},
 		Models: []ModelConfig{
-			{Net: "nlinear", Name: "nlinear", Solver: "gradient", Options: &model.NLinear{}, Train: train},
-			{Net: "dlinear", Name: "dlinear_ols", Solver: "ols", Options: &model.DLinear{Kernel: 25}, Train: train},
+			{Net: "nlinear", Name: "nlinear", Solver: "gradient", Scaler: "identity", Options: &model.NLinear{}, Train: train},
+			{Net: "dlinear", Name: "dlinear_ols", Solver: "ols", Scaler: "identity", Options: &model.DLinear{Kernel: 25}, Train: train},
 		},
 		Train: train,
 		Evaluate: EvaluateConfig{Metrics: []string{"mse", "mae"}, Scale: "standardized",
@@ -89,14 +89,19 @@ func TestConfigErrors(t *testing.T) {
 		{"fraction for a whole number", synthText + "[train]\nbatch = 1.5\n", "", "t.toml:4: train.batch: is 1.5: want a whole number"},
 		{"number for a truth", synthText + "[evaluate]\nforecasts = 1\n", "", "t.toml:4: evaluate.forecasts: is 1: want true or false"},
 		{"string for a list", synthText + "channels = \"a\"\n", "", `t.toml:3: data.channels: is a: want a list of strings, as ["a", "b"]`},
-		{"number in a list", synthText + "channels = [1]\n", "", "t.toml:3: data.channels: holds 1: want strings in quotes"},
+		{"number in a list", synthText + "channels = [1]\n", "", "t.toml:3: data.channels: element 0 is 1: want a string in quotes"},
+		{"word in a list of numbers", m + "net = \"nhits\"\npool = [2, \"b\", 1]\n", "", "t.toml:5: model.0.pool: element 1 is b: want a whole number"},
+		{"number for a list of numbers", m + "net = \"nhits\"\npool = 2\n", "", "t.toml:5: model.0.pool: is 2: want a list of numbers, as [1, 2, 3]"},
+		{"list of another length", m + "net = \"nhits\"\npool = [2]\n", "", `model "nhits": pool = [2]: want 3 numbers, one for each stack`},
+		{"unknown scaler", m + "scaler = \"log\"\n", "", `model "nlinear": scaler = "log": want one of [identity standard`},
+		{"scaler of a closed form", m + "scaler = \"revin\"\nsolver = \"ols\"\n", "", `solver = "ols" needs scaler = "identity"`},
 		{"value for a table", "data = 3\n", "", "t.toml:1: data: want a table"},
 		{"value for model.train", m + "train = 3\n", "", "t.toml:4: model.0.train: want a table"},
 		{"not a number", synthText + "[train]\nlr = nan\n", "", "t.toml:4: train.lr: is nan: want a number"},
 		{"infinite", synthText + "[train]\neps = inf\n", "", "t.toml:4: train.eps: is +Inf: want a finite number"},
 		{"one bracket", synthText + "[model]\nnet = \"nlinear\"\n", "", "t.toml:3: model: want [[model]] tables, with two brackets"},
 		{"unknown net", m + "net = \"nlinaer\"\n", "", `t.toml:4: model.0.net: no net "nlinaer"; did you mean "nlinear"?`},
-		{"unknown net, far from any", m + "net = \"prophet\"\n", "", `t.toml:4: model.0.net: no net "prophet"; there are dlinear, nlinear`},
+		{"unknown net, far from any", m + "net = \"prophet\"\n", "", `t.toml:4: model.0.net: no net "prophet"; there are dlinear, `},
 		{"net of a wrong type", m + "net = 3\n", "", "t.toml:4: model.0.net: is 3: want a string in quotes"},
 		{"two models of a name", m + "[[model]]\n", "", `model 1: the name "nlinear" is taken already; give each [[model]] a name of its own`},
 		{"a baseline's name", m + "name = \"repeat_last\"\n", "", `model 0: the name "repeat_last" is that of a baseline`},
@@ -260,9 +265,14 @@ func TestConfigWriteParses(t *testing.T) {
 			}
 		}
 		for i := range rnd.IntN(3) {
-			m := ModelConfig{Net: "nlinear", Name: pick("m", "é\"", "a.b") + string(rune('0'+i)), Solver: pick("gradient", "ols"), Options: &model.NLinear{}, Train: cfg.Train}
-			if rnd.IntN(2) == 0 {
+			m := ModelConfig{Net: "nlinear", Name: pick("m", "é\"", "a.b") + string(rune('0'+i)), Solver: pick("gradient", "ols"), Scaler: "identity", Options: &model.NLinear{}, Train: cfg.Train}
+			switch rnd.IntN(3) {
+			case 0:
 				m.Net, m.Options = "dlinear", &model.DLinear{Kernel: 2*rnd.IntN(9) + 1}
+			case 1:
+				m.Net, m.Solver, m.Scaler = "nbeats", "gradient", pick(model.Scalers...)
+				m.Options = &model.NBEATS{Stacks: []string{"identity", "trend"}, Blocks: []int{1 + rnd.IntN(9), 2}, Layers: 1, Hidden: 1 + rnd.IntN(9),
+					Basis: "legendre", Degree: rnd.IntN(9), Activation: "tanh", Shared: rnd.IntN(2) == 0}
 			}
 			if rnd.IntN(2) == 0 {
 				m.Train = train()

@@ -68,7 +68,7 @@ func (j *job) baseline(name string) (*fitted, error) {
 		f.forecaster, f.err = model.SeasonalNaive(j.series.Data, w.Lookback, w.Horizon, ch, m)
 		f.note = fmt.Sprintf("the value %d steps before", m)
 	default:
-		f.cfg = ModelConfig{Net: "nlinear", Name: name, Solver: "ols", Options: &model.NLinear{}, Train: j.cfg.Train}
+		f.cfg = ModelConfig{Net: "nlinear", Name: name, Solver: "ols", Scaler: "identity", Options: &model.NLinear{}, Train: j.cfg.Train}
 		return f, j.solve(f)
 	}
 	return f, nil
@@ -78,7 +78,7 @@ func (j *job) baseline(name string) (*fitted, error) {
 func (j *job) solve(f *fitted) error {
 	done := j.times.start("fit " + f.name)
 	bar := j.screen.bar("fit "+f.name, "windows", 0)
-	fit, err := model.NewFit(j.dev, f.cfg.Options, j.shape(f.cfg.Train.Batch), j.series.Data, f.cfg.Train, uint64(j.cfg.Run.Seed))
+	fit, err := model.NewFit(j.dev, f.cfg.net(), j.shape(f.cfg.Train.Batch), j.series.Data, f.cfg.Train, uint64(j.cfg.Run.Seed))
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (j *job) train(m ModelConfig, better func(f *fitted) error) (*fitted, error
 		return f, j.solve(f)
 	}
 	done := j.times.start("train " + m.Name)
-	fit, err := model.NewFit(j.dev, m.Options, j.shape(m.Train.Batch), j.series.Data, m.Train, uint64(j.cfg.Run.Seed))
+	fit, err := model.NewFit(j.dev, m.net(), j.shape(m.Train.Batch), j.series.Data, m.Train, uint64(j.cfg.Run.Seed))
 	if err != nil {
 		return f, err
 	}

@@ -75,6 +75,7 @@ type modelEntry struct {
 	Name       string         `json:"name"`
 	Net        string         `json:"net"`
 	Solver     string         `json:"solver"`
+	Scaler     string         `json:"scaler"`
 	Options    map[string]any `json:"options"`
 	Parameters []string       `json:"parameters"` // names in model.safetensors
 	Steps      int            `json:"steps,omitempty"`
@@ -101,7 +102,7 @@ func (j *job) writeModels(dir string, all []*fitted) error {
 		if f.params == nil {
 			continue
 		}
-		e := modelEntry{Name: f.name, Net: f.cfg.Net, Solver: f.cfg.Solver, Options: netOptions(f.cfg.Options)}
+		e := modelEntry{Name: f.name, Net: f.cfg.Net, Solver: f.cfg.Solver, Scaler: f.cfg.Scaler, Options: netOptions(f.cfg.Options)}
 		for _, a := range f.fit.Params.Arrays(f.name+".", f.params) {
 			arrays = append(arrays, a)
 			e.Parameters = append(e.Parameters, a.Name)

@@ -1,0 +1,54 @@
+package model
+
+// Scaled is a net that sees each window scaled by statistics of the window's
+// own past, and whose forecast is scaled back: all K outputs of a step alike. Scaler
+// is one of [Scalers]. Exogenous columns are scaled by their own past, each. Steps that were
+// missing count in no statistic of their channel.
+//
+// invariant takes the inverse hyperbolic sine besides. revin has a learned
+// weight γ and bias β (Kim et al., Reversible Instance Normalization, ICLR 2022,
+// eq. 2) where NeuralForecast has them: on the way back only, ŷ = ẑ·scale·(ReLU(γ) + ε) + shift + β.
+//
+// The loss is that of the forecast scaled back, where NeuralForecast scales the target.
+type Scaled struct {
+	Net
+	Scaler string
+}
+
+// Rescaled is n behind that scaler; n itself for identity.
+func Rescaled(n Net, scaler string) Net {
+	if scaler == "identity" {
+		return n
+	}
+	return Scaled{n, scaler}
+}
+
+func (n Scaled) check(lookback, horizon int) error {
+	return firstError(oneOf("scaler", n.Scaler, Scalers...), CheckNet(n.Net, lookback, horizon))
+}
+
+func (n Scaled) Forward(s *Scope, b Batch) *Tensor {
+	L := b.Past.Last()
+	past := b.Past.windowScale(n.Scaler, L, b.Mask) // of (B, C, 1)
+	b.Past = past.apply(b.Past)
+	for _, x := range []**Tensor{&b.Hist, &b.Future} {
+		if *x != nil {
+			*x = (*x).windowScale(n.Scaler, L, nil).apply(*x)
+		}
+	}
+	back := past
+	if n.Scaler == "revin" {
+		s := s.In("scaler")
+		γ, β := s.Param("weight", constant(1), 1), s.Param("bias", constant(0), 1)
+		back = past.affine(γ, β)
+	}
+	return back.undo(n.Net.Forward(s, b))
+}
+
+// affine is RevIN's way back.
+func (s windowScale) affine(γ, β *Tensor) windowScale {
+	return windowScale{s.kind, s.shift.Add(β), s.scale.Mul(γ.ReLU().Shift(scalerEps))}
+}
+
+// constant starts a parameter at v.
+func constant(v float64) Init { return func(int, float64) float64 { return v } }
