@@ -17,11 +17,15 @@ type rawRows struct {
 	ids      []string    // long: series of each row
 	ts       []int64     // µs, or whole numbers where plain
 	plain    bool        // the time column holds whole numbers
-	values   [][]float64 // of each column; NaN is missing
+	values   [][]float64 // of each target, hist, future and static column; NaN is missing
+	statics  *statics    // of data.static_table, else nil
 	bytes    int64       // read by this rank
 }
 
 func (r *rawRows) long() bool { return r.ids != nil }
+
+// targets is the number of columns that are to be forecast.
+func (r *rawRows) targets() int { return max(1, len(r.channels)) }
 
 // readData reads this rank's part of the input: of the file, or of table if it is not nil; collective. Progress is
 // called with bytes done, and of this rank's part.
@@ -52,7 +56,14 @@ func readData(c collective.Comm, cfg *DataConfig, table *frame.Table, progress f
 	if err != nil {
 		return nil, err
 	}
-	opts.Columns = []string{timeCol}
+	beside, err := cfg.beside(names, layout, timeCol)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range beside {
+		opts.Types[name] = frame.Float64
+	}
+	opts.Columns = append([]string{timeCol}, beside...)
 	if layout == "long" {
 		for _, k := range [][2]string{{"id", cfg.ID}, {"target", cfg.Target}} {
 			if key, col := k[0], k[1]; !slices.Contains(names, col) {
@@ -108,7 +119,7 @@ func readData(c collective.Comm, cfg *DataConfig, table *frame.Table, progress f
 		opts.Columns = []string{cfg.Target}
 	} else {
 		if len(cfg.Channels) == 0 {
-			opts.Columns = numericColumns(t, timeCol)
+			opts.Columns = numericColumns(t, append(beside, timeCol))
 			if len(opts.Columns) == 0 {
 				return nil, configErrorf("%s has no numeric column beside %q; its columns are %s", cfg.Path, timeCol, strings.Join(names, ", "))
 			}
@@ -120,7 +131,7 @@ func readData(c collective.Comm, cfg *DataConfig, table *frame.Table, progress f
 	if r.ts, r.plain, err = times(t, timeCol); err != nil {
 		return nil, err
 	}
-	for _, name := range opts.Columns {
+	for _, name := range slices.Concat(opts.Columns, beside) {
 		v, err := t.Float64s(name)
 		if err != nil {
 			return nil, err
@@ -148,9 +159,32 @@ func timeColumn(cfg *DataConfig, names []string) (string, error) {
 		cfg.Path, strings.Join(names, ", "))
 }
 
-func numericColumns(t *frame.Table, except string) (names []string) {
+// beside are the columns beside the targets, in the order of rawRows.values.
+func (cfg *DataConfig) beside(names []string, layout, timeCol string) (cols []string, err error) {
+	lists := map[string][]string{"hist": cfg.Hist, "future": cfg.Future}
+	if cfg.StaticTable == "" {
+		lists["static"] = cfg.Static
+	}
+	if layout == "wide" && len(cfg.Static) > 0 {
+		return nil, configErrorf("data.static: %s is a wide table, of one value a time for all channels: statics need layout = \"long\", with an id column", cfg.Path)
+	}
+	for _, key := range []string{"hist", "future", "static"} {
+		for _, col := range lists[key] {
+			switch {
+			case !slices.Contains(names, col):
+				return nil, configErrorf("data.%s: %s has no column %q%s", key, cfg.Path, col, didYouMean(col, names))
+			case col == timeCol || layout == "long" && (col == cfg.ID || col == cfg.Target):
+				return nil, configErrorf("data.%s names the column %q, which is the time, the id or the target", key, col)
+			}
+			cols = append(cols, col)
+		}
+	}
+	return cols, nil
+}
+
+func numericColumns(t *frame.Table, except []string) (names []string) {
 	for _, f := range t.Schema().Fields() {
-		if f.Name != except && (arrow.IsInteger(f.Type.ID()) || arrow.IsFloating(f.Type.ID())) {
+		if !slices.Contains(except, f.Name) && (arrow.IsInteger(f.Type.ID()) || arrow.IsFloating(f.Type.ID())) {
 			names = append(names, f.Name)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 
 	"deeprc/collective"
@@ -11,7 +12,7 @@ import (
 
 // part is rows lo ≤ i < hi of r.
 func (r *rawRows) part(lo, hi int) *rawRows {
-	p := &rawRows{channels: r.channels, ts: r.ts[lo:hi], plain: r.plain}
+	p := &rawRows{channels: r.channels, ts: r.ts[lo:hi], plain: r.plain, statics: r.statics}
 	if r.long() {
 		p.ids = append([]string{}, r.ids[lo:hi]...)
 	}
@@ -70,9 +71,10 @@ func sameSeries(a, b *Series) error {
 		{"past", slices.Equal(bits32(a.Data.Past), bits32(b.Data.Past))},
 		{"target", slices.Equal(bits32(a.Data.Target), bits32(b.Data.Target))},
 		{"counts", a.Rows == b.Rows && a.Gaps == b.Gaps && a.Missing == b.Missing && a.Step == b.Step && a.Long == b.Long},
+		{"inputs", slices.Equal(bits32(a.Data.Inputs), bits32(b.Data.Inputs)) && a.Data.Columns == b.Data.Columns && a.Filled == b.Filled && reflect.DeepEqual(a.Inputs, b.Inputs)},
 		{"constant", slices.Equal(a.Constant, b.Constant)},
 		{"groups", slices.EqualFunc(a.Groups, b.Groups, func(x, y Group) bool {
-			return slices.Equal(x.Start, y.Start) && x.N == y.N && x.T0 == y.T0 && x.Bounds == y.Bounds && slices.Equal(x.Times, y.Times)
+			return slices.Equal(x.Start, y.Start) && x.Inputs == y.Inputs && x.N == y.N && x.T0 == y.T0 && x.Bounds == y.Bounds && slices.Equal(x.Times, y.Times)
 		})},
 	} {
 		if !c.same {
@@ -136,7 +138,7 @@ func longRows(seed uint64, lengths []int, interleaved bool) *rawRows {
 }
 
 func dataConfig() *DataConfig {
-	return &DataConfig{Path: "t.csv", ID: "unique_id", Target: "y", Step: "auto", Split: Split{Fractions: []float64{.6, .2, .2}}}
+	return &DataConfig{Path: "t.csv", ID: "unique_id", Target: "y", Step: "auto", Scaler: "standard", InputScaler: "standard", Split: Split{Fractions: []float64{.6, .2, .2}}}
 }
 
 func wideRowsWithoutHoles() *rawRows {
