@@ -95,13 +95,6 @@ func (j *job) prepare() error {
 	if static != nil {
 		defer static.Release()
 	}
-	release := func() {
-		if table != nil {
-			table.Release()
-			table = nil
-		}
-	}
-	defer release()
 	data := j.cfg.Data
 	data.Path = j.cfg.source()
 	done := j.times.start("read")
@@ -113,7 +106,7 @@ func (j *job) prepare() error {
 	if err != nil {
 		return err
 	}
-	release() // raw is a copy
+	collect(len(raw.ts))
 	if static != nil {
 		if raw.statics, err = readStatics(j.c, &data, static); err != nil {
 			return err

@@ -3,6 +3,7 @@ package stages
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -97,7 +98,16 @@ func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, err
 	if s.Long {
 		groups, s.Channels = len(names), names
 	}
+	raw.ts = nil
 	series := make([][]int64, groups)
+	of := make([]int, groups)
+	for i := range ts {
+		of[groupOf(code, i)]++
+	}
+	all := make([]int64, len(ts))
+	for g, n := range of {
+		series[g], all = all[:0:n], all[n:]
+	}
 	place := make([]int32, len(ts)) // first the row within its series, then the step
 	for i, t := range ts {
 		g := groupOf(code, i)
@@ -140,6 +150,7 @@ func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, err
 			place[i] = st[place[i]]
 		}
 	}
+	collect(len(place))
 	first := 0
 	for _, n := range counts[:c.Rank()] {
 		first += n
@@ -148,6 +159,13 @@ func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, err
 		return nil, err
 	}
 	return s, s.fitInputs(c, cfg, raw, code, place, first)
+}
+
+// collect frees what was let go of columns of that many rows, where it would weigh: the collector else waits for as much again.
+func collect(rows int) {
+	if rows >= 1<<20 {
+		runtime.GC()
+	}
 }
 
 func groupOf(code []int32, row int) int {
@@ -163,20 +181,9 @@ func seriesCodes(c collective.Comm, raw *rawRows) (names []string, code []int32,
 	if !raw.long() {
 		return nil, nil, nil
 	}
-	local := map[string]int32{}
-	var order []string
-	mine := make([]int32, len(raw.ids))
-	for i, id := range raw.ids {
-		k, ok := local[id]
-		if !ok {
-			k = int32(len(order))
-			local[id], order = k, append(order, id)
-		}
-		mine[i] = k
-	}
 	// Ids travel as one text; a length before each keeps any byte legal.
 	var text []byte
-	for _, id := range order {
+	for _, id := range raw.names {
 		text = fmt.Appendf(text, "%d:%s", len(id), id)
 	}
 	all, _, err := collective.AllGatherV(c, text)
@@ -195,10 +202,11 @@ func seriesCodes(c collective.Comm, raw *rawRows) (names []string, code []int32,
 			global[id], names = int32(len(names)), append(names, id)
 		}
 	}
-	for i, k := range mine {
-		mine[i] = global[order[k]]
+	for i, k := range raw.code {
+		raw.code[i] = global[raw.names[k]]
 	}
-	code, _, err = collective.AllGatherV(c, mine)
+	code, _, err = collective.AllGatherV(c, raw.code)
+	raw.code = nil
 	return names, code, err
 }
 
@@ -310,6 +318,7 @@ func (s *Series) fitTargets(c collective.Comm, cfg *DataConfig, raw *rawRows, co
 		for i, v := range all {
 			slab[s.Groups[groupOf(code, i)].Start[k]+int64(place[i])] = v
 		}
+		collect(len(place))
 	}
 	for _, v := range slab {
 		if v != v {

@@ -117,6 +117,7 @@ func (s *Series) fitInputs(c collective.Comm, cfg *DataConfig, raw *rawRows, cod
 			grp := &s.Groups[groupOf(code, i)]
 			slab[grp.Inputs+int64(k*grp.N)+int64(place[i])] = v
 		}
+		collect(len(place))
 		for g := range s.Groups {
 			grp := &s.Groups[g]
 			s.Filled += fillForward(slab[grp.Inputs+int64(k*grp.N):][:grp.N], sc.of(sc.mean[own*g], own*g))

@@ -15,7 +15,8 @@ func withInputs(r *rawRows) (*DataConfig, *rawRows) {
 	cfg.Hist, cfg.Future, cfg.Static = []string{"p"}, []string{"f"}, []string{"a"}
 	seen := map[string]int{}
 	var p, f, a []float64
-	for i, id := range r.ids {
+	for i := range r.ts {
+		id := r.id(i)
 		if _, ok := seen[id]; !ok {
 			seen[id] = len(seen)
 		}
@@ -52,7 +53,8 @@ func TestSeriesInputs(t *testing.T) {
 		}
 		of := func(k int) map[string]map[int64]float64 { // value by series and time
 			m := map[string]map[int64]float64{}
-			for i, id := range raw.ids {
+			for i := range raw.ts {
+				id := raw.id(i)
 				if m[id] == nil {
 					m[id] = map[int64]float64{}
 				}
@@ -140,7 +142,7 @@ func TestSeriesInputsErrors(t *testing.T) {
 func TestSeriesInputUntrained(t *testing.T) {
 	cfg, raw := withInputs(longRows(3, []int{80, 60}, false))
 	for i := range 78 { // rows of the first series
-		if raw.ids[i] == raw.ids[0] {
+		if raw.code[i] == 0 {
 			raw.values[1][i] = nan
 		}
 	}

@@ -14,12 +14,27 @@ import (
 func (r *rawRows) part(lo, hi int) *rawRows {
 	p := &rawRows{channels: r.channels, ts: r.ts[lo:hi], plain: r.plain, statics: r.statics}
 	if r.long() {
-		p.ids = append([]string{}, r.ids[lo:hi]...)
+		p.names = []string{}
+		for i := lo; i < hi; i++ {
+			p.add(r.id(i))
+		}
 	}
 	for _, v := range r.values {
 		p.values = append(p.values, v[lo:hi])
 	}
 	return p
+}
+
+// id is the series of row i.
+func (r *rawRows) id(i int) string { return r.names[r.code[i]] }
+
+// add gives one more row its series.
+func (r *rawRows) add(id string) {
+	k := slices.Index(r.names, id)
+	if k < 0 {
+		k, r.names = len(r.names), append(r.names, id)
+	}
+	r.code = append(r.code, int32(k))
 }
 
 // build builds the series on n ranks that hold the rows up to the given cuts, and checks that all ranks have the same.
@@ -130,9 +145,10 @@ func longRows(seed uint64, lengths []int, interleaved bool) *rawRows {
 	if interleaved {
 		slices.SortStableFunc(rows, func(a, b row) int { return int(a.t/3600e6 - b.t/3600e6) })
 	}
-	r := &rawRows{ids: []string{}, values: make([][]float64, 1)}
+	r := &rawRows{names: []string{}, values: make([][]float64, 1)}
 	for _, x := range rows {
-		r.ids, r.ts, r.values[0] = append(r.ids, x.id), append(r.ts, x.t), append(r.values[0], x.v)
+		r.add(x.id)
+		r.ts, r.values[0] = append(r.ts, x.t), append(r.values[0], x.v)
 	}
 	return r
 }
