@@ -148,6 +148,9 @@ func (j *job) preprocess() (t, static *frame.Table, err error) {
 		return nil, nil, err
 	}
 	mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Scratch: j.cfg.Run.Scratch})
+	if err := collective.Agree(j.c, mem.CheckScratch()); err != nil {
+		return nil, err
+	}
 	end := j.times.start("preprocess")
 	t, static, err = preprocess(j.c, mem, j.dir, j.cfg.Steps, j.cfg.Data.StaticTable, func(i int, t *frame.Table, r stepReport) {
 		s := j.cfg.Steps[i]
