@@ -149,7 +149,7 @@ func (j *job) preprocess() (t, static *frame.Table, err error) {
 	}
 	mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Scratch: j.cfg.Run.Scratch})
 	if err := collective.Agree(j.c, mem.CheckScratch()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	end := j.times.start("preprocess")
 	t, static, err = preprocess(j.c, mem, j.dir, j.cfg.Steps, j.cfg.Data.StaticTable, func(i int, t *frame.Table, r stepReport) {
