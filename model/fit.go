@@ -26,6 +26,7 @@ type Fit struct {
 	hyper, norm2                 *Tensor
 	lossAt, lossW, lossOut       *Tensor
 	castAt, castOut              *Tensor
+	rows                         int // offsets of a window
 	at                           []int64
 	weight, out                  []float32
 	sum                          [2]float32
@@ -44,10 +45,15 @@ type Shape struct {
 func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint64) (*Fit, error) {
 	f := &Fit{Net: n, Params: NewParams("parameters"), Lookback: sh.Lookback, Horizon: sh.Horizon,
 		Channels: sh.Channels, Batch: sh.Batch, dev: dev, data: data, opt: opt,
-		at: make([]int64, sh.Batch*sh.Channels), weight: make([]float32, sh.Batch),
+		rows: data.rows(sh.Channels), weight: make([]float32, sh.Batch),
 		out: make([]float32, sh.Batch*sh.Channels*sh.Horizon)}
+	f.at = make([]int64, f.Batch*f.rows)
 	loss := Loss{opt.Loss, float32(opt.HuberDelta)}
-	past, target := &Region{"past", len(data.Past)}, &Region{"target", len(data.Target)}
+	past, inputs := &Region{"past", len(data.Past)}, &Region{"inputs", len(data.Inputs)}
+	target := past
+	if unsafe.SliceData(data.Past) != unsafe.SliceData(data.Target) {
+		target = &Region{"target", len(data.Target)}
+	}
 	grads := &Region{Name: "gradients"}
 	var stepG, lossG, castG, updG Graph
 	var stepP, lossP, castP, updP *Program
@@ -55,18 +61,13 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 	err := Build(func() {
 		forward := func(g *Graph) (s *Scope, at, pred *Tensor) {
 			s = NewScope(g, f.Params)
-			at = g.Input(I64, f.Batch, f.Channels)
-			x := g.At(past, 0, past.N).Gather(at, 0, f.Lookback) // (B, C, L)
-			b := Batch{Past: x, Horizon: f.Horizon, Outputs: 1}
-			if unsafe.SliceData(data.Past) != unsafe.SliceData(data.Target) {
-				y := g.At(target, 0, target.N).Gather(at, 0, f.Lookback)
-				b.Mask = y.Equal(y) // NaN equals nothing
-			}
+			at = g.Input(I64, f.Batch, f.rows)
+			b := data.batch(g, past, target, inputs, at, f.Channels, f.Lookback, f.Horizon)
 			return s, at, n.Forward(s, b)
 		}
 		measure := func(g *Graph, at, pred *Tensor) (w, l *Tensor) {
 			w = g.Input(F32, f.Batch)
-			y := g.At(target, 0, target.N).Gather(at, f.Lookback, f.Horizon) // (B, C, H)
+			y := g.At(target, 0, target.N).GatherRows(at, 0, f.Channels, f.Lookback, f.Horizon) // (B, C, H)
 			return w, loss.Of(pred, y, w)
 		}
 		s, at, pred := forward(&stepG)
@@ -97,7 +98,7 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 	if err != nil {
 		return nil, err
 	}
-	bind := map[*Region]Mem{past: Shared(data.Past), target: Shared(data.Target)}
+	bind := map[*Region]Mem{past: Shared(data.Past), target: Shared(data.Target), inputs: Shared(data.Inputs)}
 	for _, r := range []*Region{f.Params.Region, grads, m, v} {
 		if bind[r], err = dev.Alloc(r.N); err != nil {
 			return nil, err
@@ -127,7 +128,7 @@ func (f *Fit) GetParams(slab []float32) error { return f.params.Read(slab, 0) }
 // mean loss over the global batch before the update, equal on all ranks; NaN or
 // Inf stops short of the update.
 func (f *Fit) Step(c collective.Comm, ws Windows, n int, pick func(i int) int, lr float64) (float64, error) {
-	batchOffsets(f.at, f.weight, ws, f.Channels, n, pick)
+	batchOffsets(f.at, f.weight, ws, f.rows, n, pick)
 	if err := f.step.WriteInts(f.stepAt, f.at); err != nil {
 		return 0, err
 	}
@@ -177,7 +178,7 @@ func (f *Fit) MeanLoss(c collective.Comm, ws Windows) (float64, error) {
 	var sum, count float64
 	lo, hi := collective.Share(ws.Len(), c.Rank(), c.Size())
 	for i := lo; i < hi; i += f.Batch {
-		batchOffsets(f.at, f.weight, ws, f.Channels, min(f.Batch, hi-i), func(k int) int { return i + k })
+		batchOffsets(f.at, f.weight, ws, f.rows, min(f.Batch, hi-i), func(k int) int { return i + k })
 		if err := f.loss.WriteInts(f.lossAt, f.at); err != nil {
 			return 0, err
 		}
@@ -218,7 +219,7 @@ func (f *Fit) Predict(dst []float32, ws Windows, lo, n int) error {
 	size := f.Channels * f.Horizon
 	for i := 0; i < n; i += f.Batch {
 		k := min(f.Batch, n-i)
-		batchOffsets(f.at, f.weight, ws, f.Channels, k, func(j int) int { return lo + i + j })
+		batchOffsets(f.at, f.weight, ws, f.rows, k, func(j int) int { return lo + i + j })
 		if err := f.forecast.WriteInts(f.castAt, f.at); err != nil {
 			return err
 		}

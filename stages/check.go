@@ -40,6 +40,14 @@ func Check(c collective.Comm, cfg *Config, w io.Writer) error {
 	}
 	s := j.series
 	fmt.Fprintf(w, "data       %s: %d rows, a step is %s, %d channels: %s\n", cfg.source(), s.Rows, s.Step, len(s.Channels), list(s.Channels))
+	for _, kind := range []struct {
+		name string
+		cols []string
+	}{{"hist", cfg.Data.Hist}, {"future", cfg.Data.Future}, {"static", cfg.Data.Static}} {
+		if len(kind.cols) > 0 {
+			fmt.Fprintf(w, "%-10s %d columns: %s\n", kind.name, len(kind.cols), list(kind.cols))
+		}
+	}
 	for p, ws := range j.sets {
 		g := s.Groups[0]
 		from := min(cfg.Windows.Lookback, g.Bounds[p])

@@ -42,16 +42,22 @@ type RunConfig struct {
 
 // DataConfig is the [data] table.
 type DataConfig struct {
-	Path     string      `toml:"path" default:"" doc:"CSV file, from the working directory; synth: the seeded generator of [data.synth]; empty: the result of the last [[preprocess]] step"`
-	Layout   string      `toml:"layout" default:"auto" doc:"wide (one column a channel), long (columns id, time, target), auto: long where the id column exists"`
-	Time     string      `toml:"time" default:"" doc:"column of timestamps or whole numbers; empty: date, ds, time, timestamp or datetime, whichever the file has"`
-	Channels []string    `toml:"channels" default:"[]" doc:"wide: columns to forecast; empty: every numeric column"`
-	ID       string      `toml:"id" default:"unique_id" doc:"long: column that names the series"`
-	Target   string      `toml:"target" default:"y" doc:"long: column of values"`
-	NA       []string    `toml:"na" default:"[]" doc:"cells that mean a missing value; empty: NA, NaN, nan, null, NULL, None, - and nothing"`
-	Step     string      `toml:"step" default:"auto" doc:"auto: the even spacing of the timestamps is found, missing rows become missing values; rows: each row is a step"`
-	Split    Split       `toml:"split" default:"[0.7, 0.1, 0.2]" doc:"train, validation, test: three fractions, three row counts, or the three dates at which they end (the last may be left out)"`
-	Synth    SynthConfig `toml:"synth" doc:"the synthetic generator"`
+	Path        string      `toml:"path" default:"" doc:"CSV file, from the working directory; synth: the seeded generator of [data.synth]; empty: the result of the last [[preprocess]] step"`
+	Layout      string      `toml:"layout" default:"auto" doc:"wide (one column a channel), long (columns id, time, target), auto: long where the id column exists"`
+	Time        string      `toml:"time" default:"" doc:"column of timestamps or whole numbers; empty: date, ds, time, timestamp or datetime, whichever the file has"`
+	Channels    []string    `toml:"channels" default:"[]" doc:"wide: columns to forecast; empty: every numeric column"`
+	ID          string      `toml:"id" default:"unique_id" doc:"long: column that names the series"`
+	Target      string      `toml:"target" default:"y" doc:"long: column of values"`
+	Hist        []string    `toml:"hist" default:"[]" doc:"numeric columns that nets see up to now only, as measured weather; each is known at every row's time"`
+	Future      []string    `toml:"future" default:"[]" doc:"numeric columns that nets see up to the horizon's end, known in advance, as the calendar or a weather forecast"`
+	Static      []string    `toml:"static" default:"[]" doc:"long: numeric columns of one value a series; standardized over the series"`
+	StaticTable string      `toml:"static_table" default:"" doc:"the name (as) of the [[preprocess]] step whose result has the static columns and the id, a row a series; empty: they are columns of the data"`
+	Scaler      string      `toml:"scaler" default:"standard" doc:"of targets over the train part, each series by itself, inverted on output: standard (mean and deviation), minmax, robust (median and quartiles), none; global: standard over all series together"`
+	InputScaler string      `toml:"input_scaler" default:"standard" doc:"of hist and future columns, each column by itself, as scaler"`
+	NA          []string    `toml:"na" default:"[]" doc:"cells that mean a missing value; empty: NA, NaN, nan, null, NULL, None, - and nothing"`
+	Step        string      `toml:"step" default:"auto" doc:"auto: the even spacing of the timestamps is found, missing rows become missing values; rows: each row is a step"`
+	Split       Split       `toml:"split" default:"[0.7, 0.1, 0.2]" doc:"train, validation, test: three fractions, three row counts, or the three dates at which they end (the last may be left out)"`
+	Synth       SynthConfig `toml:"synth" doc:"the synthetic generator"`
 }
 
 // SynthConfig is the [data.synth] table.
@@ -86,7 +92,7 @@ func (m ModelConfig) net() model.Net { return model.Rescaled(m.Options, m.Scaler
 // EvaluateConfig is the [evaluate] table.
 type EvaluateConfig struct {
 	Metrics   []string `toml:"metrics" default:"[\"mse\", \"mae\"]" doc:"any of mse, mae, rmse"`
-	Scale     string   `toml:"scale" default:"standardized" doc:"of the metrics: standardized (by the train part's mean and deviation, channel by channel) or original"`
+	Scale     string   `toml:"scale" default:"standardized" doc:"of the metrics: standardized (as data.scaler scales them) or original"`
 	Baselines []string `toml:"baselines" default:"[\"repeat_last\", \"seasonal_naive\", \"nlinear_ols\"]" doc:"reported beside the models"`
 	Season    int      `toml:"season" default:"0" doc:"steps of a season for seasonal_naive; 0: a day of hourly or finer steps, a week of days, a year of months"`
 	Forecasts bool     `toml:"forecasts" default:"true" doc:"write forecasts.parquet, with every test window"`
@@ -149,6 +155,10 @@ func (cfg *Config) check() error {
 		return fmt.Errorf("data.layout = %q: want auto, wide or long", cfg.Data.Layout)
 	case !slices.Contains([]string{"auto", "rows"}, cfg.Data.Step):
 		return fmt.Errorf("data.step = %q: want auto or rows", cfg.Data.Step)
+	case !slices.Contains(scalerNames, cfg.Data.Scaler):
+		return fmt.Errorf("data.scaler = %q%s", cfg.Data.Scaler, didYouMean(cfg.Data.Scaler, scalerNames))
+	case !slices.Contains(scalerNames, cfg.Data.InputScaler):
+		return fmt.Errorf("data.input_scaler = %q%s", cfg.Data.InputScaler, didYouMean(cfg.Data.InputScaler, scalerNames))
 	case w.Lookback < 1 || w.Horizon < 1 || w.Stride < 1:
 		return fmt.Errorf("windows: lookback %d, horizon %d, stride %d: all must be at least 1", w.Lookback, w.Horizon, w.Stride)
 	case w.Lookback > math.MaxInt32 || w.Horizon > math.MaxInt32 || w.Stride > math.MaxInt32:
@@ -171,6 +181,9 @@ func (cfg *Config) check() error {
 		return fmt.Errorf("run.memory = %q: %w", cfg.Run.Memory, err)
 	}
 	if err := checkSteps(cfg.Steps); err != nil {
+		return err
+	}
+	if err := cfg.checkInputs(); err != nil {
 		return err
 	}
 	for _, m := range e.Metrics {
@@ -213,11 +226,52 @@ func (cfg *Config) check() error {
 		if err := model.CheckNet(m.net(), w.Lookback, w.Horizon); err != nil {
 			return fmt.Errorf("model %q: %w", m.Name, err)
 		}
+		unread, err := model.Unread(m.net(), w.Lookback, w.Horizon, cfg.Data.columns())
+		if err != nil {
+			return fmt.Errorf("model %q: %w", m.Name, err)
+		}
+		for _, key := range unread {
+			return fmt.Errorf("model %q: %s does not read %s columns: leave data.%s out, or take a net that does", m.Name, m.Net, key, key)
+		}
 		if err := m.Train.Check(); err != nil {
 			return fmt.Errorf("train, for model %q: %w", m.Name, err)
 		}
 	}
 	return cfg.Train.Check()
+}
+
+// columns counts the columns beside the targets.
+func (cfg *DataConfig) columns() model.Columns {
+	return model.Columns{Hist: len(cfg.Hist), Future: len(cfg.Future), Static: len(cfg.Static)}
+}
+
+// checkInputs checks the keys of columns beside the targets.
+func (cfg *Config) checkInputs() error {
+	d := &cfg.Data
+	if d.Path == "synth" && d.columns() != (model.Columns{}) {
+		return errors.New("data.path = \"synth\" has no columns beside its targets: leave data.hist, data.future and data.static out")
+	}
+	if d.StaticTable != "" {
+		if len(d.Static) == 0 {
+			return fmt.Errorf("data.static_table = %q, but data.static names no column of it", d.StaticTable)
+		}
+		if !slices.ContainsFunc(cfg.Steps, func(s StepConfig) bool { return s.As == d.StaticTable }) {
+			return fmt.Errorf("data.static_table = %q: no [[preprocess]] step's result has this name (as)", d.StaticTable)
+		}
+	}
+	seen := map[string]string{}
+	for _, l := range []struct {
+		key   string
+		names []string
+	}{{"channels", d.Channels}, {"hist", d.Hist}, {"future", d.Future}, {"static", d.Static}} {
+		for _, name := range l.names {
+			if before := seen[name]; before != "" && l.key != "channels" {
+				return fmt.Errorf("data.%s names the column %q, which is in data.%s already", l.key, name, before)
+			}
+			seen[name] = l.key
+		}
+	}
+	return nil
 }
 
 func didYouMean(word string, among []string) string {

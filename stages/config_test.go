@@ -34,7 +34,8 @@ func TestConfigDefaults(t *testing.T) {
 		StepSize: 1000, Gamma: .5, Beta1: .9, Beta2: .999, Eps: 1e-8, Patience: 3, LogEvery: 1}
 	want := &Config{
 		Run: RunConfig{Name: "run", Seed: 1, Dir: "runs"},
-		Data: DataConfig{Path: "synth", Layout: "auto", Channels: []string{}, ID: "unique_id", Target: "y", NA: []string{}, Step: "auto",
+		Data: DataConfig{Path: "synth", Layout: "auto", Channels: []string{}, ID: "unique_id", Target: "y",
+			Hist: []string{}, Future: []string{}, Static: []string{}, Scaler: "standard", InputScaler: "standard", NA: []string{}, Step: "auto",
 			Split: Split{Fractions: []float64{.7, .1, .2}}, Synth: SynthConfig{8, 17520, 1}},
 		Windows: WindowsConfig{336, 96, 1},
 		Models: []ModelConfig{
@@ -97,6 +98,12 @@ func TestConfigErrors(t *testing.T) {
 		{"scaler of a closed form", m + "scaler = \"revin\"\nsolver = \"ols\"\n", "", `solver = "ols" needs scaler = "identity"`},
 		{"value for a table", "data = 3\n", "", "t.toml:1: data: want a table"},
 		{"value for model.train", m + "train = 3\n", "", "t.toml:4: model.0.train: want a table"},
+		{"columns that the net does not read", "[data]\npath = \"t.csv\"\nhist = [\"p\"]\n[[model]]\n", "", `model "nlinear": nlinear does not read hist columns: leave data.hist out, or take a net that does`},
+		{"a column of two kinds", "[data]\npath = \"t.csv\"\nhist = [\"p\"]\nfuture = [\"p\"]\n", "", `data.future names the column "p", which is in data.hist already`},
+		{"columns of synth", synthText + "future = [\"p\"]\n", "", "has no columns beside its targets"},
+		{"no static table", "[data]\npath = \"t.csv\"\nstatic = [\"a\"]\nstatic_table = \"b\"\n", "", `data.static_table = "b": no [[preprocess]] step's result has this name (as)`},
+		{"static table without columns", "[data]\npath = \"t.csv\"\nstatic_table = \"b\"\n", "", "but data.static names no column of it"},
+		{"data scaler", synthText + "scaler = \"minmx\"\n", "", `data.scaler = "minmx"; did you mean "minmax"?`},
 		{"not a number", synthText + "[train]\nlr = nan\n", "", "t.toml:4: train.lr: is nan: want a number"},
 		{"infinite", synthText + "[train]\neps = inf\n", "", "t.toml:4: train.eps: is +Inf: want a finite number"},
 		{"one bracket", synthText + "[model]\nnet = \"nlinear\"\n", "", "t.toml:3: model: want [[model]] tables, with two brackets"},
@@ -246,7 +253,7 @@ func TestConfigWriteParses(t *testing.T) {
 		cfg := &Config{
 			Run: RunConfig{Name: pick("a b", "é\n\"", "x#"), Seed: rnd.Int() - rnd.Int(), Dir: word()},
 			Data: DataConfig{Path: word(), Layout: pick("auto", "wide", "long"), Time: pick("", word()), Channels: list(), ID: word(), Target: word(),
-				NA: list(), Step: pick("auto", "rows"), Synth: SynthConfig{1 + rnd.IntN(9), 1 + rnd.IntN(9), -rnd.IntN(9)}},
+				Hist: []string{}, Future: []string{}, Static: []string{}, Scaler: pick(scalerNames...), InputScaler: pick(scalerNames...), NA: list(), Step: pick("auto", "rows"), Synth: SynthConfig{1 + rnd.IntN(9), 1 + rnd.IntN(9), -rnd.IntN(9)}},
 			Windows: WindowsConfig{1 + rnd.IntN(1e6), 1 + rnd.IntN(1e6), 1 + rnd.IntN(1e6)},
 			Train:   train(),
 			Evaluate: EvaluateConfig{Metrics: []string{pick(model.MetricNames()...)}, Scale: pick("standardized", "original"), Baselines: []string{},

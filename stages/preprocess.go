@@ -121,11 +121,10 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%.3g %s", f, [...]string{"B", "kB", "MB", "GB", "TB"}[unit])
 }
 
-// preprocess runs the steps and returns the last one's table, which the caller releases; after each,
+// preprocess runs the steps and returns the last one's table, and that of the name keep unless it is "", which the caller releases; after each,
 // done is called on every rank. Steps write below dir, the run's folder, or not at all if it is "". Collective.
-func preprocess(c collective.Comm, m *frame.Memory, dir string, steps []StepConfig, done func(i int, t *frame.Table, r stepReport)) (*frame.Table, error) {
+func preprocess(c collective.Comm, m *frame.Memory, dir string, steps []StepConfig, keep string, done func(i int, t *frame.Table, r stepReport)) (last, kept *frame.Table, err error) {
 	e := &operatorEnv{c: c, mem: m, dir: dir, tables: map[string]*frame.Table{}}
-	var last *frame.Table
 	live := waiting{}
 	defer live.release()
 	for i, s := range steps {
@@ -139,19 +138,22 @@ func preprocess(c collective.Comm, m *frame.Memory, dir string, steps []StepConf
 			var bad ConfigError
 			err = s.wrong(i, "%w", err)
 			if errors.As(err, &bad) {
-				return nil, ConfigError{err}
+				return nil, nil, ConfigError{err}
 			}
-			return nil, err
+			return nil, nil, err
 		}
 		report, err := reportStep(c, t, time.Since(begin))
 		if err != nil {
 			t.Release()
-			return nil, err
+			return nil, nil, err
 		}
 		live[t] = wait{until: lastUse(steps, i), held: m.Used() - used}
 		last = t
 		if s.As != "" {
 			e.tables[s.As] = t
+			if s.As == keep {
+				live[t] = wait{until: len(steps), held: m.Used() - used}
+			}
 		}
 		done(i, t, report)
 		for t, w := range live {
@@ -167,12 +169,20 @@ func preprocess(c collective.Comm, m *frame.Memory, dir string, steps []StepConf
 				last = to
 			}
 			if err := collective.Agree(c, err); err != nil {
-				return nil, steps[i+1].wrong(i+1, "move tables that wait to files: %w", err)
+				return nil, nil, steps[i+1].wrong(i+1, "move tables that wait to files: %w", err)
 			}
 		}
 	}
 	delete(live, last)
-	return last, nil
+	if keep == "" {
+		return last, nil, nil
+	}
+	kept = e.tables[keep]
+	delete(live, kept)
+	if kept == last {
+		kept.Retain()
+	}
+	return last, kept, nil
 }
 
 // lastUse is the last step that works on the result of step i; the last result is used after all steps.

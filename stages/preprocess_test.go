@@ -91,7 +91,7 @@ func stepRows(t *testing.T, n int, cfg *Config, dir string) (rows []string, repo
 		under := memory.NewCheckedAllocator(memory.NewGoAllocator())
 		defer under.AssertSize(t, 0)
 		mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Under: under, Scratch: scratch})
-		tab, err := preprocess(c, mem, dir, cfg.Steps, func(i int, _ *frame.Table, r stepReport) {
+		tab, _, err := preprocess(c, mem, dir, cfg.Steps, "", func(i int, _ *frame.Table, r stepReport) {
 			if c.Rank() == 0 {
 				reports[i] = r
 			}
@@ -192,7 +192,7 @@ func TestPreprocessErrors(t *testing.T) {
 		cfg, err := basinConfig(t, c.from, c.to)
 		if err == nil {
 			err = collective.RunLocal(2, func(c collective.Comm) error {
-				tab, err := preprocess(c, nil, "", cfg.Steps, func(int, *frame.Table, stepReport) {})
+				tab, _, err := preprocess(c, nil, "", cfg.Steps, "", func(int, *frame.Table, stepReport) {})
 				if err == nil {
 					tab.Release()
 				}

@@ -27,6 +27,10 @@ func TestReadData(t *testing.T) {
 		{"no target", "unique_id,ds,z\na,2020-01-01,1\n", "", `data.target: t.csv has no column "y"`},
 		{"no id", "id,ds,y\na,2020-01-01,1\n", "data.layout=long", `data.id: t.csv has no column "unique_id"`},
 		{"non-numeric cell", "date,a\n2020-01-01,1\n2020-01-02,2\n2020-01-03,3x\n", "", "t.csv:4:"},
+		{"no hist", "date,a\n2020-01-01,1\n", `data.hist=["b"]`, `data.hist: t.csv has no column "b"; did you mean "a"?`},
+		{"time as input", "date,a\n2020-01-01,1\n", `data.future=["date"]`, `data.future names the column "date", which is the time, the id or the target`},
+		{"static of a wide table", "date,a\n2020-01-01,1\n", `data.static=["a"]`, `data.static: t.csv is a wide table`},
+		{"text as input", "unique_id,ds,y,p\na,2020-01-01,1,x\n", `data.hist=["p"]`, "t.csv:2:"},
 		{"ragged line", "date,a\n2020-01-01,1\n2020-01-02,2,5\n", "", "t.csv:3:"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

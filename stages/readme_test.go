@@ -39,7 +39,7 @@ func TestReadmeSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = collective.RunLocal(1, func(c collective.Comm) error {
-		tab, err := preprocess(c, nil, "", cfg.Steps, func(int, *frame.Table, stepReport) {})
+		tab, _, err := preprocess(c, nil, "", cfg.Steps, "", func(int, *frame.Table, stepReport) {})
 		if err != nil {
 			return err
 		}

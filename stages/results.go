@@ -69,6 +69,7 @@ type modelFile struct {
 	Horizon  int           `json:"horizon"`
 	Step     string        `json:"step"`
 	Channels []channelInfo `json:"channels"`
+	Inputs   []Input       `json:"inputs,omitempty"`
 }
 
 type modelEntry struct {
@@ -94,7 +95,7 @@ type channelInfo struct {
 // parameters; each parameter is named <model>.<parameter>.
 func (j *job) writeModels(dir string, all []*fitted) error {
 	var arrays []model.Named
-	out := modelFile{Models: []modelEntry{}, Lookback: j.cfg.Windows.Lookback, Horizon: j.cfg.Windows.Horizon, Step: j.series.Step.String()}
+	out := modelFile{Models: []modelEntry{}, Lookback: j.cfg.Windows.Lookback, Horizon: j.cfg.Windows.Horizon, Step: j.series.Step.String(), Inputs: j.series.Inputs}
 	for r, name := range j.series.Channels {
 		out.Channels = append(out.Channels, channelInfo{name, j.series.Mean[r], j.series.Std[r]})
 	}

@@ -88,12 +88,12 @@ func (j *job) prepare() error {
 	if j.dev, err = model.CPU(threads); err != nil {
 		return err
 	}
-	table, err := j.preprocess()
+	table, static, err := j.preprocess()
 	if err != nil {
 		return err
 	}
-	if table != nil {
-		defer table.Release()
+	if static != nil {
+		defer static.Release()
 	}
 	data := j.cfg.Data
 	data.Path = j.cfg.source()
@@ -106,6 +106,12 @@ func (j *job) prepare() error {
 	if err != nil {
 		return err
 	}
+	collect(len(raw.ts))
+	if static != nil {
+		if raw.statics, err = readStatics(j.c, &data, static); err != nil {
+			return err
+		}
+	}
 	done(int64(len(raw.ts)), raw.bytes)
 	done = j.times.start("prepare")
 	if j.series, err = buildSeries(j.c, &data, raw); err != nil {
@@ -116,7 +122,7 @@ func (j *job) prepare() error {
 	if j.sets, err = splitWindows(s, j.cfg.Windows); err != nil {
 		return err
 	}
-	done(s.Rows, int64(len(s.Data.Past))*4)
+	done(s.Rows, int64(len(s.Data.Past)+len(s.Data.Inputs))*4)
 	return nil
 }
 
@@ -131,21 +137,22 @@ func (cfg *Config) source() string {
 	return cfg.Data.Path
 }
 
-// preprocess runs the steps, if there are any, and tells of each; collective.
-func (j *job) preprocess() (*frame.Table, error) {
+// preprocess runs the steps, if there are any, and tells of each; it returns the last one's table, and data.static_table
+// where that is set. Collective.
+func (j *job) preprocess() (t, static *frame.Table, err error) {
 	if len(j.cfg.Steps) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	limit, err := parseBytes(j.cfg.Run.Memory)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Scratch: j.cfg.Run.Scratch})
 	if err := collective.Agree(j.c, mem.CheckScratch()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	end := j.times.start("preprocess")
-	t, err := preprocess(j.c, mem, j.dir, j.cfg.Steps, func(i int, t *frame.Table, r stepReport) {
+	t, static, err = preprocess(j.c, mem, j.dir, j.cfg.Steps, j.cfg.Data.StaticTable, func(i int, t *frame.Table, r stepReport) {
 		s := j.cfg.Steps[i]
 		name := s.Op
 		if s.As != "" {
@@ -157,10 +164,10 @@ func (j *job) preprocess() (*frame.Table, error) {
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	end(int64(t.NumRows()), t.Bytes())
-	return t, nil
+	return t, static, nil
 }
 
 // warnings are what a person should know of the data before trusting the result.
@@ -172,6 +179,9 @@ func (j *job) warnings() (w []string) {
 	if s.Missing > 0 {
 		w = append(w, fmt.Sprintf("%d of %d values are missing: filled forward where a forecast sees them, not counted where it is measured",
 			s.Missing, len(s.Data.Past)))
+	}
+	if s.Filled > 0 {
+		w = append(w, fmt.Sprintf("%d values of hist, future and static columns are missing: filled forward, else by the mean", s.Filled))
 	}
 	if len(s.Constant) > 0 {
 		w = append(w, fmt.Sprintf("constant in the train part, so not scaled: %s", list(s.Constant)))

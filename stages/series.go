@@ -3,6 +3,7 @@ package stages
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -14,25 +15,34 @@ import (
 // Series are all series of a run on even time grids, standardised, the same on
 // every rank: one slab of float32, one row a channel.
 type Series struct {
-	Channels []string // of each slab row: the column, or the series' id
-	Mean     []float64
-	Std      []float64 // population deviation of the train part, as sklearn's StandardScaler; 1 where it is 0
+	Channels []string  // of each slab row: the column, or the series' id
+	Mean     []float64 // of each slab row: value = standardised · Std + Mean, by data.scaler
+	Std      []float64
+	Inputs   []Input // columns beside the targets: hist, future, static
 	Groups   []Group
 	Step     Step
 	Long     bool
 	Data     model.Data
 	Rows     int64 // of the input, over all ranks
 	Gaps     int64 // steps without a row
-	Missing  int64 // values missing, those of gaps included
+	Missing  int64 // target values missing, those of gaps included
+	Filled   int64 // values of inputs that were missing
 	Constant []string
-	// Untrained are the rows of a long table without a value in the train part: too short for a window, or an error.
-	Untrained []int
+	// Untrained are the series of a long table without a value in the train part: too short for a window, or an error.
+	Untrained []untrained
+}
+
+// untrained is a column of a series, as messages name it, without a value in the train part.
+type untrained struct {
+	group int
+	what  string
 }
 
 // A Group is the slab rows that share a time grid: all channels of a wide
 // table, or one series of a long one.
 type Group struct {
 	Start  []int64 // offset in the slab of each channel
+	Inputs int64   // offset in the slab of inputs: a row of N for each hist and future column, then the statics
 	N      int     // steps
 	T0     int64   // time of step 0, µs or whole numbers
 	Bounds [3]int  // steps at which train, validation and test end
@@ -88,7 +98,16 @@ func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, err
 	if s.Long {
 		groups, s.Channels = len(names), names
 	}
+	raw.ts = nil
 	series := make([][]int64, groups)
+	of := make([]int, groups)
+	for i := range ts {
+		of[groupOf(code, i)]++
+	}
+	all := make([]int64, len(ts))
+	for g, n := range of {
+		series[g], all = all[:0:n], all[n:]
+	}
 	place := make([]int32, len(ts)) // first the row within its series, then the step
 	for i, t := range ts {
 		g := groupOf(code, i)
@@ -117,7 +136,7 @@ func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, err
 			grp.Times = times
 		}
 		s.Gaps += int64(grp.N - len(times))
-		for range len(raw.values) {
+		for range raw.targets() {
 			grp.Start = append(grp.Start, at)
 			at += int64(grp.N)
 		}
@@ -131,14 +150,22 @@ func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, err
 			place[i] = st[place[i]]
 		}
 	}
+	collect(len(place))
 	first := 0
 	for _, n := range counts[:c.Rank()] {
 		first += n
 	}
-	if err := s.fitScaler(c, raw, code, place, first); err != nil {
+	if err := s.fitTargets(c, cfg, raw, code, place, int(at), first); err != nil {
 		return nil, err
 	}
-	return s, s.fill(c, raw, code, place, int(at), first)
+	return s, s.fitInputs(c, cfg, raw, code, place, first)
+}
+
+// collect frees what was let go of columns of that many rows, where it would weigh: the collector else waits for as much again.
+func collect(rows int) {
+	if rows >= 1<<20 {
+		runtime.GC()
+	}
 }
 
 func groupOf(code []int32, row int) int {
@@ -154,20 +181,9 @@ func seriesCodes(c collective.Comm, raw *rawRows) (names []string, code []int32,
 	if !raw.long() {
 		return nil, nil, nil
 	}
-	local := map[string]int32{}
-	var order []string
-	mine := make([]int32, len(raw.ids))
-	for i, id := range raw.ids {
-		k, ok := local[id]
-		if !ok {
-			k = int32(len(order))
-			local[id], order = k, append(order, id)
-		}
-		mine[i] = k
-	}
 	// Ids travel as one text; a length before each keeps any byte legal.
 	var text []byte
-	for _, id := range order {
+	for _, id := range raw.names {
 		text = fmt.Appendf(text, "%d:%s", len(id), id)
 	}
 	all, _, err := collective.AllGatherV(c, text)
@@ -186,10 +202,11 @@ func seriesCodes(c collective.Comm, raw *rawRows) (names []string, code []int32,
 			global[id], names = int32(len(names)), append(names, id)
 		}
 	}
-	for i, k := range mine {
-		mine[i] = global[order[k]]
+	for i, k := range raw.code {
+		raw.code[i] = global[raw.names[k]]
 	}
-	code, _, err = collective.AllGatherV(c, mine)
+	code, _, err = collective.AllGatherV(c, raw.code)
+	raw.code = nil
 	return names, code, err
 }
 
@@ -240,84 +257,60 @@ func medianStep(series [][]int64) Step {
 	return Step{Micros: d[len(d)/2]}
 }
 
-// fitScaler finds mean and deviation of each slab row over its train part.
-func (s *Series) fitScaler(c collective.Comm, raw *rawRows, code, place []int32, first int) error {
-	n := len(s.Channels)
-	counts := make([]int64, n)
-	each := func(f func(row int, v float64)) {
-		for k, col := range raw.values {
-			for i, v := range col {
-				g := groupOf(code, first+i)
-				if v == v && int(place[first+i]) < s.Groups[g].Bounds[0] {
-					f(s.row(g)+k, v)
-				}
-			}
+// fitTargets scales the targets by their train part and puts those of all ranks in
+// the slab, column by column, and fills gaps for the lookback: forward, so that nothing later leaks
+// in; with the train mean before a series' first value. Targets stay missing. Collective; what it has read of raw it lets go.
+func (s *Series) fitTargets(c collective.Comm, cfg *DataConfig, raw *rawRows, code, place []int32, size, first int) error {
+	rows, own := len(s.Channels), 1
+	if cfg.Scaler == "global" {
+		rows, own = 1, 0
+	}
+	cols := raw.values[:raw.targets()]
+	sc, err := fitScaling(c, cfg.Scaler, cols, rows, func(k, i int) int {
+		g := groupOf(code, first+i)
+		if int(place[first+i]) >= s.Groups[g].Bounds[0] {
+			return -1
 		}
-	}
-	sums := make([]collective.ExactSum, n)
-	each(func(row int, v float64) { sums[row].Add(v); counts[row]++ })
-	if err := collective.AllReduce(c, counts, collective.Sum); err != nil {
+		return own * (s.row(g) + k)
+	})
+	if err != nil {
 		return err
 	}
-	if err := collective.AllReduceExact(c, sums); err != nil {
-		return err
+	label := func(r int) string {
+		if own == 0 {
+			return "all series"
+		}
+		return s.Channels[r]
 	}
-	s.Mean, s.Std = make([]float64, n), make([]float64, n)
 	var empty []string
-	for r := range n {
-		if counts[r] == 0 {
-			empty = append(empty, s.Channels[r])
-			s.Untrained = append(s.Untrained, r)
-			continue
+	for r := range rows {
+		if sc.count[r] == 0 {
+			empty = append(empty, label(r))
+			s.Untrained = append(s.Untrained, untrained{r, fmt.Sprintf("series %q", label(r))})
 		}
-		s.Mean[r] = sums[r].Float64() / float64(counts[r])
+		if sc.constant[r] {
+			s.Constant = append(s.Constant, label(r))
+		}
 	}
-	if len(empty) > 0 && (!s.Long || len(empty) == n) {
+	if len(empty) > 0 && (!s.Long || len(empty) == rows) {
 		return fmt.Errorf("no value in the train part of %s: nothing can be learnt of it; leave it out, or move data.split", list(empty))
 	}
-	squares := make([]collective.ExactSum, n)
-	each(func(row int, v float64) { squares[row].Add((v - s.Mean[row]) * (v - s.Mean[row])) })
-	if err := collective.AllReduceExact(c, squares); err != nil {
+	if err := sc.check(label); err != nil {
 		return err
 	}
-	for r := range n {
-		if counts[r] == 0 {
-			s.Std[r] = 1
-			continue
-		}
-		// The mean of equal values may miss them by an ulp; such a deviation is none.
-		if s.Std[r] = math.Sqrt(squares[r].Float64() / float64(counts[r])); s.Std[r] <= 0x1p-51*math.Abs(s.Mean[r]) {
-			s.Std[r] = 1
-			s.Constant = append(s.Constant, s.Channels[r])
-		}
-		if math.IsInf(s.Std[r], 0) || math.IsInf(s.Mean[r], 0) {
-			return fmt.Errorf("the values of %s are too large to standardise: look for extreme cells", s.Channels[r])
-		}
+	for r := range s.Channels {
+		s.Mean, s.Std = append(s.Mean, sc.shift[own*r]), append(s.Std, sc.scale[own*r])
 	}
-	return nil
-}
-
-func list(names []string) string {
-	if len(names) > 5 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:5], ", "), len(names)-5)
-	}
-	return strings.Join(names, ", ")
-}
-
-// fill gathers the standardised values of all ranks into the slab, column by
-// column, and fills gaps for the lookback: forward, so that nothing later leaks
-// in; with the train mean before a series' first value. Targets stay missing.
-func (s *Series) fill(c collective.Comm, raw *rawRows, code, place []int32, size, first int) error {
 	slab := make([]float32, size)
 	for i := range slab {
 		slab[i] = float32(math.NaN())
 	}
-	for k, col := range raw.values {
+	for k, col := range cols {
 		mine := make([]float32, len(col))
 		for i, v := range col {
-			r := s.row(groupOf(code, first+i)) + k
-			mine[i] = float32((v - s.Mean[r]) / s.Std[r])
+			mine[i] = sc.of(v, own*(s.row(groupOf(code, first+i))+k))
 		}
+		cols[k] = nil
 		all, _, err := collective.AllGatherV(c, mine)
 		if err != nil {
 			return err
@@ -325,6 +318,7 @@ func (s *Series) fill(c collective.Comm, raw *rawRows, code, place []int32, size
 		for i, v := range all {
 			slab[s.Groups[groupOf(code, i)].Start[k]+int64(place[i])] = v
 		}
+		collect(len(place))
 	}
 	for _, v := range slab {
 		if v != v {
@@ -335,18 +329,19 @@ func (s *Series) fill(c collective.Comm, raw *rawRows, code, place []int32, size
 	if s.Missing == 0 {
 		return nil
 	}
-	past := slices.Clone(slab)
-	for _, g := range s.Groups {
-		for _, at := range g.Start {
-			last := float32(0)
-			for i, v := range past[at : at+int64(g.N)] {
-				if v == v {
-					last = v
-				}
-				past[at+int64(i)] = last
-			}
+	s.Data.Past = slices.Clone(slab)
+	for g := range s.Groups {
+		for k, at := range s.Groups[g].Start {
+			r := own * (s.row(g) + k)
+			fillForward(s.Data.Past[at:][:s.Groups[g].N], sc.of(sc.mean[r], r))
 		}
 	}
-	s.Data.Past = past
 	return nil
+}
+
+func list(names []string) string {
+	if len(names) > 5 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:5], ", "), len(names)-5)
+	}
+	return strings.Join(names, ", ")
 }

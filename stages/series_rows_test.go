@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 
 	"deeprc/collective"
@@ -11,14 +12,29 @@ import (
 
 // part is rows lo ≤ i < hi of r.
 func (r *rawRows) part(lo, hi int) *rawRows {
-	p := &rawRows{channels: r.channels, ts: r.ts[lo:hi], plain: r.plain}
+	p := &rawRows{channels: r.channels, ts: r.ts[lo:hi], plain: r.plain, statics: r.statics}
 	if r.long() {
-		p.ids = append([]string{}, r.ids[lo:hi]...)
+		p.names = []string{}
+		for i := lo; i < hi; i++ {
+			p.add(r.id(i))
+		}
 	}
 	for _, v := range r.values {
 		p.values = append(p.values, v[lo:hi])
 	}
 	return p
+}
+
+// id is the series of row i.
+func (r *rawRows) id(i int) string { return r.names[r.code[i]] }
+
+// add gives one more row its series.
+func (r *rawRows) add(id string) {
+	k := slices.Index(r.names, id)
+	if k < 0 {
+		k, r.names = len(r.names), append(r.names, id)
+	}
+	r.code = append(r.code, int32(k))
 }
 
 // build builds the series on n ranks that hold the rows up to the given cuts, and checks that all ranks have the same.
@@ -70,9 +86,10 @@ func sameSeries(a, b *Series) error {
 		{"past", slices.Equal(bits32(a.Data.Past), bits32(b.Data.Past))},
 		{"target", slices.Equal(bits32(a.Data.Target), bits32(b.Data.Target))},
 		{"counts", a.Rows == b.Rows && a.Gaps == b.Gaps && a.Missing == b.Missing && a.Step == b.Step && a.Long == b.Long},
+		{"inputs", slices.Equal(bits32(a.Data.Inputs), bits32(b.Data.Inputs)) && a.Data.Columns == b.Data.Columns && a.Filled == b.Filled && reflect.DeepEqual(a.Inputs, b.Inputs)},
 		{"constant", slices.Equal(a.Constant, b.Constant)},
 		{"groups", slices.EqualFunc(a.Groups, b.Groups, func(x, y Group) bool {
-			return slices.Equal(x.Start, y.Start) && x.N == y.N && x.T0 == y.T0 && x.Bounds == y.Bounds && slices.Equal(x.Times, y.Times)
+			return slices.Equal(x.Start, y.Start) && x.Inputs == y.Inputs && x.N == y.N && x.T0 == y.T0 && x.Bounds == y.Bounds && slices.Equal(x.Times, y.Times)
 		})},
 	} {
 		if !c.same {
@@ -128,15 +145,16 @@ func longRows(seed uint64, lengths []int, interleaved bool) *rawRows {
 	if interleaved {
 		slices.SortStableFunc(rows, func(a, b row) int { return int(a.t/3600e6 - b.t/3600e6) })
 	}
-	r := &rawRows{ids: []string{}, values: make([][]float64, 1)}
+	r := &rawRows{names: []string{}, values: make([][]float64, 1)}
 	for _, x := range rows {
-		r.ids, r.ts, r.values[0] = append(r.ids, x.id), append(r.ts, x.t), append(r.values[0], x.v)
+		r.add(x.id)
+		r.ts, r.values[0] = append(r.ts, x.t), append(r.values[0], x.v)
 	}
 	return r
 }
 
 func dataConfig() *DataConfig {
-	return &DataConfig{Path: "t.csv", ID: "unique_id", Target: "y", Step: "auto", Split: Split{Fractions: []float64{.6, .2, .2}}}
+	return &DataConfig{Path: "t.csv", ID: "unique_id", Target: "y", Step: "auto", Scaler: "standard", InputScaler: "standard", Split: Split{Fractions: []float64{.6, .2, .2}}}
 }
 
 func wideRowsWithoutHoles() *rawRows {

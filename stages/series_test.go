@@ -237,9 +237,12 @@ func TestSeriesConstantChannel(t *testing.T) {
 
 func TestSeriesErrors(t *testing.T) {
 	rows := func(ids []string, ts ...int64) *rawRows {
-		r := &rawRows{channels: []string{"a"}, ids: ids, ts: ts, values: [][]float64{make([]float64, len(ts))}}
+		r := &rawRows{channels: []string{"a"}, ts: ts, values: [][]float64{make([]float64, len(ts))}}
 		for i := range ts {
 			r.values[0][i] = float64(i)
+		}
+		for _, id := range ids {
+			r.add(id)
 		}
 		return r
 	}

@@ -62,7 +62,7 @@ func TestWaitingTablesGoToFiles(t *testing.T) {
 			under := memory.NewCheckedAllocator(memory.NewGoAllocator())
 			defer under.AssertSize(t, 0)
 			m := frame.NewMemory(frame.MemoryOptions{Limit: limit, Under: under, Scratch: t.TempDir()})
-			tab, err := preprocess(c, m, "", cfg.Steps, func(int, *frame.Table, stepReport) { used[limit] = append(used[limit], m.Used()) })
+			tab, _, err := preprocess(c, m, "", cfg.Steps, "", func(int, *frame.Table, stepReport) { used[limit] = append(used[limit], m.Used()) })
 			if err == nil {
 				tab.Release()
 			}

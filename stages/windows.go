@@ -20,9 +20,9 @@ var partNames = [3]string{"train", "validation", "test"}
 // long table that is too short there is no window; a part without any is an error.
 func splitWindows(s *Series, cfg WindowsConfig) (sets [3]*windowSet, err error) {
 	l, h := cfg.Lookback, cfg.Horizon
-	for _, g := range s.Untrained {
-		if s.Groups[g].N >= l+h {
-			return sets, fmt.Errorf("no value in the train part of series %q: nothing can be learnt of it; leave it out, or move data.split", s.Channels[g])
+	for _, u := range s.Untrained {
+		if s.Groups[u.group].N >= l+h {
+			return sets, fmt.Errorf("no value in the train part of %s: nothing can be learnt of it; leave it out, or move data.split", u.what)
 		}
 	}
 	for p := range sets {
@@ -78,11 +78,20 @@ func (w *windowSet) at(i int) (group, start int) {
 	return g, w.first[g] + i*w.stride
 }
 
-// Offsets writes where window i starts in the slab, one offset a channel.
+// Offsets is as in [model.Windows].
 func (w *windowSet) Offsets(dst []int64, i int) {
 	g, start := w.at(i)
-	for c, at := range w.s.Groups[g].Start {
+	grp := &w.s.Groups[g]
+	for c, at := range grp.Start {
 		dst[c] = at + int64(start)
+	}
+	rows := w.s.Data.Hist + w.s.Data.Future
+	for k := range dst[len(grp.Start):] {
+		at := grp.Inputs + int64(k*grp.N)
+		if k < rows {
+			at += int64(start)
+		}
+		dst[len(grp.Start)+k] = at
 	}
 }
 
