@@ -87,7 +87,7 @@ func (g *golden) fit(t testing.TB, names []string) (*Fit, Windows) {
 	past, target := g.floats(t, "input.past"), g.floats(t, "input.target")
 	row := g.Lookback + g.Horizon
 	rows := len(past) / g.Lookback
-	d := Data{make([]float32, rows*row), make([]float32, rows*row)}
+	d := Data{Past: make([]float32, rows*row), Target: make([]float32, rows*row)}
 	for i := range rows {
 		copy(d.Past[i*row:], past[i*g.Lookback:][:g.Lookback])
 		copy(d.Target[i*row+g.Lookback:], target[i*g.Horizon:][:g.Horizon])

@@ -54,66 +54,6 @@ void k_moving_avg_grad(float *restrict dx, const float *restrict dy, int64_t row
   }
 }
 
-static inline float loss_of(float d, int kind, float delta) {
-  float a = fabsf(d);
-  if (kind == K_MSE) return d * d;
-  if (kind == K_MAE) return a;
-  return a <= delta ? 0.5f * d * d : delta * (a - 0.5f * delta);
-}
-
-static inline float slope_of(float d, int kind, float delta) {
-  float sign = (float)((d > 0) - (d < 0));
-  if (kind == K_MSE) return 2 * d;
-  if (kind == K_MAE) return d != d ? d : sign;
-  return fabsf(d) <= delta ? d : d != d ? d : delta * sign;
-}
-
-// One copy of the loop per kind, so that the kind is a constant in it.
-#define LOSS(KIND)                                                        \
-  for (int64_t r = 0; r < rows; r++) {                                    \
-    const float *pr = p + r * cols, *tr = t + r * cols;                   \
-    float acc[LANES] = {0}, cnt[LANES] = {0}, s = 0, c = 0;               \
-    int64_t j = 0;                                                        \
-    if (w[r / per] == 0) continue;                                        \
-    for (; j + LANES <= cols; j += LANES)                                 \
-      for (int l = 0; l < LANES; l++) {                                   \
-        float tv = tr[j + l], e = loss_of(pr[j + l] - tv, KIND, delta);   \
-        acc[l] += tv == tv ? e : 0;                                       \
-        cnt[l] += tv == tv ? 1 : 0;                                       \
-      }                                                                   \
-    for (; j < cols; j++)                                                 \
-      if (tr[j] == tr[j]) s += loss_of(pr[j] - tr[j], KIND, delta), c++;  \
-    for (int l = 0; l < LANES; l++) s += acc[l], c += cnt[l];             \
-    sum += (double)w[r / per] * s;                                        \
-    count += (double)w[r / per] * c;                                      \
-  }
-
-CLONES
-void k_loss(float *out, const float *restrict p, const float *restrict t, const float *restrict w, int64_t rows,
-            int64_t cols, int64_t per, int kind, float delta) {
-  double sum = 0, count = 0;
-  if (kind == K_MSE) { LOSS(K_MSE) }
-  else if (kind == K_MAE) { LOSS(K_MAE) }
-  else { LOSS(K_HUBER) }
-  out[0] = (float)sum;
-  out[1] = (float)count;
-}
-
-#define LOSS_GRAD(KIND)                                                                      \
-  for (int64_t r = 0; r < rows; r++) {                                                       \
-    float c = w[r / per] * dy[0];                                                            \
-    for (int64_t j = r * cols; j < (r + 1) * cols; j++)                                      \
-      dp[j] = t[j] == t[j] && c != 0 ? c * slope_of(p[j] - t[j], KIND, delta) : 0;           \
-  }
-
-CLONES
-void k_loss_grad(float *restrict dp, const float *restrict p, const float *restrict t, const float *restrict w,
-                 const float *restrict dy, int64_t rows, int64_t cols, int64_t per, int kind, float delta) {
-  if (kind == K_MSE) { LOSS_GRAD(K_MSE) }
-  else if (kind == K_MAE) { LOSS_GRAD(K_MAE) }
-  else { LOSS_GRAD(K_HUBER) }
-}
-
 // sqrtf may set errno, so the compiler will not vectorise it, and cgo lets -fno-math-errno not through.
 static inline void sqrt_lanes(float *x) {
 #ifdef __SSE__

@@ -32,7 +32,7 @@ func toy(holes bool) Data {
 		s[i] = float32(math.Sin(float64(i%toyN)*2*math.Pi/12+float64(i/toyN)) + .1*rnd.NormFloat64())
 	}
 	if !holes {
-		return Data{s, s}
+		return Data{Past: s, Target: s}
 	}
 	y := slices.Clone(s)
 	for i := range y {
@@ -40,7 +40,7 @@ func toy(holes bool) Data {
 			y[i] = float32(math.NaN())
 		}
 	}
-	return Data{s, y}
+	return Data{Past: s, Target: y}
 }
 
 var toyTrain, toyVal = plainWindows{0, 251, toyC, toyN}, plainWindows{280, 60, toyC, toyN}

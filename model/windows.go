@@ -9,7 +9,10 @@ type Windows interface {
 
 // Data is what windows are cut from: one slab of series. Target is Past with
 // NaN where the value is missing; the two are one slice when nothing is missing.
-type Data struct{ Past, Target []float32 }
+type Data struct {
+	Past, Target []float32
+	Deviation    func(at int64) float32 // of the series' train part, for the series that holds element at; only loss nse asks
+}
 
 // batchOffsets writes the offsets (B, C) of the windows that pick returns for
 // 0 ≤ i < n, and their weights (B): 1, and 0 for the rest of the batch.

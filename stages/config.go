@@ -80,7 +80,7 @@ type ModelConfig struct {
 
 // EvaluateConfig is the [evaluate] table.
 type EvaluateConfig struct {
-	Metrics   []string `toml:"metrics" default:"[\"mse\", \"mae\"]" doc:"any of mse, mae, rmse"`
+	Metrics   []string `toml:"metrics" default:"[\"mse\", \"mae\"]" doc:"means over all values: mse, mae, rmse, mape, smape; medians over series, as NeuralHydrology defines them, with the mean as <metric>_mean and each series in metrics_series.csv: nse, nnse, kge, pearson_r, alpha_nse, beta_nse, beta_kge, fhv, fms, flv, peak_timing, missed_peaks, peak_mape"`
 	Scale     string   `toml:"scale" default:"standardized" doc:"of the metrics: standardized (by the train part's mean and deviation, channel by channel) or original"`
 	Baselines []string `toml:"baselines" default:"[\"repeat_last\", \"seasonal_naive\", \"nlinear_ols\"]" doc:"reported beside the models"`
 	Season    int      `toml:"season" default:"0" doc:"steps of a season for seasonal_naive; 0: a day of hourly or finer steps, a week of days, a year of months"`
@@ -169,8 +169,14 @@ func (cfg *Config) check() error {
 		return err
 	}
 	for _, m := range e.Metrics {
-		if _, ok := model.FindMetric(m); !ok {
+		metric, ok := model.FindMetric(m)
+		switch {
+		case !ok:
 			return fmt.Errorf("evaluate.metrics: no metric %q%s", m, didYouMean(m, model.MetricNames()))
+		case metric.Original && e.Scale != "original":
+			return fmt.Errorf("evaluate.metrics: %s depends on the unit of the values: set evaluate.scale = \"original\"", m)
+		case metric.Apart && w.Stride < w.Horizon:
+			return fmt.Errorf("evaluate.metrics: %s needs one forecast of each step: windows.stride = %d must be at least windows.horizon = %d", m, w.Stride, w.Horizon)
 		}
 	}
 	for _, b := range e.Baselines {

@@ -331,7 +331,8 @@ func (s *Series) fill(c collective.Comm, raw *rawRows, code, place []int32, size
 			s.Missing++
 		}
 	}
-	s.Data = model.Data{Past: slab, Target: slab}
+	// Each series is standardised by its own train part, so its deviation there is 1 whatever it was.
+	s.Data = model.Data{Past: slab, Target: slab, Deviation: func(int64) float32 { return 1 }}
 	if s.Missing == 0 {
 		return nil
 	}
