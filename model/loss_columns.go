@@ -9,6 +9,9 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
+// Columns are those of the loss that the options name; see [Loss.Columns].
+func (o TrainOptions) Columns() []string { return o.loss().Columns() }
+
 // Columns are the endings of the names of a forecast's columns, as
 // NeuralForecast has them: "" of the point forecast, then for quantiles
 // -lo-90, -lo-80, -median, -hi-80, -hi-90, ascending.

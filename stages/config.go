@@ -133,6 +133,24 @@ func LoadConfig(path string, sets []string) (*Config, error) {
 	return parseConfig(path, string(text), sets)
 }
 
+// checkColumns reports two columns of forecasts.parquet with one name.
+func (cfg *Config) checkColumns() error {
+	of := map[string]string{}
+	for _, m := range cfg.Models {
+		columns := []string{""}
+		if m.Solver == "gradient" {
+			columns = m.Train.Columns()
+		}
+		for _, ending := range columns {
+			if other, taken := of[m.Name+ending]; taken {
+				return fmt.Errorf("model %q: its column %q is one of model %q, too: rename one of them", m.Name, m.Name+ending, other)
+			}
+			of[m.Name+ending] = m.Name
+		}
+	}
+	return nil
+}
+
 func (cfg *Config) check() error {
 	w, e := cfg.Windows, cfg.Evaluate
 	switch {
@@ -214,6 +232,12 @@ func (cfg *Config) check() error {
 		if err := m.Train.Check(); err != nil {
 			return fmt.Errorf("train, for model %q: %w", m.Name, err)
 		}
+		if m.Train.Loss == "mase" && m.Train.Season >= w.Lookback {
+			return fmt.Errorf("train, for model %q: mase_season = %d: must be below windows.lookback = %d", m.Name, m.Train.Season, w.Lookback)
+		}
+	}
+	if err := cfg.checkColumns(); err != nil {
+		return err
 	}
 	return cfg.Train.Check()
 }

@@ -281,24 +281,33 @@ func setValue(v reflect.Value, val any) error {
 		default:
 			return fmt.Errorf("is %v: want a string, a number, true or false", val)
 		}
-	case reflect.Slice: // of strings
+	case reflect.Slice:
 		list, ok := val.([]any)
 		if !ok {
-			return fmt.Errorf("is %v: want a list of strings, as [\"a\", \"b\"]", val)
+			return fmt.Errorf("is %v: want a list of %s", val, example(v.Type()))
 		}
-		out := []string{}
-		for _, e := range list {
-			s, ok := e.(string)
-			if !ok {
-				return fmt.Errorf("holds %v: want strings in quotes", e)
+		out := reflect.MakeSlice(v.Type(), len(list), len(list))
+		for i, e := range list {
+			if err := setValue(out.Index(i), e); err != nil {
+				return fmt.Errorf("element %d %w", i, err)
 			}
-			out = append(out, s)
 		}
-		v.Set(reflect.ValueOf(out))
+		v.Set(out)
 	default:
 		panic(fmt.Sprintf("stages: config: no rule for %s", v.Type()))
 	}
 	return nil
+}
+
+// example shows a list of type t, as an error does.
+func example(t reflect.Type) string {
+	switch t.Elem().Kind() {
+	case reflect.String:
+		return "strings, as [\"a\", \"b\"]"
+	case reflect.Slice:
+		return "lists, as [[1, 2], [3]]"
+	}
+	return "numbers, as [1, 2, 3]"
 }
 
 // assign applies one key=value of --set to the tree: a value in TOML's notation, else a string.

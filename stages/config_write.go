@@ -38,7 +38,7 @@ func (cfg *Config) Write(w io.Writer) error {
 			writeKeys(&b, reflect.ValueOf(m))
 			writeKeys(&b, reflect.ValueOf(m.Options).Elem())
 			b.WriteByte('\n')
-			if m.Train != cfg.Train {
+			if !reflect.DeepEqual(m.Train, cfg.Train) {
 				writeTable(&b, "model.train", reflect.ValueOf(m.Train))
 			}
 		}
@@ -86,7 +86,7 @@ func tomlValue(v reflect.Value) string {
 	case reflect.Slice:
 		var p []string
 		for i := range v.Len() {
-			p = append(p, tomlString(v.Index(i).String()))
+			p = append(p, tomlValue(v.Index(i)))
 		}
 		return "[" + strings.Join(p, ", ") + "]"
 	}

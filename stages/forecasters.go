@@ -99,7 +99,9 @@ func (j *job) baseline(name string) (*fitted, error) {
 func (j *job) solve(f *fitted) error {
 	done := j.times.start("fit " + f.name)
 	bar := j.screen.bar("fit "+f.name, "windows", 0)
-	fit, err := model.NewFit(j.dev, f.cfg.Options, j.shape(f.cfg.Train.Batch), j.series.Data, f.cfg.Train, uint64(j.cfg.Run.Seed))
+	opt := f.cfg.Train
+	opt.Loss = "mse" // what least squares makes small, whatever [train] says
+	fit, err := model.NewFit(j.dev, f.cfg.Options, j.shape(opt.Batch), j.series.Data, opt, uint64(j.cfg.Run.Seed))
 	if err != nil {
 		return err
 	}
