@@ -141,6 +141,9 @@ func (j *job) preprocess() (*frame.Table, error) {
 		return nil, err
 	}
 	mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Scratch: j.cfg.Run.Scratch})
+	if err := collective.Agree(j.c, mem.CheckScratch()); err != nil {
+		return nil, err
+	}
 	end := j.times.start("preprocess")
 	t, err := preprocess(j.c, mem, j.dir, j.cfg.Steps, func(i int, t *frame.Table, r stepReport) {
 		s := j.cfg.Steps[i]
