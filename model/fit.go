@@ -14,6 +14,7 @@ import (
 // AllReduce stands between the first two.
 type Fit struct {
 	Net                          Net
+	Loss                         Loss
 	Params                       *Params
 	Lookback, Horizon, Channels  int
 	Batch                        int // windows of one rank's part of a batch
@@ -22,13 +23,16 @@ type Fit struct {
 	params, grads                Mem // parameters; gradients, then {Σ loss, Σ count}
 	tail                         int // where the gradient slab's loss and count stand
 	step, update, loss, forecast Runner
-	stepAt, stepW                *Tensor
+	stepAt, stepW, stepDev       *Tensor
 	hyper, norm2                 *Tensor
-	lossAt, lossW, lossOut       *Tensor
+	lossAt, lossW, lossDev       *Tensor
+	lossOut                      *Tensor
 	castAt, castOut              *Tensor
 	rows                         int // offsets of a window
 	at                           []int64
 	weight, out                  []float32
+	deviation                    []float32
+	cells                        []float64
 	sum                          [2]float32
 	rate                         [3]float32
 	opt                          TrainOptions
@@ -46,9 +50,20 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 	f := &Fit{Net: n, Params: NewParams("parameters"), Lookback: sh.Lookback, Horizon: sh.Horizon,
 		Channels: sh.Channels, Batch: sh.Batch, dev: dev, data: data, opt: opt,
 		rows: data.rows(sh.Channels), weight: make([]float32, sh.Batch),
-		out: make([]float32, sh.Batch*sh.Channels*sh.Horizon)}
+		Loss: opt.loss()}
 	f.at = make([]int64, f.Batch*f.rows)
-	loss := Loss{opt.Loss, float32(opt.HuberDelta)}
+	loss := f.Loss
+	f.cells = make([]float64, len(loss.Columns()))
+	f.out = make([]float32, sh.Batch*sh.Channels*sh.Horizon*loss.Outputs())
+	if err := loss.checkTargets(data.Target); err != nil {
+		return nil, err
+	}
+	if loss.Kind == "nse" && data.Deviation == nil {
+		return nil, errors.New("model: loss nse: the data has no deviation of each series")
+	}
+	if loss.Kind == "nse" {
+		f.deviation = make([]float32, f.Batch*f.Channels)
+	}
 	past, inputs := &Region{"past", len(data.Past)}, &Region{"inputs", len(data.Inputs)}
 	target := past
 	if unsafe.SliceData(data.Past) != unsafe.SliceData(data.Target) {
@@ -59,21 +74,24 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 	var stepP, lossP, castP, updP *Program
 	var m, v *Region
 	err := Build(func() {
-		forward := func(g *Graph) (s *Scope, at, pred *Tensor) {
+		forward := func(g *Graph) (s *Scope, at, x, pred *Tensor) {
 			s = NewScope(g, f.Params)
 			at = g.Input(I64, f.Batch, f.rows)
-			b := data.batch(g, past, target, inputs, at, f.Channels, f.Lookback, f.Horizon)
-			return s, at, n.Forward(s, b)
+			b := data.batch(g, past, target, inputs, at, f.Channels, f.Lookback, f.Horizon, loss.Outputs())
+			return s, at, b.Past, n.Forward(s, b) // (B, C, H·K)
 		}
-		measure := func(g *Graph, at, pred *Tensor) (w, l *Tensor) {
+		measure := func(g *Graph, at, x, pred *Tensor) (w, d, l *Tensor) {
 			w = g.Input(F32, f.Batch)
+			if loss.Kind == "nse" {
+				d = g.Input(F32, f.Batch, f.Channels)
+			}
 			y := g.At(target, 0, target.N).GatherRows(at, 0, f.Channels, f.Lookback, f.Horizon) // (B, C, H)
-			return w, loss.Of(pred, y, w)
+			return w, d, loss.Of(pred, y, w, loss.Divisor(x, d))
 		}
-		s, at, pred := forward(&stepG)
+		s, at, x, pred := forward(&stepG)
 		f.stepAt = at
 		var l *Tensor
-		f.stepW, l = measure(&stepG, at, pred)
+		f.stepW, f.stepDev, l = measure(&stepG, at, x, pred)
 		f.tail = f.Params.Region.N
 		grads.N = f.tail + align
 		outs := []*Tensor{stepG.Store(l, grads, f.tail)}
@@ -82,17 +100,17 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 		}
 		stepP = stepG.Plan(0, outs...)
 
-		_, f.lossAt, pred = forward(&lossG)
-		f.lossW, f.lossOut = measure(&lossG, f.lossAt, pred)
+		_, f.lossAt, x, pred = forward(&lossG)
+		f.lossW, f.lossDev, f.lossOut = measure(&lossG, f.lossAt, x, pred)
 		lossP = lossG.Plan(0, f.lossOut)
 
-		_, f.castAt, f.castOut = forward(&castG)
+		_, f.castAt, _, f.castOut = forward(&castG)
 		castP = castG.Plan(0, f.castOut)
 
 		m, v = &Region{"moment 1", f.tail}, &Region{"moment 2", f.tail}
 		f.hyper = updG.Input(F32, 3)
 		f.norm2 = opt.adam().of(updG.At(f.Params.Region, 0, f.tail), updG.At(grads, 0, f.tail),
-			updG.At(m, 0, f.tail), updG.At(v, 0, f.tail), updG.At(grads, f.tail+1, 1), f.hyper)
+			updG.At(m, 0, f.tail), updG.At(v, 0, f.tail), loss.Slope(updG.At(grads, f.tail, 2)), f.hyper)
 		updP = updG.Plan(0, f.norm2)
 	})
 	if err != nil {
@@ -135,6 +153,9 @@ func (f *Fit) Step(c collective.Comm, ws Windows, n int, pick func(i int) int, l
 	if err := f.step.Write(f.stepW, f.weight); err != nil {
 		return 0, err
 	}
+	if err := f.writeDeviation(f.step, f.stepDev); err != nil {
+		return 0, err
+	}
 	if err := f.step.Run(); err != nil {
 		return 0, err
 	}
@@ -149,7 +170,7 @@ func (f *Fit) Step(c collective.Comm, ws Windows, n int, pick func(i int) int, l
 	if f.sum[1] == 0 {
 		return 0, errNoTarget
 	}
-	loss := float64(f.sum[0]) / float64(f.sum[1])
+	loss := f.Loss.Finish(float64(f.sum[0]) / float64(f.sum[1]))
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return loss, nil
 	}
@@ -185,6 +206,9 @@ func (f *Fit) MeanLoss(c collective.Comm, ws Windows) (float64, error) {
 		if err := f.loss.Write(f.lossW, f.weight); err != nil {
 			return 0, err
 		}
+		if err := f.writeDeviation(f.loss, f.lossDev); err != nil {
+			return 0, err
+		}
 		if err := f.loss.Run(); err != nil {
 			return 0, err
 		}
@@ -205,7 +229,18 @@ func (f *Fit) MeanLoss(c collective.Comm, ws Windows) (float64, error) {
 	if count == 0 {
 		return 0, fmt.Errorf("model: every target of the validation part is missing: give it a part with values in data.split")
 	}
-	return sum / count, nil
+	return f.Loss.Finish(sum / count), nil
+}
+
+// writeDeviation gives the loss the deviation of each window's series, where it asks for it.
+func (f *Fit) writeDeviation(r Runner, dev *Tensor) error {
+	if dev == nil {
+		return nil
+	}
+	for i := range f.deviation {
+		f.deviation[i] = f.data.Deviation(f.at[i/f.Channels*f.rows+i%f.Channels])
+	}
+	return r.Write(dev, f.deviation)
 }
 
 // A Forecaster forecasts windows of the series slab.
@@ -214,12 +249,29 @@ type Forecaster interface {
 	Predict(dst []float32, ws Windows, lo, n int) error
 }
 
-// Predict writes the forecasts (n, C, H) of windows lo … lo+n−1 into dst.
+// A ColumnForecaster also forecasts quantiles: columns whose names end in
+// Columns, the first of which is the point forecast.
+type ColumnForecaster interface {
+	Forecaster
+	Columns() []string
+	// PredictColumns writes into each column the forecasts (n, C, H) of windows lo … lo+n−1.
+	PredictColumns(dst [][]float32, ws Windows, lo, n int) error
+}
+
+// Predict writes the point forecasts (n, C, H) of windows lo … lo+n−1 into dst.
 func (f *Fit) Predict(dst []float32, ws Windows, lo, n int) error {
-	size := f.Channels * f.Horizon
+	return f.PredictColumns([][]float32{dst}, ws, lo, n)
+}
+
+// Columns are those of the loss.
+func (f *Fit) Columns() []string { return f.Loss.Columns() }
+
+// PredictColumns writes the first columns of the forecasts (n, C, H) of windows lo … lo+n−1.
+func (f *Fit) PredictColumns(dst [][]float32, ws Windows, lo, n int) error {
+	size, k := f.Channels*f.Horizon, f.Loss.Outputs()
 	for i := 0; i < n; i += f.Batch {
-		k := min(f.Batch, n-i)
-		batchOffsets(f.at, f.weight, ws, f.rows, k, func(j int) int { return lo + i + j })
+		m := min(f.Batch, n-i)
+		batchOffsets(f.at, f.weight, ws, f.rows, m, func(j int) int { return lo + i + j })
 		if err := f.forecast.WriteInts(f.castAt, f.at); err != nil {
 			return err
 		}
@@ -229,7 +281,16 @@ func (f *Fit) Predict(dst []float32, ws Windows, lo, n int) error {
 		if err := f.forecast.Read(f.out, f.castOut); err != nil {
 			return err
 		}
-		copy(dst[i*size:(i+k)*size], f.out)
+		if k == 1 && len(dst) == 1 && len(f.cells) == 1 { // the value itself
+			copy(dst[0][i*size:(i+m)*size], f.out)
+			continue
+		}
+		for j := range m * size {
+			f.Loss.Forecast(f.cells, f.out[j*k:][:k])
+			for c := range dst {
+				dst[c][i*size+j] = float32(f.cells[c])
+			}
+		}
 	}
 	return nil
 }

@@ -35,9 +35,25 @@ var goldenOps = []struct {
 	{"scaler_minmax1", "minmax1", []string{"mask"}, scaled("minmax1")},
 	{"scaler_invariant", "invariant", []string{"mask"}, scaled("invariant")},
 	{"scaler_revin", "revin", []string{"mask"}, scaled("revin")},
-	{"losses", "mse", []string{"target"}, meanLoss(Loss{"mse", 1})},
-	{"losses", "mae", []string{"target"}, meanLoss(Loss{"mae", 1})},
-	{"losses", "huber", []string{"target"}, meanLoss(Loss{"huber", .7})},
+	{"losses", "mse", []string{"target"}, meanLoss(Loss{Kind: "mse"}, 46)},
+	{"losses", "mae", []string{"target"}, meanLoss(Loss{Kind: "mae"}, 46)},
+	{"losses", "huber", []string{"target"}, meanLoss(Loss{Kind: "huber", Delta: .7}, 46)},
+	{"losses", "rmse", []string{"target"}, meanLoss(Loss{Kind: "rmse"}, 46)},
+	{"losses", "mape", []string{"target"}, meanLoss(Loss{Kind: "mape"}, 46)},
+	{"losses", "smape", []string{"target"}, meanLoss(Loss{Kind: "smape"}, 46)},
+	{"losses", "mase", []string{"target", "past"}, func(in []*Tensor) []*Tensor {
+		// The reference divides the errors of each window by the scales of all, one after the other.
+		scales := Loss{Kind: "mase", Season: 4}.Divisor(in[2], nil)
+		mae := meanLoss(Loss{Kind: "mae"}, 46)(in[:2])[0]
+		return []*Tensor{mae.Mul(scales.Pow(-1).Sum().Reshape(1))}
+	}},
+	{"losses", "quantile", []string{"target"}, meanLoss(Loss{Kind: "quantile", Quantiles: []float64{.2}}, 46)},
+	{"losses", "quantiles", []string{"target"}, meanLoss(Loss{Kind: "mqloss", Quantiles: []float64{.5, .05, .1, .9, .95}}, 46)},
+	{"losses_hydrology", "nse", []string{"target", "std"}, meanLoss(Loss{Kind: "nse"}, 18)},
+	{"losses_distribution", "normal", []string{"target"}, meanLoss(Loss{Kind: "normal"}, 46)},
+	{"losses_distribution", "studentt", []string{"target"}, meanLoss(Loss{Kind: "studentt"}, 46)},
+	{"losses_distribution", "poisson", []string{"counts"}, meanLoss(Loss{Kind: "poisson"}, 47)},
+	{"losses_distribution", "negativebinomial", []string{"counts"}, meanLoss(Loss{Kind: "negativebinomial"}, 47)},
 }
 
 // one is an op of one input and one output.
@@ -65,11 +81,21 @@ func scaled(kind string) func(in []*Tensor) []*Tensor {
 	}
 }
 
-// meanLoss is the mean of l over the file's 46 targets that are there.
-func meanLoss(l Loss) func(in []*Tensor) []*Tensor {
+// meanLoss is l over the file's targets that are there, of which there are n.
+func meanLoss(l Loss, n float32) func(in []*Tensor) []*Tensor {
 	return func(in []*Tensor) []*Tensor {
-		w := in[0].g.Const(1, in[0].Shape[0])
-		return []*Tensor{l.Of(in[0], in[1], w).Slice(0, 0, 1).Scale(1. / 46)}
+		pred, target := in[0], in[1]
+		w := pred.g.Const(1, pred.Shape[0])
+		var more *Tensor // past or deviation
+		if len(in) > 2 {
+			more = in[2]
+		}
+		mean := l.Of(pred.Reshape(target.Shape[0], target.Shape[1], target.Shape[2]*l.Outputs()), target, w, l.Divisor(more, more)).
+			Slice(0, 0, 1).Scale(1 / n)
+		if losses[l.Kind].root {
+			mean = mean.Sqrt()
+		}
+		return []*Tensor{mean}
 	}
 }
 

@@ -5,14 +5,7 @@
 #define DEEPRC_KERNELS_H
 #include <stdint.h>
 
-enum { K_MSE, K_MAE, K_HUBER };
-
 // y[i,t] = mean of x[i,t−k/2 … t+k/2], the ends repeated; k odd
 void k_moving_avg(float *y, const float *x, int64_t rows, int64_t cols, int64_t k);
 void k_moving_avg_grad(float *dx, const float *dy, int64_t rows, int64_t cols, int64_t k);
-// out = {Σ w·e(p − t), Σ w}, over targets t that are not NaN; row i has weight w[i/per]
-void k_loss(float *out, const float *p, const float *t, const float *w, int64_t rows, int64_t cols,
-            int64_t per, int kind, float delta);
-void k_loss_grad(float *dp, const float *p, const float *t, const float *w, const float *dy, int64_t rows,
-                 int64_t cols, int64_t per, int kind, float delta);
 #endif

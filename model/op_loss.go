@@ -1,58 +1,75 @@
 package model
 
-// #include "kernels.h"
+/*
+#cgo noescape k_loss
+#cgo nocallback k_loss
+#cgo noescape k_loss_grad
+#cgo nocallback k_loss_grad
+#include "loss.h"
+*/
 import "C"
 
 import "slices"
 
-// Loss measures a forecast against its target.
-type Loss struct {
-	Kind  string  // "mse", "mae" or "huber"
-	Delta float32 // of huber: quadratic below it, linear above (Huber 1964; as PyTorch's HuberLoss)
-}
-
-var lossKinds = map[string]C.int{"mse": C.K_MSE, "mae": C.K_MAE, "huber": C.K_HUBER}
-
-// LossNames are the kinds that a Loss can have.
-func LossNames() []string { return []string{"mse", "mae", "huber"} }
-
-// Of is {Σ w·e, Σ w} over pred and target (B, C, H) and window weights (B): a
-// sum and a count, so that parts of a batch add up over ranks. NaN targets do
-// not count.
-func (l Loss) Of(pred, target, weight *Tensor) *Tensor {
-	if !slices.Equal(pred.Shape, target.Shape) || len(weight.Shape) != 1 || pred.rows()%weight.Len() != 0 {
-		badBuild("loss: forecast %v, target %v, weights %v", pred.Shape, target.Shape, weight.Shape)
-	}
-	kind, ok := lossKinds[l.Kind]
+// Of is {Σ w·e/divisor, Σ w} over pred (B, C, H·K), target (B, C, H) and window
+// weights (B): a sum and a count, so that parts of a batch add up over ranks.
+// NaN targets do not count. divisor is what [Loss.Divisor] made.
+func (l Loss) Of(pred, target, weight, divisor *Tensor) *Tensor {
+	kind, ok := losses[l.Kind]
 	if !ok {
 		badBuild("loss: no kind %q", l.Kind)
 	}
-	return pred.g.add(lossOp{kind, l.Delta}, []int{2}, pred, target, weight)
+	k, n := l.Outputs(), len(target.Shape)-1
+	if len(pred.Shape) != n+1 || !slices.Equal(pred.Shape[:n], target.Shape[:n]) || pred.Last() != k*target.Last() ||
+		len(weight.Shape) != 1 || pred.rows()%weight.Len() != 0 || divisor != nil && divisor.Len() != pred.rows() {
+		badBuild("loss %s of %d values a step: forecast %v, target %v, weights %v", l.Kind, k, pred.Shape, target.Shape, weight.Shape)
+	}
+	in := []*Tensor{pred, target, weight}
+	if divisor != nil {
+		in = append(in, divisor)
+	}
+	o := lossOp{kind: C.int(kind.kernel), delta: C.float(l.Delta), k: k}
+	for _, q := range l.Quantiles {
+		o.q = append(o.q, float32(q))
+	}
+	return pred.g.add(o, []int{pred.rows(), 2}, in...).Sum(0).Reshape(2)
 }
 
+// lossOp is {Σ w·e/divisor, Σ w} of each row, (rows, 2).
 type lossOp struct {
 	kind  C.int
-	delta float32
+	delta C.float
+	k     int
+	q     []float32
 }
 
 func (o lossOp) Grad(y, dy *Tensor) []*Tensor {
-	d := y.g.add(lossGrad{kind: o.kind, delta: o.delta}, y.in[0].Shape, y.in[0], y.in[1], y.in[2], dy)
-	return []*Tensor{d, nil, nil}
+	d := y.g.add(lossGrad{loss: o}, y.in[0].Shape, append([]*Tensor{dy}, y.in...)...)
+	return append([]*Tensor{d}, make([]*Tensor, len(y.in)-1)...)
 }
 
-func (o lossOp) CPU(_ *Pool, y Array, in []Array) {
-	C.k_loss(y.ptr(), in[0].ptr(), in[1].ptr(), in[2].ptr(), in[0].rows(), in[0].cols(),
-		in[0].rows()/in[2].cols(), o.kind, C.float(o.delta))
+// levels and divisor are what the op reads besides, or nil.
+func (o lossOp) levels() *C.float { return Array{F: o.q}.ptr() }
+func divisorOf(in []Array) *C.float {
+	if len(in) == 4 {
+		return in[3].ptr()
+	}
+	return nil
+}
+
+func (o lossOp) CPU(p *Pool, y Array, in []Array) {
+	C.k_loss(p.c, y.ptr(), in[0].ptr(), in[1].ptr(), in[2].ptr(), divisorOf(in), o.levels(),
+		in[1].cols(), C.int64_t(o.k), y.rows()/in[2].cols(), o.kind, o.delta, y.rows())
 }
 
 // lossGrad is ∂(Σ w·e)/∂pred; the count has no gradient.
 type lossGrad struct {
 	noGrad
-	kind  C.int
-	delta float32
+	loss lossOp
 }
 
-func (o lossGrad) CPU(_ *Pool, y Array, in []Array) {
-	C.k_loss_grad(y.ptr(), in[0].ptr(), in[1].ptr(), in[2].ptr(), in[3].ptr(), y.rows(), y.cols(),
-		y.rows()/in[2].cols(), o.kind, C.float(o.delta))
+func (o lossGrad) CPU(p *Pool, dp Array, in []Array) {
+	l, dy, in := o.loss, in[0], in[1:]
+	C.k_loss_grad(p.c, dp.ptr(), dy.ptr(), in[0].ptr(), in[1].ptr(), in[2].ptr(), divisorOf(in), l.levels(),
+		in[1].cols(), C.int64_t(l.k), dp.rows()/in[2].cols(), l.kind, l.delta, dp.rows())
 }

@@ -23,7 +23,7 @@ type opCase struct {
 	kink   bool                           // a loss that is not differentiable everywhere: inputs are kept apart
 }
 
-var opCases = slices.Concat(elementwiseCases, reduceCases, layoutCases, matmulCases, normCases, poolCases, scalerCases, otherCases)
+var opCases = slices.Concat(elementwiseCases, reduceCases, layoutCases, matmulCases, normCases, poolCases, scalerCases, lossCases, otherCases)
 
 var otherCases = []opCase{
 	{name: "moving average", shapes: [][]int{{2, 11}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(5) },
@@ -47,34 +47,6 @@ var otherCases = []opCase{
 			return y
 		}},
 	{name: "moving average wider than the axis", shapes: [][]int{{2, 3}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(9) }},
-	{name: "mse", shapes: [][]int{{2, 2, 21}, {2, 2, 21}, {2}}, data: []int{1, 2},
-		build: func(in []*Tensor) *Tensor { return Loss{"mse", 1}.Of(in[0], in[1], in[2]) },
-		want:  lossWant(func(d float64) float64 { return d * d })},
-	{name: "mae", shapes: [][]int{{2, 2, 21}, {2, 2, 21}, {2}}, data: []int{1, 2}, kink: true,
-		build: func(in []*Tensor) *Tensor { return Loss{"mae", 1}.Of(in[0], in[1], in[2]) },
-		want:  lossWant(math.Abs)},
-	{name: "huber", shapes: [][]int{{2, 2, 21}, {2, 2, 21}, {2}}, data: []int{1, 2},
-		build: func(in []*Tensor) *Tensor { return Loss{"huber", .7}.Of(in[0], in[1], in[2]) },
-		want: lossWant(func(d float64) float64 {
-			if math.Abs(d) <= .7 {
-				return d * d / 2
-			}
-			return .7 * (math.Abs(d) - .35)
-		})},
-}
-
-// lossWant is {Σ w·e(p − t), Σ w} over targets that are not NaN, two channels a window.
-func lossWant(e func(float64) float64) func(in [][]float32) []float64 {
-	return func(in [][]float32) []float64 {
-		y := make([]float64, 2)
-		for i, t := range in[1] {
-			if w := float64(in[2][i/42]); t == t && w != 0 {
-				y[0] += w * e(float64(in[0][i])-float64(t))
-				y[1] += w
-			}
-		}
-		return y
-	}
 }
 
 // testCPU is a device of one thread.

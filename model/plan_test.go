@@ -100,7 +100,7 @@ func TestBuildNamesTheLineOfTheNet(t *testing.T) {
 		"empty":    func() { g.Input(F32, 0) },
 		"foreign":  func() { x.Add((&Graph{}).Input(F32, 4, 3)) },
 		"gather":   func() { x.Gather(w, 0, 3) },
-		"loss":     func() { Loss{"mse", 1}.Of(x, w, b) },
+		"loss":     func() { Loss{Kind: "mse"}.Of(x, w, b, nil) },
 		"gradient": func() { g.Gradients(x.Sum(), w) },
 	} {
 		if Build(f) == nil {

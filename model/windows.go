@@ -17,6 +17,7 @@ type Data struct {
 	Past, Target []float32
 	Inputs       []float32
 	Columns
+	Deviation func(at int64) float32 // of the series' train part, for the series that holds element at of Past; only loss nse asks
 }
 
 // Columns counts the columns beside the targets.
@@ -30,8 +31,8 @@ type Columns struct {
 func (c Columns) rows(channels int) int { return channels + c.Hist + c.Future + min(c.Static, 1) }
 
 // batch records the batch of the windows at (B, rows) that a net reads.
-func (d Data) batch(g *Graph, past, target, inputs *Region, at *Tensor, channels, lookback, horizon int) Batch {
-	b := Batch{Past: g.At(past, 0, past.N).GatherRows(at, 0, channels, 0, lookback), Horizon: horizon, Outputs: 1} // (B, C, L)
+func (d Data) batch(g *Graph, past, target, inputs *Region, at *Tensor, channels, lookback, horizon, outputs int) Batch {
+	b := Batch{Past: g.At(past, 0, past.N).GatherRows(at, 0, channels, 0, lookback), Horizon: horizon, Outputs: outputs} // (B, C, L)
 	if past != target {
 		y := g.At(target, 0, target.N).GatherRows(at, 0, channels, 0, lookback)
 		b.Mask = y.Equal(y) // NaN equals nothing

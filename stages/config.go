@@ -91,7 +91,7 @@ func (m ModelConfig) net() model.Net { return model.Rescaled(m.Options, m.Scaler
 
 // EvaluateConfig is the [evaluate] table.
 type EvaluateConfig struct {
-	Metrics   []string `toml:"metrics" default:"[\"mse\", \"mae\"]" doc:"any of mse, mae, rmse"`
+	Metrics   []string `toml:"metrics" default:"[\"mse\", \"mae\"]" doc:"means over all values: mse, mae, rmse, mape, smape; medians over series, as NeuralHydrology defines them, with the mean as <metric>_mean and each series in metrics_series.csv: nse, nnse, kge, pearson_r, alpha_nse, beta_nse, beta_kge, fhv, fms, flv, peak_timing, missed_peaks, peak_mape"`
 	Scale     string   `toml:"scale" default:"standardized" doc:"of the metrics: standardized (as data.scaler scales them) or original"`
 	Baselines []string `toml:"baselines" default:"[\"repeat_last\", \"seasonal_naive\", \"nlinear_ols\"]" doc:"reported beside the models"`
 	Season    int      `toml:"season" default:"0" doc:"steps of a season for seasonal_naive; 0: a day of hourly or finer steps, a week of days, a year of months"`
@@ -144,6 +144,24 @@ func LoadConfig(path string, sets []string) (*Config, error) {
 	return parseConfig(path, string(text), sets)
 }
 
+// checkColumns reports two columns of forecasts.parquet with one name.
+func (cfg *Config) checkColumns() error {
+	of := map[string]string{}
+	for _, m := range cfg.Models {
+		columns := []string{""}
+		if m.Solver == "gradient" {
+			columns = m.Train.Columns()
+		}
+		for _, ending := range columns {
+			if other, taken := of[m.Name+ending]; taken {
+				return fmt.Errorf("model %q: its column %q is one of model %q, too: rename one of them", m.Name, m.Name+ending, other)
+			}
+			of[m.Name+ending] = m.Name
+		}
+	}
+	return nil
+}
+
 func (cfg *Config) check() error {
 	w, e := cfg.Windows, cfg.Evaluate
 	switch {
@@ -187,8 +205,14 @@ func (cfg *Config) check() error {
 		return err
 	}
 	for _, m := range e.Metrics {
-		if _, ok := model.FindMetric(m); !ok {
+		metric, ok := model.FindMetric(m)
+		switch {
+		case !ok:
 			return fmt.Errorf("evaluate.metrics: no metric %q%s", m, didYouMean(m, model.MetricNames()))
+		case metric.Original && e.Scale != "original":
+			return fmt.Errorf("evaluate.metrics: %s depends on the unit of the values: set evaluate.scale = \"original\"", m)
+		case metric.Apart && w.Stride < w.Horizon:
+			return fmt.Errorf("evaluate.metrics: %s needs one forecast of each step: windows.stride = %d must be at least windows.horizon = %d", m, w.Stride, w.Horizon)
 		}
 	}
 	for _, b := range e.Baselines {
@@ -236,6 +260,12 @@ func (cfg *Config) check() error {
 		if err := m.Train.Check(); err != nil {
 			return fmt.Errorf("train, for model %q: %w", m.Name, err)
 		}
+		if m.Train.Loss == "mase" && m.Train.Season >= w.Lookback {
+			return fmt.Errorf("train, for model %q: mase_season = %d: must be below windows.lookback = %d", m.Name, m.Train.Season, w.Lookback)
+		}
+	}
+	if err := cfg.checkColumns(); err != nil {
+		return err
 	}
 	return cfg.Train.Check()
 }

@@ -30,7 +30,8 @@ func mustParse(t testing.TB, text string, sets ...string) *Config {
 
 func TestConfigDefaults(t *testing.T) {
 	got := mustParse(t, synthText+"[[model]]\n[[model]]\nnet = \"dlinear\"\nsolver = \"ols\"\n")
-	train := model.TrainOptions{Optimizer: "adam", LR: 1e-3, Batch: 32, Epochs: 10, Loss: "mse", HuberDelta: 1, Schedule: "constant",
+	train := model.TrainOptions{Optimizer: "adam", LR: 1e-3, Batch: 32, Epochs: 10, Loss: "mse", HuberDelta: 1, Season: 1, Quantile: .5,
+		Levels: []float64{80, 90}, Quantiles: []float64{}, Schedule: "constant",
 		StepSize: 1000, Gamma: .5, Beta1: .9, Beta2: .999, Eps: 1e-8, Patience: 3, LogEvery: 1}
 	want := &Config{
 		Run: RunConfig{Name: "run", Seed: 1, Dir: "runs"},
@@ -115,7 +116,7 @@ func TestConfigErrors(t *testing.T) {
 		{"a column's name", m + "name = \"y\"\n", "", `model 0: the name "y" is a column of forecasts.parquet; take another`},
 		{"two baselines of a name", synthText + "[evaluate]\nbaselines = [\"repeat_last\", \"repeat_last\"]\n", "", `evaluate.baselines names "repeat_last" twice`},
 		{"unknown solver", m + "solver = \"lbfgs\"\n", "", `model "nlinear_lbfgs": solver = "lbfgs": want gradient or ols`},
-		{"unknown metric", synthText + "[evaluate]\nmetrics = [\"mape\"]\n", "", `evaluate.metrics: no metric "mape"; did you mean "mae"?`},
+		{"unknown metric", synthText + "[evaluate]\nmetrics = [\"maep\"]\n", "", `evaluate.metrics: no metric "maep"; did you mean "mae"?`},
 		{"no metric", synthText + "[evaluate]\nmetrics = []\n", "", "evaluate.metrics is empty"},
 		{"unknown baseline", synthText + "[evaluate]\nbaselines = [\"repeat_las\"]\n", "", `evaluate.baselines: no baseline "repeat_las"; did you mean "repeat_last"?`},
 		{"unknown scale", synthText + "[evaluate]\nscale = \"raw\"\n", "", `evaluate.scale = "raw": want standardized or original`},
@@ -238,7 +239,8 @@ func TestConfigWriteParses(t *testing.T) {
 	pick := func(among ...string) string { return among[rnd.IntN(len(among))] }
 	train := func() model.TrainOptions {
 		return model.TrainOptions{Optimizer: pick("adam", "adamw"), LR: rnd.ExpFloat64() * 1e-5, Batch: 1 + rnd.IntN(1e9), Epochs: 1 + rnd.IntN(9),
-			Steps: rnd.IntN(1e9), Loss: pick(model.LossNames()...), HuberDelta: float64(1 + rnd.IntN(3)), Schedule: pick("constant", "step", "cosine", "halve"),
+			Steps: rnd.IntN(1e9), Loss: pick(model.LossNames()...), HuberDelta: float64(1 + rnd.IntN(3)), Season: rnd.IntN(9) + 1, Quantile: .1 + rnd.Float64()/2,
+			Levels: []float64{80, 99.5}[:rnd.IntN(3)], Quantiles: []float64{.5, .25}[:rnd.IntN(3)], Schedule: pick("constant", "step", "cosine", "halve"),
 			StepSize: 1 + rnd.IntN(9), Gamma: 1, WeightDecay: rnd.Float64() * 1e300, Beta1: rnd.Float64(), Beta2: rnd.Float64(), Eps: 1e-300,
 			ValEvery: rnd.IntN(3), Patience: rnd.IntN(3), LogEvery: 1 + rnd.IntN(3)}
 	}
@@ -254,9 +256,9 @@ func TestConfigWriteParses(t *testing.T) {
 			Run: RunConfig{Name: pick("a b", "é\n\"", "x#"), Seed: rnd.Int() - rnd.Int(), Dir: word()},
 			Data: DataConfig{Path: word(), Layout: pick("auto", "wide", "long"), Time: pick("", word()), Channels: list(), ID: word(), Target: word(),
 				Hist: []string{}, Future: []string{}, Static: []string{}, Scaler: pick(scalerNames...), InputScaler: pick(scalerNames...), NA: list(), Step: pick("auto", "rows"), Synth: SynthConfig{1 + rnd.IntN(9), 1 + rnd.IntN(9), -rnd.IntN(9)}},
-			Windows: WindowsConfig{1 + rnd.IntN(1e6), 1 + rnd.IntN(1e6), 1 + rnd.IntN(1e6)},
+			Windows: WindowsConfig{10 + rnd.IntN(1e6), 1 + rnd.IntN(1e6), 1 + rnd.IntN(1e6)},
 			Train:   train(),
-			Evaluate: EvaluateConfig{Metrics: []string{pick(model.MetricNames()...)}, Scale: pick("standardized", "original"), Baselines: []string{},
+			Evaluate: EvaluateConfig{Metrics: []string{pick("mae", "smape", "nse")}, Scale: pick("standardized", "original"), Baselines: []string{},
 				Season: rnd.IntN(9), Forecasts: rnd.IntN(2) == 0, Plots: rnd.IntN(9)},
 		}
 		switch rnd.IntN(3) {

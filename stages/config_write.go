@@ -38,7 +38,7 @@ func (cfg *Config) Write(w io.Writer) error {
 			writeKeys(&b, reflect.ValueOf(m))
 			writeKeys(&b, reflect.ValueOf(m.Options).Elem())
 			b.WriteByte('\n')
-			if m.Train != cfg.Train {
+			if !reflect.DeepEqual(m.Train, cfg.Train) {
 				writeTable(&b, "model.train", reflect.ValueOf(m.Train))
 			}
 		}

@@ -3,6 +3,7 @@ package stages
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"deeprc/collective"
 	"deeprc/model"
@@ -30,9 +31,15 @@ func (j *job) evaluate(all []*fitted, sink *forecastSink) ([]scores, error) {
 	var count int64
 	n, rank := j.c.Size(), j.c.Rank()
 	per := max(1, min(roundValues/size/n, (ws.Len()+n-1)/n)) // windows of one rank in one round: rank 0 gathers them all
-	preds := make([][]float32, len(all))
-	for k := range preds {
-		preds[k] = make([]float32, per*size)
+	preds := make([][][]float32, len(all))                   // of each model, of each of its columns, (windows, C, H)
+	for k, f := range all {
+		for range f.columns() {
+			preds[k] = append(preds[k], make([]float32, per*size))
+		}
+	}
+	var parts *seriesParts
+	if slices.ContainsFunc(metrics, func(m model.Metric) bool { return m.Series != nil }) {
+		parts = &seriesParts{}
 	}
 	bar := j.screen.bar("evaluate", "windows", ws.Len())
 	for first := 0; first < ws.Len(); first += per * n {
@@ -46,11 +53,11 @@ func (j *job) evaluate(all []*fitted, sink *forecastSink) ([]scores, error) {
 			if f.forecaster == nil {
 				continue
 			}
-			if err := f.forecaster.Predict(preds[k], ws, lo, hi-lo); err != nil {
+			if err := f.predict(preds[k], ws, lo, hi-lo); err != nil {
 				return nil, fmt.Errorf("evaluate %s: %w", f.name, err)
 			}
 		}
-		count += j.score(sums, all, metrics, preds, lo, hi)
+		count += j.score(sums, all, metrics, preds, parts, lo, hi)
 		if sink != nil {
 			if err := j.gather(sink, all, preds, lo, hi, first, round); err != nil {
 				return nil, err
@@ -75,8 +82,16 @@ func (j *job) evaluate(all []*fitted, sink *forecastSink) ([]scores, error) {
 		}
 		out[k] = scores{}
 		for i, m := range metrics {
-			out[k][m.Name] = m.Finish(sums[k*len(metrics)+i].Float64() / float64(count))
+			if m.Series == nil {
+				out[k][m.Name] = m.Finish(sums[k*len(metrics)+i].Float64() / float64(count))
+			}
 		}
+	}
+	if parts != nil {
+		if j.bySeries, err = j.measureSeries(parts, all, metrics); err != nil {
+			return nil, err
+		}
+		j.bySeries.summarise(out, all)
 	}
 	bar.end("")
 	done(int64(ws.Len()), 0)
@@ -85,12 +100,12 @@ func (j *job) evaluate(all []*fitted, sink *forecastSink) ([]scores, error) {
 
 // score adds windows lo ≤ i < hi to the sums: each window's errors as one
 // float64 sum per channel, these exactly. It returns the number of targets seen.
-func (j *job) score(sums []collective.ExactSum, all []*fitted, metrics []model.Metric, preds [][]float32, lo, hi int) (count int64) {
+func (j *job) score(sums []collective.ExactSum, all []*fitted, metrics []model.Metric, preds [][][]float32, parts *seriesParts, lo, hi int) (count int64) {
 	ws, s := j.sets[2], j.series
 	l, h, ch := j.cfg.Windows.Lookback, j.cfg.Windows.Horizon, s.channels()
 	at := make([]int64, ch)
 	for i := lo; i < hi; i++ {
-		g, _ := ws.at(i)
+		g, start := ws.at(i)
 		ws.Offsets(at, i)
 		for c := range ch {
 			y := s.Data.Target[at[c]+int64(l):][:h]
@@ -103,8 +118,11 @@ func (j *job) score(sums []collective.ExactSum, all []*fitted, metrics []model.M
 				if f.forecaster == nil {
 					continue
 				}
-				p := preds[k][((i-lo)*ch+c)*h:][:h]
+				p := preds[k][0][((i-lo)*ch+c)*h:][:h]
 				for m, metric := range metrics {
+					if metric.Series != nil {
+						continue
+					}
 					var sum float64
 					for t, v := range y {
 						if v == v {
@@ -119,24 +137,34 @@ func (j *job) score(sums []collective.ExactSum, all []*fitted, metrics []model.M
 					count++
 				}
 			}
+			if parts != nil {
+				parts.add(s.row(g)+c, start+l, y, scale, shift)
+				for k, f := range all {
+					if f.forecaster != nil {
+						parts.append(preds[k][0][((i-lo)*ch+c)*h:][:h], scale, shift)
+					}
+				}
+			}
 		}
 	}
 	return count
 }
 
 // gather brings one round's forecasts to rank 0 and writes them.
-func (j *job) gather(sink *forecastSink, all []*fitted, preds [][]float32, lo, hi, first, round int) error {
+func (j *job) gather(sink *forecastSink, all []*fitted, preds [][][]float32, lo, hi, first, round int) error {
 	size := j.cfg.Windows.Horizon * j.series.channels()
 	var full [][]float32
 	for k, f := range all {
 		if f.forecaster == nil {
 			continue
 		}
-		part, _, err := collective.GatherV(j.c, preds[k][:(hi-lo)*size], 0)
-		if err != nil {
-			return err
+		for _, col := range preds[k] {
+			part, _, err := collective.GatherV(j.c, col[:(hi-lo)*size], 0)
+			if err != nil {
+				return err
+			}
+			full = append(full, part)
 		}
-		full = append(full, part)
 	}
 	if j.c.Rank() == 0 {
 		sink.write(j, full, first, round)

@@ -25,6 +25,25 @@ type fitted struct {
 	err        error
 }
 
+// columns are the endings of the names of what f forecasts; none where it cannot.
+func (f *fitted) columns() []string {
+	switch c := f.forecaster.(type) {
+	case nil:
+		return nil
+	case model.ColumnForecaster:
+		return c.Columns()
+	}
+	return []string{""}
+}
+
+// predict writes each column's forecasts (n, C, H) of windows lo … lo+n−1.
+func (f *fitted) predict(dst [][]float32, ws model.Windows, lo, n int) error {
+	if c, ok := f.forecaster.(model.ColumnForecaster); ok {
+		return c.PredictColumns(dst, ws, lo, n)
+	}
+	return f.forecaster.Predict(dst[0], ws, lo, n)
+}
+
 // job is what the stages of one rank share.
 type job struct {
 	ctx    context.Context
@@ -36,7 +55,9 @@ type job struct {
 	sets   [3]*windowSet // train, validation, test
 	screen *screen
 	times  *timings
-	steps  func(i int, t *frame.Table, r stepReport) // called after each [[preprocess]] step; may be nil
+
+	bySeries *seriesMetrics                            // after evaluate; nil where no metric is of one series
+	steps    func(i int, t *frame.Table, r stepReport) // called after each [[preprocess]] step; may be nil
 }
 
 // season is the number of steps after which seasonal_naive repeats.
@@ -78,7 +99,9 @@ func (j *job) baseline(name string) (*fitted, error) {
 func (j *job) solve(f *fitted) error {
 	done := j.times.start("fit " + f.name)
 	bar := j.screen.bar("fit "+f.name, "windows", 0)
-	fit, err := model.NewFit(j.dev, f.cfg.net(), j.shape(f.cfg.Train.Batch), j.series.Data, f.cfg.Train, uint64(j.cfg.Run.Seed))
+	opt := f.cfg.Train
+	opt.Loss = "mse" // what least squares makes small, whatever [train] says
+	fit, err := model.NewFit(j.dev, f.cfg.net(), j.shape(opt.Batch), j.series.Data, opt, uint64(j.cfg.Run.Seed))
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 // forecastSink writes forecasts.parquet in NeuralForecast's long form:
 // unique_id, ds, cutoff (the last time that the forecast saw), y, one column a
-// model; in the original scale, missing y as null. It is rank 0's.
+// model, and for losses of quantiles <model>-lo-80, <model>-median and so on; in the original scale, missing y as null. It is rank 0's.
 type forecastSink struct {
 	w      *frame.ParquetWriter
 	schema *arrow.Schema
@@ -31,8 +31,8 @@ func newForecastSink(path string, s *Series, all []*fitted) (*forecastSink, erro
 	fields := []arrow.Field{{Name: "unique_id", Type: id}, {Name: "ds", Type: t}, {Name: "cutoff", Type: t},
 		{Name: "y", Type: arrow.PrimitiveTypes.Float32, Nullable: true}}
 	for _, f := range all {
-		if f.forecaster != nil {
-			fields = append(fields, arrow.Field{Name: f.name, Type: arrow.PrimitiveTypes.Float32})
+		for _, ending := range f.columns() {
+			fields = append(fields, arrow.Field{Name: f.name + ending, Type: arrow.PrimitiveTypes.Float32})
 		}
 	}
 	schema := arrow.NewSchema(fields, nil)
@@ -43,7 +43,7 @@ func newForecastSink(path string, s *Series, all []*fitted) (*forecastSink, erro
 	return &forecastSink{w: w, schema: schema, path: path}, nil
 }
 
-// write appends the forecasts (n, C, H) of windows first … first+n−1.
+// write appends the forecasts (n, C, H), column by column, of windows first … first+n−1.
 func (k *forecastSink) write(j *job, preds [][]float32, first, n int) {
 	if k.err != nil {
 		return

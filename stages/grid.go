@@ -44,6 +44,14 @@ func (s Step) String() string {
 	return fmt.Sprintf("%g s", float64(s.Micros)/1e6)
 }
 
+// halfDay is the number of steps in twelve hours, 0 where a step is longer or no time.
+func (s Step) halfDay() int {
+	if s.Plain || s.Months > 0 || s.Micros <= 0 {
+		return 0
+	}
+	return int(12 * 3600e6 / s.Micros)
+}
+
 // season is the number of steps in a day (a week of days, a year of months), at
 // least 1.
 func (s Step) season() int {

@@ -264,8 +264,16 @@ func (r *Report) table(styles map[string]lineStyle) ([]reportHead, []reportLine)
 }
 
 // betterMetric is "↓" where lower is better (errors and losses), "↑" for scores of agreement, "→0" for biases, and ""
-// for a coverage, whose best value depends on its level.
+// for a coverage, whose best value depends on its level, and for ratios.
 func betterMetric(name string) string {
+	switch strings.TrimSuffix(name, "_mean") {
+	case "nnse", "pearson_r":
+		return "↑"
+	case "alpha_nse", "beta_kge": // ratios, best at 1
+		return ""
+	case "beta_nse", "fhv", "fms", "flv":
+		return "→0"
+	}
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return strings.ContainsRune(" _-@()/", r) })
 	for _, w := range words {
 		switch w {

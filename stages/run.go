@@ -338,6 +338,11 @@ func (j *job) finish(dir string, o Options, begin time.Time, all []*fitted, res 
 	if err := writeJSON(in("metrics.json"), j.metrics(all, res, seconds)); err != nil {
 		return nil, err
 	}
+	if j.bySeries != nil {
+		if err := j.bySeries.write(dir, j.series.Channels, all); err != nil {
+			return nil, err
+		}
+	}
 	if err := writeJSON(in("timings.json"), times); err != nil {
 		return nil, err
 	}

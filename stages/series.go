@@ -325,7 +325,7 @@ func (s *Series) fitTargets(c collective.Comm, cfg *DataConfig, raw *rawRows, co
 			s.Missing++
 		}
 	}
-	s.Data = model.Data{Past: slab, Target: slab}
+	s.Data = model.Data{Past: slab, Target: slab, Deviation: s.deviations()}
 	if s.Missing == 0 {
 		return nil
 	}

@@ -1,0 +1,118 @@
+package model
+
+import (
+	"math"
+	"sort"
+	"strconv"
+
+	"gonum.org/v1/gonum/mathext"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// Columns are those of the loss that the options name; see [Loss.Columns].
+func (o TrainOptions) Columns() []string { return o.loss().Columns() }
+
+// Columns are the endings of the names of a forecast's columns, as
+// NeuralForecast has them: "" of the point forecast, then for quantiles
+// -lo-90, -lo-80, -median, -hi-80, -hi-90, ascending.
+func (l Loss) Columns() []string {
+	cols := []string{""}
+	if l.Kind == "quantile" {
+		return cols
+	}
+	for _, q := range l.quantiles() {
+		percent := strconv.FormatFloat(math.Round(1e6*math.Abs(100-200*q))/1e6, 'f', -1, 64)
+		switch {
+		case q < .5:
+			cols = append(cols, "-lo-"+percent)
+		case q > .5:
+			cols = append(cols, "-hi-"+percent)
+		default:
+			cols = append(cols, "-median")
+		}
+	}
+	return cols
+}
+
+// quantiles are what the columns after the first hold, ascending.
+func (l Loss) quantiles() []float64 {
+	if len(losses[l.Kind].params) > 0 {
+		return levelQuantiles(l.Levels)
+	}
+	return l.Quantiles
+}
+
+// Forecast writes the columns of one step from the K values that a net put
+// out: the point forecast, which is the value itself, the median, or the
+// distribution's mean, then the quantiles.
+func (l Loss) Forecast(dst []float64, raw []float32) {
+	switch {
+	case l.Kind == "quantile" || len(l.quantiles()) == 0:
+		dst[0] = float64(raw[0])
+	case len(l.Quantiles) > 0:
+		dst[0] = float64(raw[sort.SearchFloat64s(l.Quantiles, .5)])
+		for i, v := range raw {
+			dst[1+i] = float64(v)
+		}
+	default:
+		mean, quantile := l.distribution(raw)
+		dst[0] = mean
+		for i, q := range l.quantiles() {
+			dst[1+i] = quantile(q)
+		}
+	}
+}
+
+// distribution is the mean and the quantile function of what raw is mapped to, as likelihood in loss.c maps it.
+func (l Loss) distribution(raw []float32) (mean float64, quantile func(q float64) float64) {
+	r := func(i int) float64 { return float64(raw[i]) }
+	switch l.Kind {
+	case "normal":
+		d := distuv.Normal{Mu: r(0), Sigma: softplus(r(1))}
+		return d.Mu, d.Quantile
+	case "studentt":
+		d := distuv.StudentsT{Mu: r(1), Sigma: softplus(r(2)), Nu: 3 + softplus(r(0))}
+		return d.Mu, func(q float64) float64 {
+			if q == .5 {
+				return d.Mu
+			}
+			return d.Quantile(q)
+		}
+	case "poisson":
+		rate := softplus(r(0)) + 1e-10
+		return rate, func(q float64) float64 {
+			return countQuantile(rate, q, func(k float64) float64 { return mathext.GammaIncRegComp(k+1, rate) })
+		}
+	default:
+		mu, alpha := softplus(r(0))+1e-8, softplus(r(1))+1e-8
+		p := mu * alpha / (1 + mu*alpha)
+		return mu, func(q float64) float64 {
+			return countQuantile(mu, q, func(k float64) float64 { return mathext.RegIncBeta(1/alpha, k+1, 1-p) })
+		}
+	}
+}
+
+// countQuantile is the smallest count k ≥ 0 with cdf(k) ≥ q, by bisection up from the mean.
+func countQuantile(mean, q float64, cdf func(k float64) float64) float64 {
+	if math.IsNaN(mean) || math.IsInf(mean, 0) {
+		return mean
+	}
+	if cdf(0) >= q {
+		return 0
+	}
+	lo, hi := 0., math.Ceil(mean)+1
+	for hi < 1e15 && cdf(hi) < q {
+		lo, hi = hi, 2*hi
+	}
+	for hi-lo > 1 {
+		if mid := math.Floor((lo + hi) / 2); cdf(mid) < q {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return hi
+}
+
+// softplus is ln(1 + e^x).
+func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
