@@ -123,14 +123,31 @@ static inline void sqrt_lanes(float *x) {
 #endif
 }
 
+// Σ (g·inv)², in the order of k_adam's own sum.
+CLONES
+static float sum_squares(const float *restrict g, float inv, int64_t n) {
+  float acc[LANES] = {0};
+  double total = 0;
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (int l = 0; l < LANES; l++) acc[l] += (g[i + l] * inv) * (g[i + l] * inv);
+  for (int l = 0; i + l < n; l++) acc[l] += (g[i + l] * inv) * (g[i + l] * inv);
+  for (int l = 0; l < LANES; l++) total += acc[l];
+  return (float)total;
+}
+
 CLONES
 void k_adam(float *norm2, float *restrict p, const float *restrict g, float *restrict m, float *restrict v,
             const float *count, const float *hyper, int64_t n, float beta1, float beta2, float eps, float decay,
-            int decoupled) {
+            int decoupled, float clip) {
   float inv = 1 / count[0], step = hyper[0] / hyper[1], root2 = 1 / sqrtf(hyper[2]);
   float keep = decoupled ? 1 - hyper[0] * decay : 1, l2 = decoupled ? 0 : decay;
-  float acc[LANES] = {0};
+  float acc[LANES] = {0}, whole = 0;
   double total = 0;
+  if (clip > 0) {
+    whole = sum_squares(g, inv, n);
+    inv *= fminf(1, clip / (sqrtf(whole) + 1e-6f));
+  }
   for (int64_t i = 0; i < n; i += LANES, p += LANES, g += LANES, m += LANES, v += LANES) {
     float d[LANES], root[LANES], old[LANES];
     int e = n - i < LANES ? (int)(n - i) : LANES;
@@ -153,5 +170,5 @@ void k_adam(float *norm2, float *restrict p, const float *restrict g, float *res
     }
   }
   for (int l = 0; l < LANES; l++) total += acc[l];
-  norm2[0] = (float)total;
+  norm2[0] = clip > 0 ? whole : (float)total;
 }

@@ -17,7 +17,7 @@ void k_loss_grad(float *dp, const float *p, const float *t, const float *w, cons
                  int64_t cols, int64_t per, int kind, float delta);
 // Adam (Kingma and Ba 2015, algorithm 1) on g/count, in place; decay ≠ 0: decoupled
 // (AdamW, Loshchilov and Hutter 2019) or added to the gradient (L2). hyper = {lr, 1−β1^t, 1−β2^t}.
-// norm2 = Σ (g/count)²
+// norm2 = Σ (g/count)²; clip > 0: g/count is first scaled to have at most this norm
 void k_adam(float *norm2, float *p, const float *g, float *m, float *v, const float *count, const float *hyper,
-            int64_t n, float beta1, float beta2, float eps, float decay, int decoupled);
+            int64_t n, float beta1, float beta2, float eps, float decay, int decoupled, float clip);
 #endif

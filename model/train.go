@@ -38,17 +38,22 @@ type Hooks struct {
 	Better func(params []float32, step int, val float64) error
 }
 
-// A DivergedError tells that the training or validation loss is no longer finite.
+// A DivergedError tells that the training or validation loss, or the norm of the gradient, is no longer finite.
 type DivergedError struct {
 	Step          int
 	Loss          float64
+	Norm          float64 // of the gradient, where that is what is not finite
 	Param         string // the parameter that grew most
 	Before, After float64
 }
 
 func (e *DivergedError) Error() string {
-	return fmt.Sprintf("the loss became %g at step %d; %s grew most: its root mean square was %.3g at the start and is %.3g; "+
-		"lower train.lr, or look for extreme values in the data", e.Loss, e.Step, e.Param, e.Before, e.After)
+	what, value := "loss", e.Loss
+	if e.Norm != 0 {
+		what, value = "gradient's norm", e.Norm
+	}
+	return fmt.Sprintf("the %s became %g at step %d; %s grew most: its root mean square was %.3g at the start and is %.3g; "+
+		"lower train.lr, or look for extreme values in the data", what, value, e.Step, e.Param, e.Before, e.After)
 }
 
 // Train runs data-parallel training over the ranks of c: each global batch is
@@ -103,13 +108,18 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 			return restore(err)
 		}
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return restore(f.diverged(i+1, loss, first))
+			return restore(f.diverged(DivergedError{Step: i + 1, Loss: loss}, first))
 		}
-		if !skipped && ((i+1)%o.LogEvery == 0 || i+1 == total) {
-			norm, err := f.GradientNorm()
-			if err != nil {
+		norm := 0.
+		if !skipped {
+			if norm, err = f.GradientNorm(); err != nil {
 				return restore(err)
 			}
+		}
+		if math.IsNaN(norm) || math.IsInf(norm, 0) {
+			return restore(f.diverged(DivergedError{Step: i + 1, Loss: loss, Norm: norm}, first))
+		}
+		if !skipped && ((i+1)%o.LogEvery == 0 || i+1 == total) {
 			h.Records = append(h.Records, Record{i + 1, epoch + 1, lr, loss, math.NaN(), norm, time.Since(start).Seconds()})
 		}
 		if hooks.Progress != nil {
@@ -123,7 +133,7 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 			return restore(err)
 		}
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return restore(f.diverged(i+1, v, first))
+			return restore(f.diverged(DivergedError{Step: i + 1, Loss: v}, first))
 		}
 		h.Records = append(h.Records, Record{i + 1, epoch + 1, lr, math.NaN(), v, math.NaN(), time.Since(start).Seconds()})
 		if err := f.sameEverywhere(c, i+1); err != nil {
@@ -147,12 +157,12 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 	return restore(nil)
 }
 
-func (f *Fit) diverged(step int, loss float64, first []float32) error {
+// diverged adds to e the parameter that grew most since first.
+func (f *Fit) diverged(e DivergedError, first []float32) error {
 	now := make([]float32, len(first))
 	if err := f.GetParams(now); err != nil {
 		return err
 	}
-	e := &DivergedError{Step: step, Loss: loss}
 	most := math.Inf(-1)
 	for _, p := range f.Params.List {
 		a, b := p.RMS(first), p.RMS(now)
@@ -164,7 +174,7 @@ func (f *Fit) diverged(step int, loss float64, first []float32) error {
 			most, e.Param, e.Before, e.After = growth, p.Name, a, b
 		}
 	}
-	return e
+	return &e
 }
 
 // sameEverywhere checks that all ranks hold the same parameters, bit for bit:
