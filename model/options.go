@@ -5,31 +5,35 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 )
 
 // TrainOptions is the [train] table.
 type TrainOptions struct {
-	Optimizer   string          `toml:"optimizer" default:"adam" doc:"adam (L2 weight decay) or adamw (decoupled)"`
-	LR          float64         `toml:"lr" default:"1e-3" doc:"learning rate at the start"`
-	Batch       int             `toml:"batch" default:"32" doc:"windows of one global batch, split over the ranks"`
-	Epochs      int             `toml:"epochs" default:"10" doc:"passes over the train windows"`
-	Steps       int             `toml:"steps" default:"0" doc:"updates in all; 0: epochs decides, else it does"`
-	Loss        string          `toml:"loss" default:"mse" doc:"mse, mae or huber, on standardised values"`
-	HuberDelta  float64         `toml:"huber_delta" default:"1.0" doc:"huber: quadratic below it, linear above"`
-	Schedule    string          `toml:"schedule" default:"constant" doc:"of the learning rate: constant, step, cosine, halve (per epoch) or epochs (lr_epochs)"`
-	StepSize    int             `toml:"step_size" default:"1000" doc:"schedule step: updates between two drops, where num_lr_decays does not say it"`
-	LRDecays    int             `toml:"num_lr_decays" default:"0" doc:"schedule step: drops, evenly over all updates (NeuralForecast's key); 0: as step_size says"`
-	Gamma       float64         `toml:"gamma" default:"0.5" doc:"schedule step: factor of a drop"`
-	LRMin       float64         `toml:"lr_min" default:"0.0" doc:"schedule cosine: learning rate at the end"`
-	LREpochs    map[int]float64 `toml:"lr_epochs" default:"{}" doc:"schedule epochs: learning rate from the start of an epoch on, the first being 1 (NeuralHydrology's learning_rate), as { 10 = 5e-4, 20 = 1e-4 }; before them lr"`
-	ClipNorm    float64         `toml:"clip_norm" default:"0.0" doc:"gradients whose Euclidean norm over all parameters is larger are scaled down to it; 0: never"`
-	WeightDecay float64         `toml:"weight_decay" default:"0.0" doc:"per update; see optimizer"`
-	Beta1       float64         `toml:"beta1" default:"0.9" doc:"Adam's decay of the first moment"`
-	Beta2       float64         `toml:"beta2" default:"0.999" doc:"Adam's decay of the second moment"`
-	Eps         float64         `toml:"eps" default:"1e-8" doc:"Adam's guard against division by zero"`
-	ValEvery    int             `toml:"val_every" default:"0" doc:"updates between two validations; 0: after every epoch"`
-	Patience    int             `toml:"patience" default:"3" doc:"validations without a better one before training stops; 0: never stop early"`
-	LogEvery    int             `toml:"log_every" default:"1" doc:"updates between two rows of history.csv"`
+	Optimizer       string          `toml:"optimizer" default:"adam" doc:"adam (L2 weight decay) or adamw (decoupled)"`
+	LR              float64         `toml:"lr" default:"1e-3" doc:"learning rate at the start"`
+	Batch           int             `toml:"batch" default:"32" doc:"windows of one global batch, split over the ranks"`
+	Epochs          int             `toml:"epochs" default:"10" doc:"passes over the train windows"`
+	Steps           int             `toml:"steps" default:"0" doc:"updates in all; 0: epochs decides, else it does"`
+	Loss            string          `toml:"loss" default:"mse" doc:"mse, mae or huber, on standardised values"`
+	HuberDelta      float64         `toml:"huber_delta" default:"1.0" doc:"huber: quadratic below it, linear above"`
+	Schedule        string          `toml:"schedule" default:"constant" doc:"of the learning rate: constant, step, cosine, halve (per epoch) or epochs (lr_epochs)"`
+	StepSize        int             `toml:"step_size" default:"1000" doc:"schedule step: updates between two drops, where num_lr_decays does not say it"`
+	LRDecays        int             `toml:"num_lr_decays" default:"0" doc:"schedule step: drops, evenly over all updates (NeuralForecast's key); 0: as step_size says"`
+	Gamma           float64         `toml:"gamma" default:"0.5" doc:"schedule step: factor of a drop"`
+	LRMin           float64         `toml:"lr_min" default:"0.0" doc:"schedule cosine: learning rate at the end"`
+	LREpochs        map[int]float64 `toml:"lr_epochs" default:"{}" doc:"schedule epochs: learning rate from the start of an epoch on, the first being 1 (NeuralHydrology's learning_rate), as { 10 = 5e-4, 20 = 1e-4 }; before them lr"`
+	ClipNorm        float64         `toml:"clip_norm" default:"0.0" doc:"gradients whose Euclidean norm over all parameters is larger are scaled down to it; 0: never"`
+	WeightDecay     float64         `toml:"weight_decay" default:"0.0" doc:"per update; see optimizer"`
+	Beta1           float64         `toml:"beta1" default:"0.9" doc:"Adam's decay of the first moment"`
+	Beta2           float64         `toml:"beta2" default:"0.999" doc:"Adam's decay of the second moment"`
+	Eps             float64         `toml:"eps" default:"1e-8" doc:"Adam's guard against division by zero"`
+	ValEvery        int             `toml:"val_every" default:"0" doc:"updates between two validations; 0: after every epoch"`
+	Patience        int             `toml:"patience" default:"3" doc:"validations without a better one before training stops; 0: never stop early"`
+	CheckpointEvery string          `toml:"checkpoint_every" default:"10m" doc:"between two checkpoints: a number of updates, as 500 steps, or a time in s, m or h; empty: only when the run is interrupted, and at the end of a model's training"`
+	LogEvery        int             `toml:"log_every" default:"1" doc:"updates between two rows of history.csv"`
 }
 
 // Check reports the first option that makes no sense, by its key.
@@ -80,12 +84,30 @@ func (o TrainOptions) Check() error {
 	case o.LogEvery < 1:
 		return fmt.Errorf("log_every = %d: must be at least 1", o.LogEvery)
 	}
+	if _, _, err := o.checkpointEvery(); err != nil {
+		return err
+	}
 	for _, e := range slices.Sorted(maps.Keys(o.LREpochs)) {
 		if r := o.LREpochs[e]; e < 0 || !(r > 0) || math.IsInf(r, 0) {
 			return fmt.Errorf("lr_epochs: %g from epoch %d on: an epoch is at least 0 and a learning rate above 0", r, e)
 		}
 	}
 	return nil
+}
+
+// checkpointEvery is CheckpointEvery as updates or as time, the other 0.
+func (o TrainOptions) checkpointEvery() (steps int, span time.Duration, err error) {
+	if o.CheckpointEvery == "" {
+		return 0, 0, nil
+	}
+	if n, ok := strings.CutSuffix(o.CheckpointEvery, " steps"); ok {
+		if steps, err = strconv.Atoi(n); err == nil && steps > 0 {
+			return steps, 0, nil
+		}
+	} else if span, err = time.ParseDuration(o.CheckpointEvery); err == nil && span > 0 {
+		return 0, span, nil
+	}
+	return 0, 0, fmt.Errorf("checkpoint_every = %q: want a number of updates, as 500 steps, or a time, as 10m", o.CheckpointEvery)
 }
 
 func (o TrainOptions) adam() adam {
