@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -101,14 +102,24 @@ func runCommand() *cobra.Command {
 		Use:   "run [FILE.toml]",
 		Short: "Run an experiment; without a file, the embedded quickstart",
 		Long: "Run reads, trains, evaluates and reports as FILE.toml says, and leaves a new folder under run.dir.\n" +
-			"Without a file it runs the quickstart on synthetic series.",
+			"Without a file it runs the quickstart on synthetic series.\n\n" +
+			"A run that was interrupted goes on with --resume and its folder, from the last checkpoints (train.checkpoint_every). On as many\n" +
+			"ranks and threads as before, its models are bit for bit those of a run without the interruption.",
 		Example: "  deeprc run\n" +
 			"  deeprc run inputs/etth1.toml --set windows.horizon=192 --ranks 2\n" +
-			"  mpirun -n 4 deeprc run inputs/etth1.toml",
+			"  mpirun -n 4 deeprc run inputs/etth1.toml\n" +
+			"  deeprc run --resume runs/etth1-20260102-030405",
 	}
 	world, load := experiment(cmd)
 	dir := cmd.Flags().String("dir", "", "folder in which the run's folder is made (run.dir)")
+	resume := cmd.Flags().String("resume", "", "folder of a run that was interrupted, to go on with; without a file, its own config.toml is the experiment")
 	cmd.RunE = func(_ *cobra.Command, a []string) error {
+		if *resume != "" && *dir != "" {
+			return stages.ConfigError{Err: errors.New("--resume goes on in the run's own folder: take --dir out")}
+		}
+		if *resume != "" && len(a) == 0 {
+			a = []string{filepath.Join(*resume, "config.toml")}
+		}
 		cfg, err := load(a)
 		if err != nil {
 			return err
@@ -119,7 +130,7 @@ func runCommand() *cobra.Command {
 		ctx, cancel := interruptible()
 		defer cancel()
 		return collective.Run(*world, func(c collective.Comm) error {
-			_, err := stages.Run(ctx, c, cfg, stages.Options{Version: version})
+			_, err := stages.Run(ctx, c, cfg, stages.Options{Version: version, Resume: *resume})
 			return err
 		})
 	}

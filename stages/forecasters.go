@@ -31,6 +31,7 @@ type job struct {
 	c      collective.Comm
 	cfg    *Config
 	dir    string // the run's folder; "" where nothing is to be written
+	resume bool   // go on with what lies there
 	dev    model.Device
 	series *Series
 	sets   [3]*windowSet // train, validation, test
@@ -101,9 +102,9 @@ func (j *job) solve(f *fitted) error {
 	return nil
 }
 
-// train fits one [[model]]. A loss that diverges is the model's error, and the
+// train fits [[model]] number k. A loss that diverges is the model's error, and the
 // run goes on with the others; any other error ends the run.
-func (j *job) train(m ModelConfig, better func(f *fitted) error) (*fitted, error) {
+func (j *job) train(k int, m ModelConfig, better func(f *fitted) error) (*fitted, error) {
 	f := &fitted{name: m.Name, cfg: m}
 	if m.Solver == "ols" {
 		return f, j.solve(f)
@@ -126,6 +127,13 @@ func (j *job) train(m ModelConfig, better func(f *fitted) error) (*fitted, error
 			f.params = params
 			return better(f)
 		},
+	}
+	if err := j.checkpoints(k, m.Name, fit, uint64(j.cfg.Run.Seed), &hooks); err != nil {
+		return f, fmt.Errorf("train %s: %w", m.Name, err)
+	}
+	if s := hooks.Resume; s != nil {
+		f.params = s.Best
+		j.screen.printf("%s goes on after step %d", m.Name, s.History.Steps)
 	}
 	f.history, err = model.Train(j.ctx, j.c, fit, j.sets[0], j.sets[1], uint64(j.cfg.Run.Seed), hooks)
 	h := f.history
