@@ -298,7 +298,21 @@ func setValue(v reflect.Value, val any) error {
 			}
 			v.SetMapIndex(reflect.ValueOf(n), to)
 		}
-	case reflect.Slice: // of strings
+	case reflect.Slice: // of strings or whole numbers
+		if v.Type().Elem().Kind() == reflect.Int {
+			list, ok := val.([]any)
+			if !ok {
+				return fmt.Errorf("is %v: want a list of whole numbers, as [1, 2]", val)
+			}
+			out := make([]int, len(list))
+			for i, e := range list {
+				if err := setValue(reflect.ValueOf(out).Index(i), e); err != nil {
+					return err
+				}
+			}
+			v.Set(reflect.ValueOf(out))
+			return nil
+		}
 		list, ok := val.([]any)
 		if !ok {
 			return fmt.Errorf("is %v: want a list of strings, as [\"a\", \"b\"]", val)

@@ -95,7 +95,7 @@ func tomlValue(v reflect.Value) string {
 	case reflect.Slice:
 		var p []string
 		for i := range v.Len() {
-			p = append(p, tomlString(v.Index(i).String()))
+			p = append(p, tomlValue(v.Index(i)))
 		}
 		return "[" + strings.Join(p, ", ") + "]"
 	}

@@ -297,8 +297,15 @@ func (j *job) fitAll(dir string, log *slog.Logger) (all []*fitted, err error) {
 		}
 		return j.writeModels(dir, append(all[:len(all):len(all)], f))
 	}
-	for k, m := range j.cfg.Models {
-		f, err := j.train(k, m, save)
+	k := 0 // trainings so far
+	for _, m := range j.cfg.Models {
+		var f *fitted
+		if len(m.Seeds) > 0 {
+			f, err = j.ensemble(k, m, save)
+		} else {
+			f, err = j.train(k, m, uint64(j.cfg.Run.Seed), save)
+		}
+		k += max(1, len(m.Seeds))
 		all = append(all, f)
 		if err != nil {
 			return all, err
