@@ -74,9 +74,13 @@ func (c cancelled) Unwrap() error { return c.cause }
 // errGoexit is the failure of a rank that left by runtime.Goexit, as testing's FailNow does.
 var errGoexit = errors.New("the rank's goroutine ended before its work did")
 
-// panicked is a panic as an error, with its stack.
+// panicked is a panic as an error, with the stack; but for an error with a method Outside, which says that its cause is
+// not in the program, such as a full disk.
 func panicked(p any) error {
 	cause, ok := p.(error)
+	if _, outside := p.(interface{ Outside() }); outside {
+		return cause
+	}
 	if !ok {
 		cause = fmt.Errorf("%v", p)
 	}

@@ -52,6 +52,7 @@ type camelsFiles struct{ basin, forcing, flow string }
 // Dates must rise within a file, and the basins' columns be the same but for letter case; those
 // of the first basin give the names. Errors name file and line. Collective.
 func ReadCAMELS(c collective.Comm, dir string, o CAMELSOptions) (*Table, ReadStats, error) {
+	defer o.Memory.reading()()
 	basins, err := shareCAMELS(c, dir, o)
 	if err != nil {
 		return nil, ReadStats{}, err

@@ -20,6 +20,7 @@ const gaugeColumn = "gauge_id"
 // hydrological unit huc_02 is text too. A basin that a file lacks is an error, and so is a
 // column in two files. Each rank has the same number of basins, but for one. Collective.
 func ReadCAMELSAttributes(c collective.Comm, dir string, o CAMELSOptions) (*Table, error) {
+	defer o.Memory.reading()()
 	const what = "read CAMELS-US attributes"
 	files, err := listFiles(c, what, []string{filepath.Join(dir, "camels_attributes_v2.0", "camels_*.txt")}, "")
 	if err != nil {

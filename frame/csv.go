@@ -121,6 +121,7 @@ func ReadCSVFiles(c collective.Comm, paths []string, o CSVOptions) (*Table, Read
 
 // readCSVWhere reads files with the given keys of folders; collective.
 func readCSVWhere(c collective.Comm, files []string, keys []hiveKey, o CSVOptions) (*Table, ReadStats, error) {
+	defer o.Memory.reading()()
 	where, err := newRowFilter(o.Filter)
 	if err != nil {
 		return nil, ReadStats{}, err // the same on all ranks

@@ -17,6 +17,7 @@ type parser struct {
 	na    missing
 	scan  scanner // over the block
 	path  string  // of the block's file
+	fast  *simpleRecords
 	rows  int64
 	runs  []run
 
@@ -46,6 +47,9 @@ func (p *parser) release() {
 	for _, c := range p.cols {
 		c.release()
 	}
+	if p.fast != nil {
+		p.fast.release()
+	}
 }
 
 // maxRows bounds the number of records from above: each has a newline, or ends
@@ -73,6 +77,7 @@ func (p *parser) parse() error {
 	for _, col := range p.cols {
 		col.reserve(0)
 	}
+	p.fast = newSimpleRecords(p)
 	for {
 		file, before := p.src.next.file, p.rows
 		if err := p.block(); err != nil {
@@ -92,23 +97,36 @@ func (p *parser) block() error {
 	for _, col := range p.cols {
 		col.reserve(room)
 	}
-	total := p.src.total
-	for ; s.more(); room-- {
-		line := s.line
-		if err := p.record(room); err != nil {
-			if s.cut && s.pos == len(s.b) && !errors.Is(err, errOpenQuote) {
-				return fmt.Errorf("%s:%d: %w", p.path, line, errLongRecord)
-			}
+	for s.more() {
+		n, err := p.fast.parse(p, room)
+		if err != nil {
 			return err
 		}
-		if p.rows++; p.rows%progressRows == 0 && p.progress != nil {
-			p.progress(min(p.src.done-int64(len(s.b)-s.pos), total), total)
+		if n == 0 {
+			if err := p.special(room); err != nil {
+				return err
+			}
+			n = 1
 		}
-		if s.cut && s.pos == len(s.b) {
-			return fmt.Errorf("%s:%d: %w", p.path, line, errLongRecord)
+		room -= n
+		before := p.rows
+		p.rows += int64(n)
+		if p.progress != nil && p.rows/progressRows > before/progressRows {
+			p.progress(min(p.src.done-int64(len(s.b)-s.pos), p.src.total), p.src.total)
 		}
 	}
 	return nil
+}
+
+// special appends one record of any form.
+func (p *parser) special(room int) error {
+	s := &p.scan
+	line := s.line
+	err := p.record(room)
+	if s.cut && s.pos == len(s.b) && !errors.Is(err, errOpenQuote) {
+		return fmt.Errorf("%s:%d: %w", p.path, line, errLongRecord)
+	}
+	return err
 }
 
 // record appends one record. A wrong number of fields is reported before a wrong
@@ -171,7 +189,7 @@ func (p *parser) cell(col *cellColumn, room int) (last bool, fault string, err e
 			}
 		}
 	case timeKind:
-		if v, ns, n, ok := scanTime(s.b, s.pos); ok && ns == 0 && v%col.tick == 0 {
+		if v, ns, n, ok := scanTime(s.b, s.pos); ok && ns == 0 && v%col.tick == 0 && !p.na.times {
 			if last, ok := s.endAt(n); ok {
 				col.i64.UnsafeAppend(v)
 				return last, "", nil

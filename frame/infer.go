@@ -133,6 +133,7 @@ type missing struct {
 	marks   map[string]struct{}
 	longest int
 	numbers []float64
+	times   bool // a mark reads as a time
 }
 
 func newMissing(na []string) missing {
@@ -146,6 +147,9 @@ func newMissing(na []string) missing {
 		m.longest = max(m.longest, len(b))
 		if f, end, ok := scanFloat(b, 0); ok && end == len(b) {
 			m.numbers = append(m.numbers, f)
+		}
+		if _, _, end, ok := scanTime(b, 0); ok && end == len(b) {
+			m.times = true
 		}
 	}
 	return m

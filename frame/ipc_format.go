@@ -53,6 +53,8 @@ func rescue(what, path string, err *error) {
 		*err = fmt.Errorf("frame: %s: %s: the file is corrupt: %s", what, path, string(p))
 	case exhausted: // perhaps believing a size in the file
 		*err = fmt.Errorf("frame: %s: %s: the file is corrupt, or larger than memory: %w", what, path, p)
+	case scratchFull:
+		*err = fmt.Errorf("frame: %s: %s: the file is corrupt, or larger than there is room: %w", what, path, p)
 	case unsupported:
 		*err = fmt.Errorf("frame: %s: %s: %w", what, path, p)
 	case runtime.Error:

@@ -54,6 +54,7 @@ func ReadIPC(c collective.Comm, paths []string, o IPCReadOptions) (*Table, ReadS
 
 // readIPCRows is [ReadIPC] but for o.Filter; collective.
 func readIPCRows(c collective.Comm, paths []string, o IPCReadOptions) (*Table, ReadStats, error) {
+	defer o.Memory.reading()()
 	const what = "read IPC"
 	files, err := listFiles(c, what, paths, ".arrow")
 	if err != nil {

@@ -149,33 +149,46 @@ func frequent(c collective.Comm, h []uint64, has func(i int) bool) ([]uint64, er
 			mine = append(mine, int64(h[row]))
 		}
 	}
-	// only what is frequent here can be frequent: a rank sends few hashes
+	// Only what is frequent on some rank can be: a rank sends few hashes, unless there are so many ranks that one row is
+	// much. Those of a hash meet on one rank.
 	slices.Sort(mine)
-	var few []int64 // hash, count
-	total := min(int64(skewSample*c.Size()), rows)
+	p := c.Size()
+	few := map[int][]int64{} // by rank: hash, count
+	total := min(int64(skewSample*p), rows)
 	for i := 0; i < len(mine); {
 		k := i
 		for k < len(mine) && mine[k] == mine[i] {
 			k++
 		}
-		if (k-i)*8*c.Size() > n {
-			few = append(few, mine[i], int64(k-i))
+		if (k-i)*8*p > n {
+			to := int(uint64(mine[i]) % uint64(p))
+			few[to] = append(few[to], mine[i], int64(k-i))
 		}
 		i = k
 	}
-	all, _, err := collective.AllGatherV(c, few)
+	came, err := collective.Exchange(c, few)
 	if err != nil {
 		return nil, err
 	}
 	count := map[int64]int64{}
-	for i := 0; i < len(all); i += 2 {
-		count[all[i]] += all[i+1]
-	}
-	var often []uint64
-	for hash, k := range count {
-		if k*2*int64(c.Size()) > total {
-			often = append(often, uint64(hash))
+	for _, pairs := range came {
+		for i := 0; i < len(pairs); i += 2 {
+			count[pairs[i]] += pairs[i+1]
 		}
+	}
+	var own []int64
+	for hash, k := range count {
+		if k*2*int64(p) > total {
+			own = append(own, hash)
+		}
+	}
+	all, _, err := collective.AllGatherV(c, own)
+	if err != nil {
+		return nil, err
+	}
+	often := make([]uint64, len(all))
+	for i, hash := range all {
+		often[i] = uint64(hash)
 	}
 	slices.Sort(often)
 	return often, nil

@@ -77,6 +77,7 @@ func ReadJSONL(c collective.Comm, paths []string, o JSONLOptions) (*Table, ReadS
 
 // readJSONLFiles is [ReadJSONL] of files with the given keys of folders, but for o.Filter; collective.
 func readJSONLFiles(c collective.Comm, files []string, keys []hiveKey, o JSONLOptions) (*Table, ReadStats, error) {
+	defer o.Memory.reading()()
 	added, err := newAddedColumns(files, o.ID, o.IDPattern, o.Start, o.Step, o.TimeColumn)
 	if err := collective.Agree(c, err); err != nil {
 		return nil, ReadStats{}, err

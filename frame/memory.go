@@ -29,12 +29,15 @@ type Memory struct {
 	under      memory.Allocator
 	used, peak atomic.Int64
 	kept       kept
+	files      scratchPages
+	readers    atomic.Int32 // tables that are being read
 }
 
 // MemoryOptions says how much a rank may use.
 type MemoryOptions struct {
 	// Limit is the number of bytes that tables and operators may take together; 0
-	// means no limit. Beyond it an operator works from files in Scratch.
+	// means no limit. Beyond it join, sort and groupby work from files in Scratch, and all else
+	// in memory that is mapped from such a file, which counts as no use.
 	Limit int64
 	// Scratch is the folder of those files; "" means the system's folder for
 	// temporary files. What an operator puts there is removed with its result.
@@ -100,6 +103,9 @@ var small = memory.NewGoAllocator()
 
 // Allocate is Arrow's; the bytes are zero. It panics with an error if the system has no more.
 func (m *Memory) Allocate(n int) []byte {
+	if m.beyond(n) {
+		return m.files.get(m, n)
+	}
 	m.count(n)
 	if m != nil && m.under != nil {
 		return m.under.Allocate(n)
@@ -124,7 +130,7 @@ func (m *Memory) Reallocate(n int, b []byte) []byte {
 		m.count(n - len(b))
 		return m.under.Reallocate(n, b)
 	}
-	if cap(b) >= bigAllocation && n >= bigAllocation {
+	if cap(b) >= bigAllocation && n >= bigAllocation && !m.beyond(n-cap(b)) && (m == nil || !m.files.has(b)) {
 		m.count(n - cap(b))
 		m.makeRoom()
 		p := C.pages_resize(unsafe.Pointer(unsafe.SliceData(b)), C.int64_t(inPages(cap(b))), C.int64_t(inPages(n)))
@@ -145,6 +151,9 @@ func (m *Memory) Free(b []byte) {
 	if m != nil && m.under != nil {
 		m.count(-len(b))
 		m.under.Free(b)
+		return
+	}
+	if m != nil && m.files.put(b) {
 		return
 	}
 	m.count(-cap(b))
@@ -170,6 +179,9 @@ type exhausted struct {
 	want int
 	used int64
 }
+
+// Outside marks an error whose cause is not in the program: [collective.Do] shows no stack.
+func (exhausted) Outside() {}
 
 func (e exhausted) Error() string {
 	return fmt.Sprintf("the system gives no more memory: %d bytes wanted, %d in use; set a memory limit, so that tables go to files, or use more ranks or nodes", e.want, e.used)

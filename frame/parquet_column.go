@@ -52,17 +52,26 @@ func newChunkReader(m *Memory, u *unpacker, col pqColumn, rows int) *chunkReader
 	return d
 }
 
-// read decodes the bytes of the next chunk, of the given number of rows.
-func (d *chunkReader) read(codec compress.Compression, b []byte, rows int) {
+// read decodes rows lo…hi of the bytes of the next chunk, which has the given number of rows.
+func (d *chunkReader) read(codec compress.Compression, b []byte, rows, lo, hi int) {
 	d.codec, d.dict, d.texts = codec, nil, d.texts[:0]
-	list := pages(b, codec, rows)
-	for _, p := range list {
+	first := 0 // row of the next page
+	for _, p := range pages(b, codec, rows) {
 		if p.kind == pageDictionary {
 			d.readDictionary(p)
 			continue
 		}
-		d.readPage(p, d.at)
-		d.at += p.values
+		from, to := max(lo-first, 0), min(hi-first, p.values) // of the page
+		first += p.values
+		switch {
+		case from >= to:
+			continue
+		case to-from == p.values:
+			d.readPage(p, d.at)
+		default:
+			d.readRows(p, from, to)
+		}
+		d.at += to - from
 	}
 }
 

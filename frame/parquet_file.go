@@ -169,8 +169,8 @@ func (r *groupReader) close() {
 	r.unp.close()
 }
 
-// column reads one column of row groups that follow each other, of n rows together; file is the number of p.
-func (r *groupReader) column(p *pqFile, file int, groups []int, col pqColumn, n int) (a arrow.Array, err error) {
+// column reads one column of parts of row groups that follow each other, of n rows together; file is the number of p.
+func (r *groupReader) column(p *pqFile, file int, parts []part, col pqColumn, n int) (a arrow.Array, err error) {
 	defer rescue(readParquet, fmt.Sprintf("%s: column %s", p.path, quote(col.name)), &err)
 	if col.leaf < 0 {
 		for i := range r.keys {
@@ -185,14 +185,14 @@ func (r *groupReader) column(p *pqFile, file int, groups []int, col pqColumn, n 
 			d.close()
 		}
 	}()
-	for _, g := range groups { // the rows of all are believed before any memory is asked for
-		if _, err := r.chunk(p, g, col); err != nil {
+	for _, x := range parts { // the rows of all are believed before any memory is asked for
+		if _, err := r.chunk(p, x.unit, col); err != nil {
 			return nil, err
 		}
 	}
 	d = newChunkReader(r.mem, &r.unp, col, n)
-	for _, g := range groups {
-		if err := r.readChunk(p, g, col, d); err != nil {
+	for _, x := range parts {
+		if err := r.readChunk(p, x, col, d); err != nil {
 			return nil, err
 		}
 	}
@@ -233,8 +233,9 @@ func (r *groupReader) chunk(p *pqFile, group int, col pqColumn) (s span, err err
 	return span{int(at), int(size)}, nil
 }
 
-// readChunk reads a column chunk into d.
-func (r *groupReader) readChunk(p *pqFile, group int, col pqColumn, d *chunkReader) (err error) {
+// readChunk reads a part of a column chunk into d.
+func (r *groupReader) readChunk(p *pqFile, x part, col pqColumn, d *chunkReader) (err error) {
+	group := x.unit
 	defer rescue(readParquet, p.inGroup(group, col), &err)
 	s, err := r.chunk(p, group, col)
 	if err != nil {
@@ -250,16 +251,16 @@ func (r *groupReader) readChunk(p *pqFile, group int, col pqColumn, d *chunkRead
 		return fmt.Errorf("frame: %s: %s: %w", readParquet, p.path, bare(err))
 	}
 	r.bytes += int64(s.n)
-	d.read(compress.Compression(p.md.RowGroups[group].Columns[col.leaf].MetaData.Codec), raw, p.rows(group))
+	d.read(compress.Compression(p.md.RowGroups[group].Columns[col.leaf].MetaData.Codec), raw, p.rows(group), x.lo, x.hi)
 	return nil
 }
 
-// record reads the given columns of row groups that follow each other, of the rows that satisfy all
+// record reads the given columns of parts of row groups that follow each other, of the rows that satisfy all
 // tests, nil if none does; where names the tests' columns.
-func (r *groupReader) record(p *pqFile, file int, groups []int, cols, where []pqColumn, tests []*condition) (arrow.Record, error) {
+func (r *groupReader) record(p *pqFile, file int, parts []part, cols, where []pqColumn, tests []*condition) (arrow.Record, error) {
 	all := 0
-	for _, g := range groups {
-		all += p.rows(g)
+	for _, x := range parts {
+		all += x.hi - x.lo
 	}
 	n := all // rows that are kept
 	got := map[string]arrow.Array{}
@@ -272,7 +273,7 @@ func (r *groupReader) record(p *pqFile, file int, groups []int, cols, where []pq
 		if a, ok := got[col.name]; ok {
 			return a, nil
 		}
-		a, err := r.column(p, file, groups, col, all)
+		a, err := r.column(p, file, parts, col, all)
 		if err == nil {
 			got[col.name] = a
 		}

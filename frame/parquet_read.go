@@ -33,8 +33,8 @@ type ParquetReadOptions struct {
 // A folder named key=value makes a column key for the files below: of integers if all its
 // values are, else of text. The value __HIVE_DEFAULT_PARTITION__ means a missing cell.
 //
-// Each rank reads a run of whole row groups, so that the rows stay in the order of the
-// files. The runs are as even as row groups allow; see [Repartition].
+// Each rank has a run of the rows, in the order of the files, and the runs are about even: row
+// groups of more than an eighth of a rank's rows are shared, of which each rank decodes its pages.
 //
 // Columns are those of [NewTable], the time zone and durations that Arrow's writers note
 // included; decimals may have 38 digits. Nested columns can be left out, but not read.
@@ -57,6 +57,7 @@ func ReadParquet(c collective.Comm, paths []string, o ParquetReadOptions) (*Tabl
 
 // readParquetRows is [ReadParquet], of which filter is still to be applied, and its columns to be dropped; collective.
 func readParquetRows(c collective.Comm, paths []string, o ParquetReadOptions, filter *rowFilter) (*Table, ReadStats, error) {
+	defer o.Memory.reading()()
 	o.Columns = filter.reads(o.Columns)
 	files, err := listFiles(c, readParquet, paths, ".parquet")
 	if err != nil {
@@ -179,8 +180,13 @@ func keyHolds(keys []hiveKey, file int, name string, t *condition) bool {
 	panic("frame: no hive key " + name)
 }
 
-// groupShare is a rank's run of row groups of the given numbers of rows, by file: a group
-// goes to the rank in whose n-th of all rows its middle lies.
+// wholeShare is the part of a rank's rows up to which a row group is read by one rank: each rank that reads a part of
+// one reads all of its bytes, and decodes the pages that the part's ends lie in.
+const wholeShare = 8
+
+// groupShare is a rank's parts of row groups of the given numbers of rows, by file: a group goes to the
+// rank in whose n-th of all rows its middle lies, or, if it is larger than 1/wholeShare of that, its rows to
+// the ranks whose they are.
 func groupShare(groups [][]int, rank, ranks int) []part {
 	total := 0
 	for _, file := range groups {
@@ -188,12 +194,19 @@ func groupShare(groups [][]int, rank, ranks int) []part {
 			total += n
 		}
 	}
+	lo, hi := collective.Share(total, rank, ranks)
 	var parts []part
 	at := 0
 	for f, file := range groups {
 		for g, n := range file {
-			if owner := int(float64(2*at+n) / float64(2*total) * float64(ranks)); n > 0 && owner == rank {
-				parts = append(parts, part{f, g, 0, n})
+			from, to := max(lo, at), min(hi, at+n)
+			if n <= total/ranks/wholeShare {
+				if from, to = at, at; lo <= at+n/2 && at+n/2 < hi {
+					to = at + n
+				}
+			}
+			if from < to {
+				parts = append(parts, part{f, g, from - at, to - at})
 			}
 			at += n
 		}
@@ -201,21 +214,20 @@ func groupShare(groups [][]int, rank, ranks int) []part {
 	return parts
 }
 
-// joined is the first row groups of parts that are read into one record: of one file, and
-// together of no more rows than a group of [ParquetWriter], so that small groups neither cost
+// joined is the first parts that are read into one record: of one file, and together of no
+// more rows than a group of [ParquetWriter], so that small groups neither cost
 // memory of many small pieces nor make later operators work on them.
-func joined(parts []part) []int {
-	groups, rows := []int{parts[0].unit}, parts[0].hi
-	for _, next := range parts[1:] {
-		if rows += next.hi; next.file != parts[0].file || rows > defaultRowGroup {
-			break
+func joined(parts []part) []part {
+	rows := parts[0].hi - parts[0].lo
+	for i, next := range parts[1:] {
+		if rows += next.hi - next.lo; next.file != parts[0].file || rows > defaultRowGroup {
+			return parts[:i+1]
 		}
-		groups = append(groups, next.unit)
 	}
-	return groups
+	return parts
 }
 
-// read makes a table of this rank's row groups; where it has none, the first file tells
+// read makes a table of this rank's parts; where it has none, the first file tells
 // the columns.
 func (r *groupReader) read(files []string, o ParquetReadOptions, filter *rowFilter, parts []part) (*Table, ReadStats, error) {
 	t := &Table{mem: o.Memory}
@@ -236,8 +248,8 @@ func (r *groupReader) read(files []string, o ParquetReadOptions, filter *rowFilt
 					parts = parts[1:]
 					continue
 				}
-				groups := joined(parts)
-				rec, err := r.record(p, i, groups, plan.cols, plan.where, plan.tests)
+				some := joined(parts)
+				rec, err := r.record(p, i, some, plan.cols, plan.where, plan.tests)
 				if err != nil {
 					return err
 				}
@@ -245,7 +257,7 @@ func (r *groupReader) read(files []string, o ParquetReadOptions, filter *rowFilt
 					t.chunks = append(t.chunks, rec)
 					t.rows += int(rec.NumRows())
 				}
-				for range groups {
+				for range some {
 					parts = parts[1:]
 					if o.Progress != nil {
 						o.Progress(int64(total-len(parts)), int64(total))

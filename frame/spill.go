@@ -1,10 +1,7 @@
 package frame
 
 import (
-	"errors"
-	"fmt"
 	"os"
-	"syscall"
 
 	"github.com/apache/arrow/go/v17/arrow"
 )
@@ -30,11 +27,7 @@ func newSpill(m *Memory, schema *arrow.Schema, together int) (*spill, error) {
 		s.folder = m.scratch
 	}
 	var err error
-	if s.f, err = os.CreateTemp(s.folder, "deeprc-spill-"); err != nil { // mode 0600
-		return nil, s.failed(err)
-	}
-	if err := os.Remove(s.f.Name()); err != nil {
-		s.Abort()
+	if s.f, err = nameless(s.folder); err != nil {
 		return nil, s.failed(err)
 	}
 	if s.sink, err = newIPCSink(m, schema, s.f, m.share(ipcBuffer, spillShare*int64(together))); err != nil {
@@ -89,10 +82,4 @@ func (s *spill) Abort() {
 	}
 }
 
-func (s *spill) failed(err error) error {
-	err = bare(err)
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("frame: spill: the scratch folder %s is full: %w; use one with more room (run.scratch), more ranks, or a higher memory limit", s.folder, err)
-	}
-	return fmt.Errorf("frame: spill: scratch folder %s: %w; choose one that is there and can be written (run.scratch)", s.folder, err)
-}
+func (s *spill) failed(err error) error { return scratchError(s.folder, err) }

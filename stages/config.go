@@ -36,7 +36,7 @@ type RunConfig struct {
 	Seed int    `toml:"seed" default:"1" doc:"of initial parameters and of the order of windows; the same seed gives the same run"`
 	Dir  string `toml:"dir" default:"runs" doc:"folder in which the run's folder is made"`
 
-	Memory  string `toml:"memory" default:"" doc:"bytes that tables may take on each rank, as 8GiB or 500MB; beyond it join, sort and groupby work from files, and tables that wait for a later step go to files; readers and the other operators take what they need; empty: no limit"`
+	Memory  string `toml:"memory" default:"" doc:"bytes that tables may take on each rank, as 8GiB or 500MB; beyond it join, sort and groupby work from files, tables that wait for a later step go to files, and all else works in memory mapped from a file, which the system writes out when it needs room; empty: no limit"`
 	Scratch string `toml:"scratch" default:"" doc:"folder of those files, removed afterwards; empty: TMPDIR, else /tmp"`
 }
 

@@ -13,7 +13,7 @@ func init() {
 	registerOperator[readJSONLStep]("read_jsonl", "files with a JSON object a line; each rank reads its share of the bytes")
 	registerOperator[readCAMELSStep]("read_camels", "CAMELS-US in its original layout: basin, date, forcing and QObs(mm/d)")
 	registerOperator[readCAMELSAttributesStep]("read_camels_attributes", "the static attributes of CAMELS-US, a row a basin")
-	registerOperator[readParquetStep]("read_parquet", "Parquet files of the same columns; each rank reads its share of the row groups, and folders named key=value make columns")
+	registerOperator[readParquetStep]("read_parquet", "Parquet files of the same columns; each rank reads its share of the rows, and folders named key=value make columns")
 	registerOperator[readIPCStep]("read_ipc", "Arrow IPC files (Feather) of the same columns, mapped; each rank has its share of the rows, and folders named key=value make columns")
 }
 

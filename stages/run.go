@@ -157,6 +157,9 @@ func (j *job) preprocess() (*frame.Table, error) {
 		return nil, err
 	}
 	mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Scratch: j.cfg.Run.Scratch})
+	if err := collective.Agree(j.c, mem.CheckScratch()); err != nil {
+		return nil, err
+	}
 	end := j.times.start("preprocess")
 	dir := j.dir
 	if j.resume {
