@@ -41,7 +41,7 @@ func main() {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return stages.ConfigError{Err: fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), referenceCommand())
+	root.AddCommand(runCommand(), predictCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), referenceCommand())
 	err := root.Execute()
 	if err == nil {
 		return
@@ -133,6 +133,30 @@ func runCommand() *cobra.Command {
 			_, err := stages.Run(ctx, c, cfg, stages.Options{Version: version, Resume: *resume})
 			return err
 		})
+	}
+	return cmd
+}
+
+func predictCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "predict RUN --data NEW.csv",
+		Short: "Forecast what follows new data, with a run's models",
+		Long: "Predict reads NEW.csv as RUN's config.toml describes its data, and forecasts what follows the last row of each series with\n" +
+			"the run's models, by the run's means and deviations; nothing is trained. A horizon longer than the models' is reached by\n" +
+			"forecasting from forecasts.",
+		Example: "  deeprc predict runs/etth1-20260102-030405 --data new.csv --horizon 192 --out forecast.csv",
+		Args:    args(cobra.ExactArgs(1)),
+	}
+	o := stages.PredictOptions{}
+	cmd.Flags().StringVar(&o.Data, "data", "", "CSV file with the same columns as the run's data")
+	cmd.Flags().StringVar(&o.Out, "out", "predictions.csv", "CSV file to write: unique_id, ds, and a column a model")
+	cmd.Flags().IntVar(&o.Horizon, "horizon", 0, "steps to forecast; 0: the run's windows.horizon")
+	world := worldFlags(cmd)
+	cmd.RunE = func(_ *cobra.Command, a []string) error {
+		if err := checkRanks(world.Ranks); err != nil {
+			return err
+		}
+		return collective.Run(*world, func(c collective.Comm) error { return stages.Predict(c, a[0], o) })
 	}
 	return cmd
 }

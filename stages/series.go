@@ -71,6 +71,11 @@ func (s *Series) Time(g, t int) time.Time {
 // train part by exact sums over the ranks, and gives every rank the standardised
 // slab; collective. The result does not depend on the number of ranks, bit for bit.
 func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, error) {
+	return buildScaled(c, cfg, raw, nil)
+}
+
+// buildScaled is buildSeries with a run's scaler where known is not nil.
+func buildScaled(c collective.Comm, cfg *DataConfig, raw *rawRows, known []channelInfo) (*Series, error) {
 	ts, counts, err := collective.AllGatherV(c, raw.ts)
 	if err != nil {
 		return nil, err
@@ -135,7 +140,12 @@ func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, err
 	for _, n := range counts[:c.Rank()] {
 		first += n
 	}
-	if err := s.fitScaler(c, raw, code, place, first); err != nil {
+	if known != nil {
+		err = s.takeScaler(cfg.Path, known)
+	} else {
+		err = s.fitScaler(c, raw, code, place, first)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return s, s.fill(c, raw, code, place, int(at), first)
@@ -293,6 +303,26 @@ func (s *Series) fitScaler(c collective.Comm, raw *rawRows, code, place []int32,
 		if math.IsInf(s.Std[r], 0) || math.IsInf(s.Mean[r], 0) {
 			return fmt.Errorf("the values of %s are too large to standardise: look for extreme cells", s.Channels[r])
 		}
+	}
+	return nil
+}
+
+// takeScaler is that of a run, by name; a series that the run did not have is an error.
+func (s *Series) takeScaler(path string, known []channelInfo) error {
+	byName := map[string]channelInfo{}
+	for _, k := range known {
+		byName[k.Name] = k
+	}
+	var strange []string
+	for _, name := range s.Channels {
+		k, ok := byName[name]
+		if !ok {
+			strange = append(strange, name)
+		}
+		s.Mean, s.Std = append(s.Mean, k.Mean), append(s.Std, k.Std)
+	}
+	if len(strange) > 0 {
+		return fmt.Errorf("%s: the run was not trained on %s, so no mean and deviation are known of it: leave it out, or train a run with it", path, list(strange))
 	}
 	return nil
 }
