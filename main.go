@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -40,7 +41,7 @@ func main() {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return stages.ConfigError{Err: fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), referenceCommand())
+	root.AddCommand(runCommand(), predictCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), referenceCommand())
 	err := root.Execute()
 	if err == nil {
 		return
@@ -101,14 +102,24 @@ func runCommand() *cobra.Command {
 		Use:   "run [FILE.toml]",
 		Short: "Run an experiment; without a file, the embedded quickstart",
 		Long: "Run reads, trains, evaluates and reports as FILE.toml says, and leaves a new folder under run.dir.\n" +
-			"Without a file it runs the quickstart on synthetic series.",
+			"Without a file it runs the quickstart on synthetic series.\n\n" +
+			"A run that was interrupted goes on with --resume and its folder, from the last checkpoints (train.checkpoint_every). On as many\n" +
+			"ranks and threads as before, its models are bit for bit those of a run without the interruption.",
 		Example: "  deeprc run\n" +
 			"  deeprc run inputs/etth1.toml --set windows.horizon=192 --ranks 2\n" +
-			"  mpirun -n 4 deeprc run inputs/etth1.toml",
+			"  mpirun -n 4 deeprc run inputs/etth1.toml\n" +
+			"  deeprc run --resume runs/etth1-20260102-030405",
 	}
 	world, load := experiment(cmd)
 	dir := cmd.Flags().String("dir", "", "folder in which the run's folder is made (run.dir)")
+	resume := cmd.Flags().String("resume", "", "folder of a run that was interrupted, to go on with; without a file, its own config.toml is the experiment")
 	cmd.RunE = func(_ *cobra.Command, a []string) error {
+		if *resume != "" && *dir != "" {
+			return stages.ConfigError{Err: errors.New("--resume goes on in the run's own folder: take --dir out")}
+		}
+		if *resume != "" && len(a) == 0 {
+			a = []string{filepath.Join(*resume, "config.toml")}
+		}
 		cfg, err := load(a)
 		if err != nil {
 			return err
@@ -119,9 +130,33 @@ func runCommand() *cobra.Command {
 		ctx, cancel := interruptible()
 		defer cancel()
 		return collective.Run(*world, func(c collective.Comm) error {
-			_, err := stages.Run(ctx, c, cfg, stages.Options{Version: version})
+			_, err := stages.Run(ctx, c, cfg, stages.Options{Version: version, Resume: *resume})
 			return err
 		})
+	}
+	return cmd
+}
+
+func predictCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "predict RUN --data NEW.csv",
+		Short: "Forecast what follows new data, with a run's models",
+		Long: "Predict reads NEW.csv as RUN's config.toml describes its data, and forecasts what follows the last row of each series with\n" +
+			"the run's models, by the run's means and deviations; nothing is trained. A horizon longer than the models' is reached by\n" +
+			"forecasting from forecasts.",
+		Example: "  deeprc predict runs/etth1-20260102-030405 --data new.csv --horizon 192 --out forecast.csv",
+		Args:    args(cobra.ExactArgs(1)),
+	}
+	o := stages.PredictOptions{}
+	cmd.Flags().StringVar(&o.Data, "data", "", "CSV file with the same columns as the run's data")
+	cmd.Flags().StringVar(&o.Out, "out", "predictions.csv", "CSV file to write: unique_id, ds, and a column a model")
+	cmd.Flags().IntVar(&o.Horizon, "horizon", 0, "steps to forecast; 0: the run's windows.horizon")
+	world := worldFlags(cmd)
+	cmd.RunE = func(_ *cobra.Command, a []string) error {
+		if err := checkRanks(world.Ranks); err != nil {
+			return err
+		}
+		return collective.Run(*world, func(c collective.Comm) error { return stages.Predict(c, a[0], o) })
 	}
 	return cmd
 }

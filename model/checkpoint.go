@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,9 +18,9 @@ func (p *Params) Arrays(prefix string, slab []float32) []Named {
 
 // Fill copies the arrays named prefix + name into slab, laid out like Region,
 // and leaves arrays of other prefixes alone. Every parameter must be there with
-// its shape and as float32, and nothing else of that prefix.
+// its shape and as float32, and nothing else of that prefix; the error lists all that does not fit.
 func (p *Params) Fill(slab []float32, prefix string, arrays []Named) error {
-	filled := map[string]bool{}
+	filled, errs := map[string]bool{}, []error(nil)
 	for _, a := range arrays {
 		name, ok := strings.CutPrefix(a.Name, prefix)
 		if !ok {
@@ -27,19 +28,21 @@ func (p *Params) Fill(slab []float32, prefix string, arrays []Named) error {
 		}
 		q := p.find(name)
 		if q == nil {
-			return fmt.Errorf("model: the net has no parameter %q", name)
+			errs = append(errs, fmt.Errorf("model: the net has no parameter %q", name))
+			continue
 		}
 		data, ok := a.Data.([]float32)
 		if !ok || !slices.Equal(a.Shape, q.Shape) {
-			return fmt.Errorf("model: parameter %q has shape %v of float32, the file has %v of %T", name, q.Shape, a.Shape, a.Data)
+			errs = append(errs, fmt.Errorf("model: parameter %q has shape %v of float32, the file has %v of %T", name, q.Shape, a.Shape, a.Data))
+		} else {
+			copy(q.Of(slab), data)
 		}
-		copy(q.Of(slab), data)
 		filled[name] = true
 	}
 	for _, q := range p.List {
 		if !filled[q.Name] {
-			return fmt.Errorf("model: parameter %q is missing in the file", q.Name)
+			errs = append(errs, fmt.Errorf("model: parameter %q is missing in the file", q.Name))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -21,6 +21,7 @@ type Fit struct {
 	dev                          Device
 	data                         Data
 	params, grads                Mem // parameters; gradients, then {Σ loss, Σ count}
+	moments                      [2]Mem
 	tail                         int // where the gradient slab's loss and count stand
 	step, update, loss, forecast Runner
 	stepAt, stepW, stepDev       *Tensor
@@ -123,6 +124,7 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 		}
 	}
 	f.params, f.grads = bind[f.Params.Region], bind[grads]
+	f.moments = [2]Mem{bind[m], bind[v]}
 	for _, c := range []struct {
 		p *Program
 		r *Runner

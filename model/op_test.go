@@ -298,6 +298,7 @@ func TestAdamAgainstTheFormula(t *testing.T) {
 	for _, o := range []TrainOptions{
 		{Beta1: .9, Beta2: .999, Eps: 1e-8}, {Beta1: .8, Beta2: .99, Eps: 1e-3, WeightDecay: .1},
 		{Beta1: .9, Beta2: .95, Eps: 1e-8, WeightDecay: .1, Optimizer: "adamw"},
+		{Beta1: .9, Beta2: .999, Eps: 1e-8, WeightDecay: .1, ClipNorm: 1.2}, {Beta1: .9, Beta2: .999, Eps: 1e-8, ClipNorm: 1e3},
 	} {
 		const n, count, lr = 9001, 5., .01 // several parts of the slab, the last one short
 		g := &Graph{}
@@ -342,9 +343,15 @@ func TestAdamAgainstTheFormula(t *testing.T) {
 			must(r.Write(hyper, []float32{lr, float32(b1), float32(b2)}))
 			must(r.Run())
 			var norm float64
+			for _, v := range grad {
+				norm += float64(v) / count * float64(v) / count
+			}
+			clip := 1.
+			if o.ClipNorm > 0 { // as torch.nn.utils.clip_grad_norm_
+				clip = min(1, o.ClipNorm/(math.Sqrt(norm)+1e-6))
+			}
 			for i := range wp {
-				x := float64(grad[i]) / count
-				norm += x * x
+				x := float64(grad[i]) / count * clip
 				if o.Optimizer == "adamw" {
 					wp[i] *= 1 - lr*o.WeightDecay
 				} else {

@@ -2,9 +2,11 @@ package model
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -36,26 +38,38 @@ type Hooks struct {
 	// Better is called on every rank when a validation was the best so far,
 	// with the parameters of then.
 	Better func(params []float32, step int, val float64) error
+	// Save is called with a checkpoint as o.CheckpointEvery says, when the training is interrupted, and at its end. One rank
+	// is enough: all have the same state.
+	Save func(*State) error
+	// Resume is where to go on; it is the same on all ranks.
+	Resume *State
 }
 
-// A DivergedError tells that the training or validation loss is no longer finite.
+// A DivergedError tells that the training or validation loss, or the norm of the gradient, is no longer finite.
 type DivergedError struct {
 	Step          int
 	Loss          float64
-	Param         string // the parameter that grew most
+	Norm          float64 // of the gradient, where that is what is not finite
+	Param         string  // the parameter that grew most
 	Before, After float64
 }
 
 func (e *DivergedError) Error() string {
-	return fmt.Sprintf("the loss became %g at step %d; %s grew most: its root mean square was %.3g at the start and is %.3g; "+
-		"lower train.lr, or look for extreme values in the data", e.Loss, e.Step, e.Param, e.Before, e.After)
+	what, value := "loss", e.Loss
+	if e.Norm != 0 {
+		what, value = "gradient's norm", e.Norm
+	}
+	return fmt.Sprintf("the %s became %g at step %d; %s grew most: its root mean square was %.3g at the start and is %.3g; "+
+		"lower train.lr, or look for extreme values in the data", what, value, e.Step, e.Param, e.Before, e.After)
 }
 
 // Train runs data-parallel training over the ranks of c: each global batch is
 // the next o.Batch windows of the epoch's permutation, split over the ranks; the
 // last batch of an epoch may be smaller, none is dropped. n ranks compute what
 // one would, up to rounding. Afterwards the fit holds the parameters of the best
-// validation. On an error or a cancelled ctx the history so far is returned too.
+// validation. On an error or a cancelled ctx the history so far is returned too,
+// after a last checkpoint. With hooks.Resume, on as many ranks and threads as
+// then, the result is bit for bit that of a training without the interruption.
 func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, seed uint64, hooks Hooks) (*History, error) {
 	o := f.opt
 	start := time.Now()
@@ -74,7 +88,18 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 	if err := f.GetParams(first); err != nil {
 		return h, err
 	}
-	copy(best, first)
+	worse, finished := 0, false
+	if s := hooks.Resume; s != nil {
+		*h, worse, finished = s.History, s.Worse, s.Finished
+		h.Records = slices.Clone(h.Records)
+		copy(best, s.Best)
+		if err := f.setState(s); err != nil {
+			return h, err
+		}
+		if n := len(h.Records); n > 0 { // the clock goes on
+			start = start.Add(-time.Duration(h.Records[n-1].Seconds * float64(time.Second)))
+		}
+	}
 	restore := func(err error) (*History, error) {
 		if !math.IsNaN(h.Best) {
 			if e := f.SetParams(best); err == nil {
@@ -83,76 +108,113 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 		}
 		return h, err
 	}
-	worse := 0
-	var perm shuffle
-	for i := range total {
+	save := func() error {
+		if hooks.Save == nil {
+			return nil
+		}
+		s, err := f.state(h, best, worse, finished)
+		if err != nil {
+			return err
+		}
+		return hooks.Save(s)
+	}
+	// leave ends an interrupted training, whose state is that before the next update or validation.
+	leave := func(err error) (*History, error) { return restore(errors.Join(err, save())) }
+	validated := func() bool {
+		n := len(h.Records)
+		return n > 0 && h.Records[n-1].Step == h.Steps && !math.IsNaN(h.Records[n-1].Val)
+	}
+	saveSteps, saveTime, err := o.checkpointEvery()
+	if err != nil {
+		return h, err
+	}
+	saved := time.Now()
+	perm, permEpoch := shuffle{}, -1
+	for i := h.Steps; !finished; i++ {
 		epoch, b := i/perEpoch, i%perEpoch
-		if b == 0 {
-			perm = newShuffle(train.Len(), seed, uint64(epoch))
+		if i > 0 && (i%every == 0 || i == total) && !validated() {
+			at := (i - 1) / perEpoch
+			v, err := f.MeanLoss(c, val)
+			if err != nil {
+				return leave(err)
+			}
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return restore(f.diverged(DivergedError{Step: i, Loss: v}, first))
+			}
+			if err := f.sameEverywhere(c, i); err != nil {
+				return restore(err)
+			}
+			h.Records = append(h.Records, Record{i, at + 1, o.rate(i-1, total, at), math.NaN(), v, math.NaN(), time.Since(start).Seconds()})
+			if math.IsNaN(h.Best) || v < h.Best {
+				h.Best, h.BestStep, worse = v, i, 0
+				if err := f.GetParams(best); err != nil {
+					return h, err
+				}
+				if hooks.Better != nil {
+					if err := hooks.Better(best, i, v); err != nil {
+						return leave(err)
+					}
+				}
+			} else if worse++; worse == o.Patience {
+				h.Stopped = true
+			}
+		}
+		if i == total || h.Stopped {
+			finished = true
+			if err := save(); err != nil {
+				return restore(err)
+			}
+			break
 		}
 		if err := ctx.Err(); err != nil {
-			return restore(fmt.Errorf("stopped at step %d of %d: %w", i, total, context.Cause(ctx)))
+			return leave(fmt.Errorf("stopped at step %d of %d: %w", i, total, context.Cause(ctx)))
+		}
+		if saveSteps > 0 && i > 0 && i%saveSteps == 0 || saveTime > 0 && time.Since(saved) >= saveTime {
+			if err := save(); err != nil {
+				return restore(err)
+			}
+			saved = time.Now()
+		}
+		if epoch != permEpoch {
+			perm, permEpoch = newShuffle(train.Len(), seed, uint64(epoch)), epoch
 		}
 		lo, hi := b*o.Batch, min((b+1)*o.Batch, train.Len())
 		from, to := collective.Share(hi-lo, c.Rank(), c.Size())
 		lr := o.rate(i, total, epoch)
 		loss, err := f.Step(c, train, to-from, func(k int) int { return perm.at(lo + from + k) }, lr)
-		h.Steps = i + 1
 		skipped := err == errNoTarget
 		if err != nil && !skipped {
-			return restore(err)
+			return leave(err)
 		}
+		h.Steps = i + 1
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return restore(f.diverged(i+1, loss, first))
+			return restore(f.diverged(DivergedError{Step: i + 1, Loss: loss}, first))
 		}
-		if !skipped && ((i+1)%o.LogEvery == 0 || i+1 == total) {
+		if !skipped {
 			norm, err := f.GradientNorm()
 			if err != nil {
 				return restore(err)
 			}
-			h.Records = append(h.Records, Record{i + 1, epoch + 1, lr, loss, math.NaN(), norm, time.Since(start).Seconds()})
+			if math.IsNaN(norm) || math.IsInf(norm, 0) {
+				return restore(f.diverged(DivergedError{Step: i + 1, Loss: loss, Norm: norm}, first))
+			}
+			if (i+1)%o.LogEvery == 0 || i+1 == total {
+				h.Records = append(h.Records, Record{i + 1, epoch + 1, lr, loss, math.NaN(), norm, time.Since(start).Seconds()})
+			}
 		}
 		if hooks.Progress != nil {
 			hooks.Progress(i+1, total, loss)
-		}
-		if (i+1)%every != 0 && i+1 != total {
-			continue
-		}
-		v, err := f.MeanLoss(c, val)
-		if err != nil {
-			return restore(err)
-		}
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return restore(f.diverged(i+1, v, first))
-		}
-		h.Records = append(h.Records, Record{i + 1, epoch + 1, lr, math.NaN(), v, math.NaN(), time.Since(start).Seconds()})
-		if err := f.sameEverywhere(c, i+1); err != nil {
-			return restore(err)
-		}
-		if math.IsNaN(h.Best) || v < h.Best {
-			h.Best, h.BestStep, worse = v, i+1, 0
-			if err := f.GetParams(best); err != nil {
-				return h, err
-			}
-			if hooks.Better != nil {
-				if err := hooks.Better(best, i+1, v); err != nil {
-					return restore(err)
-				}
-			}
-		} else if worse++; worse == o.Patience {
-			h.Stopped = true
-			break
 		}
 	}
 	return restore(nil)
 }
 
-func (f *Fit) diverged(step int, loss float64, first []float32) error {
+// diverged adds to e the parameter that grew most since first.
+func (f *Fit) diverged(e DivergedError, first []float32) error {
 	now := make([]float32, len(first))
 	if err := f.GetParams(now); err != nil {
 		return err
 	}
-	e := &DivergedError{Step: step, Loss: loss}
 	most := math.Inf(-1)
 	for _, p := range f.Params.List {
 		a, b := p.RMS(first), p.RMS(now)
@@ -164,7 +226,7 @@ func (f *Fit) diverged(step int, loss float64, first []float32) error {
 			most, e.Param, e.Before, e.After = growth, p.Name, a, b
 		}
 	}
-	return e
+	return &e
 }
 
 // sameEverywhere checks that all ranks hold the same parameters, bit for bit:

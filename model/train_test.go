@@ -204,6 +204,23 @@ func TestDivergenceNamesStepAndParameter(t *testing.T) {
 	}
 }
 
+// The loss of a batch may be finite where its gradient is not: float32 ends at 3.4e38, and the squares of a norm earlier.
+func TestGradientsThatOverflowAreADivergence(t *testing.T) {
+	dev, err := CPU(1)
+	must(t, err)
+	d := toy(false)
+	for i := range d.Past {
+		d.Past[i] *= 1e11
+	}
+	f, err := NewFit(dev, &NLinear{}, Shape{toyL, toyH, toyC, 32}, d, toyOptions(), 1)
+	must(t, err)
+	_, err = Train(context.Background(), collective.Local(1)[0], f, toyTrain, toyVal, 1, Hooks{})
+	var e *DivergedError
+	if !errors.As(err, &e) || e.Step != 1 || !math.IsInf(e.Norm, 1) || !strings.Contains(err.Error(), "gradient's norm became +Inf at step 1") {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestEarlyStoppingRestoresTheBest(t *testing.T) {
 	o := toyOptions()
 	o.LR, o.Steps, o.ValEvery, o.Patience = .5, 400, 5, 4 // too high a rate: validation soon wanders
@@ -277,7 +294,7 @@ func TestBatchWithoutTargetsIsSkipped(t *testing.T) {
 }
 
 func TestSchedules(t *testing.T) {
-	o := TrainOptions{LR: 1, Schedule: "step", StepSize: 10, Gamma: .5, LRMin: .1}
+	o := TrainOptions{LR: 1, Schedule: "step", StepSize: 10, Gamma: .5, LRMin: .1, LREpochs: map[int]float64{5: .3, 10: .01}}
 	for _, c := range []struct {
 		schedule        string
 		i, total, epoch int
@@ -285,10 +302,20 @@ func TestSchedules(t *testing.T) {
 	}{
 		{"constant", 77, 100, 3, 1}, {"step", 9, 100, 0, 1}, {"step", 10, 100, 0, .5}, {"step", 29, 100, 0, .25},
 		{"halve", 0, 100, 0, 1}, {"halve", 50, 100, 2, .25}, {"cosine", 0, 100, 0, 1}, {"cosine", 50, 100, 0, .55}, {"cosine", 100, 100, 0, .1},
+		{"epochs", 0, 100, 0, 1}, {"epochs", 0, 100, 3, 1}, {"epochs", 0, 100, 4, .3}, {"epochs", 0, 100, 9, .01},
 	} {
 		o.Schedule = c.schedule
 		if got := o.rate(c.i, c.total, c.epoch); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("%s: rate of update %d of %d in epoch %d is %g, want %g", c.schedule, c.i, c.total, c.epoch, got, c.want)
+		}
+	}
+}
+
+func TestDecaysAreSpreadOverTheTraining(t *testing.T) {
+	o := TrainOptions{LR: 1, Schedule: "step", StepSize: 7, LRDecays: 3, Gamma: .5}
+	for i, want := range map[int]float64{0: 1, 332: 1, 333: .5, 666: .25, 998: .25, 999: .125} { // step_size = 1000 // 3
+		if got := o.rate(i, 1000, 0); got != want {
+			t.Errorf("rate of update %d is %g, want %g", i, got, want)
 		}
 	}
 }
@@ -350,6 +377,8 @@ func TestOptionsCheck(t *testing.T) {
 		"weight_decay": func(o *TrainOptions) { o.WeightDecay = -1 }, "beta1": func(o *TrainOptions) { o.Beta1 = 1 },
 		"beta2": func(o *TrainOptions) { o.Beta2 = -1 }, "eps": func(o *TrainOptions) { o.Eps = 0 },
 		"val_every": func(o *TrainOptions) { o.ValEvery = -1 }, "patience": func(o *TrainOptions) { o.Patience = -1 },
+		"num_lr_decays": func(o *TrainOptions) { o.LRDecays = 2 }, "clip_norm": func(o *TrainOptions) { o.ClipNorm = -1 },
+		"lr_epochs": func(o *TrainOptions) { o.Schedule, o.LREpochs = "epochs", map[int]float64{3: -1} },
 		"log_every": func(o *TrainOptions) { o.LogEvery = 0 },
 	} {
 		o := toyOptions()

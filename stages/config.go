@@ -80,7 +80,10 @@ type ModelConfig struct {
 	Name   string `toml:"name" default:"" doc:"column of forecasts and row of metrics; empty: the net, and the solver where it is not gradient"`
 	Solver string `toml:"solver" default:"gradient" doc:"gradient: as [train] says; ols: closed-form least squares, for nets that are affine"`
 
-	Scaler string `toml:"scaler" default:"identity" doc:"of each window, by its own past, undone on the forecast: identity, standard, robust, minmax, minmax1, invariant or revin"`
+	Scaler  string `toml:"scaler" default:"identity" doc:"of each window, by its own past, undone on the forecast: identity, standard, robust, minmax, minmax1, invariant or revin"`
+	Seeds   []int  `toml:"seeds" default:"[]" doc:"an ensemble: a member is trained from each seed, in place of run.seed; forecasts are combined, and model.safetensors has the members as <name>-seed-<seed>"`
+	Combine string `toml:"combine" default:"mean" doc:"of the members' forecasts: mean or median"`
+	Init    string `toml:"init" default:"" doc:"model.safetensors of a run to begin with, in place of random parameters: of its model of this name, or of the only one; names and shapes must be the same"`
 
 	Options model.Net          // the net's own keys, in the same table
 	Train   model.TrainOptions // [train] with this model's changes
@@ -243,6 +246,20 @@ func (cfg *Config) check() error {
 		}
 		if m.Solver == "ols" && m.Scaler != "identity" {
 			return fmt.Errorf("model %q: solver = \"ols\" needs scaler = \"identity\": a window's scale is not linear in it", m.Name)
+		}
+		if len(m.Seeds) > 0 && m.Solver == "ols" || m.Init != "" && m.Solver == "ols" {
+			return fmt.Errorf("model %q: solver = \"ols\" has one solution, which needs no seeds and no init", m.Name)
+		}
+		if m.Combine != "mean" && m.Combine != "median" {
+			return fmt.Errorf("model %q: combine = %q: want mean or median", m.Name, m.Combine)
+		}
+		for k, seed := range m.Seeds {
+			if seed < 0 || slices.Contains(m.Seeds[:k], seed) {
+				return fmt.Errorf("model %q: seeds = %v: want different ones, none negative", m.Name, m.Seeds)
+			}
+			if name := memberName(m.Name, seed); slices.ContainsFunc(cfg.Models, func(o ModelConfig) bool { return o.Name == name }) {
+				return fmt.Errorf("model %q: the name of its member %s is taken by another model", m.Name, name)
+			}
 		}
 		if m.Solver == "ols" && !model.HasClosedForm(m.Options) {
 			return fmt.Errorf("model %q: solver = \"ols\": %s has no closed form", m.Name, m.Net)

@@ -281,6 +281,23 @@ func setValue(v reflect.Value, val any) error {
 		default:
 			return fmt.Errorf("is %v: want a string, a number, true or false", val)
 		}
+	case reflect.Map: // of numbers by whole numbers
+		table, ok := val.(map[string]any)
+		if !ok {
+			return fmt.Errorf("is %v: want a table, as { 10 = 5e-4 }", val)
+		}
+		v.Set(reflect.MakeMap(v.Type()))
+		for k, x := range table {
+			n, err := strconv.Atoi(k)
+			if err != nil {
+				return fmt.Errorf("has the key %q: want whole numbers", k)
+			}
+			to := reflect.New(v.Type().Elem()).Elem()
+			if err := setValue(to, x); err != nil {
+				return fmt.Errorf("%s %w", k, err)
+			}
+			v.SetMapIndex(reflect.ValueOf(n), to)
+		}
 	case reflect.Slice:
 		list, ok := val.([]any)
 		if !ok {

@@ -32,7 +32,7 @@ func TestConfigDefaults(t *testing.T) {
 	got := mustParse(t, synthText+"[[model]]\n[[model]]\nnet = \"dlinear\"\nsolver = \"ols\"\n")
 	train := model.TrainOptions{Optimizer: "adam", LR: 1e-3, Batch: 32, Epochs: 10, Loss: "mse", HuberDelta: 1, Season: 1, Quantile: .5,
 		Levels: []float64{80, 90}, Quantiles: []float64{}, Schedule: "constant",
-		StepSize: 1000, Gamma: .5, Beta1: .9, Beta2: .999, Eps: 1e-8, Patience: 3, LogEvery: 1}
+		StepSize: 1000, Gamma: .5, Beta1: .9, Beta2: .999, Eps: 1e-8, Patience: 3, CheckpointEvery: "10m", LREpochs: map[int]float64{}, LogEvery: 1}
 	want := &Config{
 		Run: RunConfig{Name: "run", Seed: 1, Dir: "runs"},
 		Data: DataConfig{Path: "synth", Layout: "auto", Channels: []string{}, ID: "unique_id", Target: "y",
@@ -40,8 +40,8 @@ func TestConfigDefaults(t *testing.T) {
 			Split: Split{Fractions: []float64{.7, .1, .2}}, Synth: SynthConfig{8, 17520, 1}},
 		Windows: WindowsConfig{336, 96, 1},
 		Models: []ModelConfig{
-			{Net: "nlinear", Name: "nlinear", Solver: "gradient", Scaler: "identity", Options: &model.NLinear{}, Train: train},
-			{Net: "dlinear", Name: "dlinear_ols", Solver: "ols", Scaler: "identity", Options: &model.DLinear{Kernel: 25}, Train: train},
+			{Net: "nlinear", Name: "nlinear", Solver: "gradient", Scaler: "identity", Seeds: []int{}, Combine: "mean", Options: &model.NLinear{}, Train: train},
+			{Net: "dlinear", Name: "dlinear_ols", Solver: "ols", Scaler: "identity", Seeds: []int{}, Combine: "mean", Options: &model.DLinear{Kernel: 25}, Train: train},
 		},
 		Train: train,
 		Evaluate: EvaluateConfig{Metrics: []string{"mse", "mae"}, Scale: "standardized",
@@ -238,11 +238,16 @@ func TestConfigWriteParses(t *testing.T) {
 	}
 	pick := func(among ...string) string { return among[rnd.IntN(len(among))] }
 	train := func() model.TrainOptions {
-		return model.TrainOptions{Optimizer: pick("adam", "adamw"), LR: rnd.ExpFloat64() * 1e-5, Batch: 1 + rnd.IntN(1e9), Epochs: 1 + rnd.IntN(9),
+		o := model.TrainOptions{Optimizer: pick("adam", "adamw"), LR: rnd.ExpFloat64() * 1e-5, Batch: 1 + rnd.IntN(1e9), Epochs: 1 + rnd.IntN(9),
 			Steps: rnd.IntN(1e9), Loss: pick(model.LossNames()...), HuberDelta: float64(1 + rnd.IntN(3)), Season: rnd.IntN(9) + 1, Quantile: .1 + rnd.Float64()/2,
 			Levels: []float64{80, 99.5}[:rnd.IntN(3)], Quantiles: []float64{.5, .25}[:rnd.IntN(3)], Schedule: pick("constant", "step", "cosine", "halve"),
 			StepSize: 1 + rnd.IntN(9), Gamma: 1, WeightDecay: rnd.Float64() * 1e300, Beta1: rnd.Float64(), Beta2: rnd.Float64(), Eps: 1e-300,
-			ValEvery: rnd.IntN(3), Patience: rnd.IntN(3), LogEvery: 1 + rnd.IntN(3)}
+			ValEvery: rnd.IntN(3), Patience: rnd.IntN(3), LogEvery: 1 + rnd.IntN(3), ClipNorm: rnd.Float64(), LREpochs: map[int]float64{},
+			CheckpointEvery: pick("", "10m", "1h30m", "500 steps")}
+		if rnd.IntN(3) == 0 {
+			o.Schedule, o.LREpochs = "epochs", map[int]float64{rnd.IntN(9): rnd.ExpFloat64(), 9: 1e-5}
+		}
+		return o
 	}
 	list := func() []string {
 		l := []string{}
@@ -274,7 +279,7 @@ func TestConfigWriteParses(t *testing.T) {
 			}
 		}
 		for i := range rnd.IntN(3) {
-			m := ModelConfig{Net: "nlinear", Name: pick("m", "é\"", "a.b") + string(rune('0'+i)), Solver: pick("gradient", "ols"), Scaler: "identity", Options: &model.NLinear{}, Train: cfg.Train}
+			m := ModelConfig{Net: "nlinear", Name: pick("m", "é\"", "a.b") + string(rune('0'+i)), Solver: pick("gradient", "ols"), Scaler: "identity", Seeds: []int{}, Combine: pick("mean", "median"), Options: &model.NLinear{}, Train: cfg.Train}
 			switch rnd.IntN(3) {
 			case 0:
 				m.Net, m.Options = "dlinear", &model.DLinear{Kernel: 2*rnd.IntN(9) + 1}
@@ -282,6 +287,9 @@ func TestConfigWriteParses(t *testing.T) {
 				m.Net, m.Solver, m.Scaler = "nbeats", "gradient", pick(model.Scalers...)
 				m.Options = &model.NBEATS{Stacks: []string{"identity", "trend"}, Blocks: []int{1 + rnd.IntN(9), 2}, Layers: 1, Hidden: 1 + rnd.IntN(9),
 					Basis: "legendre", Degree: rnd.IntN(9), Activation: "tanh", Shared: rnd.IntN(2) == 0}
+			}
+			if m.Solver == "gradient" {
+				m.Seeds, m.Init = [][]int{{}, {3}, {2, 7}}[rnd.IntN(3)], word()
 			}
 			if rnd.IntN(2) == 0 {
 				m.Train = train()

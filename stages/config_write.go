@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,6 +85,13 @@ func tomlValue(v reflect.Value) string {
 		return tomlString(v.String())
 	case reflect.Float64:
 		return tomlFloat(v.Float())
+	case reflect.Map:
+		var p []string
+		m := v.Interface().(map[int]float64)
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			p = append(p, fmt.Sprintf("%d = %s", k, tomlFloat(m[k])))
+		}
+		return "{" + strings.Join(p, ", ") + "}"
 	case reflect.Slice:
 		var p []string
 		for i := range v.Len() {

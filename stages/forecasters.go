@@ -23,6 +23,7 @@ type fitted struct {
 	params     []float32
 	history    *model.History
 	err        error
+	members    []*fitted // of an ensemble, whose fit is the last member's
 }
 
 // columns are the endings of the names of what f forecasts; none where it cannot.
@@ -50,6 +51,7 @@ type job struct {
 	c      collective.Comm
 	cfg    *Config
 	dir    string // the run's folder; "" where nothing is to be written
+	resume bool   // go on with what lies there
 	dev    model.Device
 	series *Series
 	sets   [3]*windowSet // train, validation, test
@@ -124,17 +126,22 @@ func (j *job) solve(f *fitted) error {
 	return nil
 }
 
-// train fits one [[model]]. A loss that diverges is the model's error, and the
+// train fits one training, number k of the run's, from a seed. A loss that diverges is the model's error, and the
 // run goes on with the others; any other error ends the run.
-func (j *job) train(m ModelConfig, better func(f *fitted) error) (*fitted, error) {
+func (j *job) train(k int, m ModelConfig, seed uint64, better func(f *fitted) error) (*fitted, error) {
 	f := &fitted{name: m.Name, cfg: m}
 	if m.Solver == "ols" {
 		return f, j.solve(f)
 	}
 	done := j.times.start("train " + m.Name)
-	fit, err := model.NewFit(j.dev, m.net(), j.shape(m.Train.Batch), j.series.Data, m.Train, uint64(j.cfg.Run.Seed))
+	fit, err := model.NewFit(j.dev, m.net(), j.shape(m.Train.Batch), j.series.Data, m.Train, seed)
 	if err != nil {
 		return f, err
+	}
+	if m.Init != "" {
+		if err := j.initialise(fit, m); err != nil {
+			return f, err
+		}
 	}
 	f.fit, f.forecaster = fit, fit
 	var bar *stageBar
@@ -150,7 +157,14 @@ func (j *job) train(m ModelConfig, better func(f *fitted) error) (*fitted, error
 			return better(f)
 		},
 	}
-	f.history, err = model.Train(j.ctx, j.c, fit, j.sets[0], j.sets[1], uint64(j.cfg.Run.Seed), hooks)
+	if err := j.checkpoints(k, m.Name, fit, seed, &hooks); err != nil {
+		return f, fmt.Errorf("train %s: %w", m.Name, err)
+	}
+	if s := hooks.Resume; s != nil {
+		f.params = s.Best
+		j.screen.printf("%s goes on after step %d", m.Name, s.History.Steps)
+	}
+	f.history, err = model.Train(j.ctx, j.c, fit, j.sets[0], j.sets[1], seed, hooks)
 	h := f.history
 	if bar != nil {
 		bar.end(fmt.Sprintf("validation loss %.4f at step %d", h.Best, h.BestStep))

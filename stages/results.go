@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,7 +100,7 @@ func (j *job) writeModels(dir string, all []*fitted) error {
 	for r, name := range j.series.Channels {
 		out.Channels = append(out.Channels, channelInfo{name, j.series.Mean[r], j.series.Std[r]})
 	}
-	for _, f := range all {
+	for _, f := range withMembers(all) {
 		if f.params == nil {
 			continue
 		}
@@ -137,7 +138,7 @@ func writeHistory(dir string, all []*fitted) error {
 		if _, err := io.WriteString(w, "model,epoch,step,lr,train_loss,val_loss,grad_norm,seconds\n"); err != nil {
 			return err
 		}
-		for _, f := range all {
+		for _, f := range withMembers(all) {
 			if f.history == nil {
 				continue
 			}
@@ -178,6 +179,11 @@ func (j *job) page(version string, all []*fitted, res []scores, times []StageTim
 		{"ranks", fmt.Sprint(j.c.Size())}, {"device", j.dev.Name()}, {"seed", fmt.Sprint(cfg.Run.Seed)},
 	}
 	for i, f := range all {
+		for _, m := range append(slices.Clip(f.members), f) {
+			if m.history != nil {
+				r.Curves = append(r.Curves, curve(m))
+			}
+		}
 		if f.err != nil {
 			r.Errors = append(r.Errors, f.name+": "+f.err.Error())
 		}
@@ -187,17 +193,6 @@ func (j *job) page(version string, all []*fitted, res []scores, times []StageTim
 				row.Values = append(row.Values, res[i][m])
 			}
 			r.Rows = append(r.Rows, row)
-		}
-		if h := f.history; h != nil {
-			c := ReportCurve{Model: f.name, BestStep: float64(h.BestStep)}
-			for _, rec := range h.Records {
-				if rec.Loss == rec.Loss {
-					c.TrainStep, c.TrainLoss = append(c.TrainStep, float64(rec.Step)), append(c.TrainLoss, rec.Loss)
-				} else {
-					c.ValStep, c.ValLoss = append(c.ValStep, float64(rec.Step)), append(c.ValLoss, rec.Val)
-				}
-			}
-			r.Curves = append(r.Curves, c)
 		}
 	}
 	for _, t := range times {
@@ -212,6 +207,19 @@ func (j *job) page(version string, all []*fitted, res []scores, times []StageTim
 		r.Stages = append(r.Stages, ReportStage{Name: t.Stage, Seconds: t.Seconds, Rows: t.Rows, Bytes: t.Bytes})
 	}
 	return r, j.examples(r, all)
+}
+
+// curve is a training's losses.
+func curve(f *fitted) ReportCurve {
+	c := ReportCurve{Model: f.name, BestStep: float64(f.history.BestStep)}
+	for _, rec := range f.history.Records {
+		if rec.Loss == rec.Loss {
+			c.TrainStep, c.TrainLoss = append(c.TrainStep, float64(rec.Step)), append(c.TrainLoss, rec.Loss)
+		} else {
+			c.ValStep, c.ValLoss = append(c.ValStep, float64(rec.Step)), append(c.ValLoss, rec.Val)
+		}
+	}
+	return c
 }
 
 // examples draws test windows spread evenly over time, each of another channel.

@@ -19,7 +19,8 @@ import (
 // Options are what a run needs beside its config.
 type Options struct {
 	Version string
-	Quiet   bool // nothing on the screen
+	Quiet   bool   // nothing on the screen
+	Resume  string // the folder of a run that was interrupted, to go on with; "": a new run
 }
 
 // Result is what a run gives its caller, on rank 0.
@@ -42,6 +43,16 @@ func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Resul
 		}
 	}()
 	var err error
+	if o.Resume != "" {
+		if err := collective.Agree(c, resumable(o.Resume, cfg)); err != nil {
+			return nil, err
+		}
+		j.dir, j.resume = o.Resume, true
+		if err := j.prepare(); err != nil {
+			return nil, err
+		}
+		return j.inFolder(o, begin)
+	}
 	above := missing(cfg.Run.Dir)
 	if j.dir, err = makeRunDir(c, cfg.Run.Dir, cfg.Run.Name, begin); err != nil {
 		return nil, err
@@ -49,9 +60,14 @@ func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Resul
 	if err := j.prepareInDir(above); err != nil {
 		return nil, err
 	}
+	return j.inFolder(o, begin)
+}
+
+// inFolder is the run after its data is prepared.
+func (j *job) inFolder(o Options, begin time.Time) (*Result, error) {
 	res, err := j.inDir(j.dir, o, begin)
-	if err != nil && c.Rank() == 0 {
-		j.screen.printf("what was finished lies in %s", j.dir)
+	if err != nil && j.c.Rank() == 0 {
+		j.screen.printf("what was finished lies in %s; go on with --resume %[1]s", j.dir)
 	}
 	return res, err
 }
@@ -152,7 +168,11 @@ func (j *job) preprocess() (t, static *frame.Table, err error) {
 		return nil, nil, err
 	}
 	end := j.times.start("preprocess")
-	t, static, err = preprocess(j.c, mem, j.dir, j.cfg.Steps, j.cfg.Data.StaticTable, func(i int, t *frame.Table, r stepReport) {
+	dir := j.dir
+	if j.resume {
+		dir = "" // the tables that steps write are there already
+	}
+	t, static, err = preprocess(j.c, mem, dir, j.cfg.Steps, j.cfg.Data.StaticTable, func(i int, t *frame.Table, r stepReport) {
 		s := j.cfg.Steps[i]
 		name := s.Op
 		if s.As != "" {
@@ -201,7 +221,7 @@ func (j *job) warnings() (w []string) {
 // inDir is the run after its folder exists.
 func (j *job) inDir(dir string, o Options, begin time.Time) (*Result, error) {
 	root := j.c.Rank() == 0
-	logTo, closeLog, err := openLog(dir, root)
+	logTo, closeLog, err := openLog(dir, root, j.resume)
 	if err := collective.Agree(j.c, err); err != nil {
 		return nil, err
 	}
@@ -213,11 +233,15 @@ func (j *job) inDir(dir string, o Options, begin time.Time) (*Result, error) {
 	return res, err
 }
 
-func openLog(dir string, root bool) (*slog.Logger, func(), error) {
+func openLog(dir string, root, append bool) (*slog.Logger, func(), error) {
 	if !root {
 		return slog.New(slog.DiscardHandler), func() {}, nil
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "log.txt"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	how := os.O_CREATE | os.O_EXCL
+	if append {
+		how = os.O_APPEND
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "log.txt"), how|os.O_WRONLY, 0o666)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -235,7 +259,7 @@ func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logge
 		j.screen.printf("note: %s", w)
 	}
 	var err error
-	if root {
+	if root && !j.resume {
 		err = writeAtomic(filepath.Join(dir, "config.toml"), j.cfg.Write)
 	}
 	if err := collective.Agree(j.c, err); err != nil {
@@ -286,8 +310,15 @@ func (j *job) fitAll(dir string, log *slog.Logger) (all []*fitted, err error) {
 		}
 		return j.writeModels(dir, append(all[:len(all):len(all)], f))
 	}
+	k := 0 // trainings so far
 	for _, m := range j.cfg.Models {
-		f, err := j.train(m, save)
+		var f *fitted
+		if len(m.Seeds) > 0 {
+			f, err = j.ensemble(k, m, save)
+		} else {
+			f, err = j.train(k, m, uint64(j.cfg.Run.Seed), save)
+		}
+		k += max(1, len(m.Seeds))
 		all = append(all, f)
 		if err != nil {
 			return all, err

@@ -20,6 +20,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"deeprc/collective"
+	"deeprc/model"
 )
 
 // brief is small with one model and few steps.
@@ -50,6 +51,10 @@ func wantWhole(t testing.TB, dir string) (names []string) {
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		names = append(names, e.Name())
+		if e.IsDir() { // checkpoints
+			wantWhole(t, path)
+			continue
+		}
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -66,6 +71,8 @@ func wantWhole(t testing.TB, dir string) (names []string) {
 			if !json.Valid(text) {
 				err = errors.New("is no JSON")
 			}
+		case "0.safetensors", "1.safetensors", "2.safetensors": // checkpoints
+			_, _, err = model.ReadSafetensors(bytes.NewReader(text), int64(len(text)))
 		case "model.safetensors":
 			_, err = safetensors(text)
 		case "report.html":

@@ -30,7 +30,7 @@ func TestRunFolder(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	want := []string{"config.toml", "forecasts.parquet", "history.csv", "log.txt", "metrics.json", "model.json", "model.safetensors", "report.html", "timings.json"}
+	want := []string{"checkpoints", "config.toml", "forecasts.parquet", "history.csv", "log.txt", "metrics.json", "model.json", "model.safetensors", "report.html", "timings.json"}
 	if !slices.Equal(names, want) {
 		t.Fatalf("the folder holds %v, want %v", names, want)
 	}

@@ -196,7 +196,7 @@ func TestCancelledRunKeepsWhatItHas(t *testing.T) {
 			return err
 		}
 		saved := 0
-		_, err := j.train(cfg.Models[0], func(f *fitted) error {
+		_, err := j.train(0, cfg.Models[0], 1, func(f *fitted) error {
 			if saved++; saved == 2 && c.Rank() == 0 {
 				cancel(errors.New("interrupt received"))
 			}

@@ -81,6 +81,11 @@ func (s *Series) Time(g, t int) time.Time {
 // train part by exact sums over the ranks, and gives every rank the standardised
 // slab; collective. The result does not depend on the number of ranks, bit for bit.
 func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, error) {
+	return buildScaled(c, cfg, raw, nil)
+}
+
+// buildScaled is buildSeries with a run's scaler where known is not nil.
+func buildScaled(c collective.Comm, cfg *DataConfig, raw *rawRows, known []channelInfo) (*Series, error) {
 	ts, counts, err := collective.AllGatherV(c, raw.ts)
 	if err != nil {
 		return nil, err
@@ -155,7 +160,7 @@ func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, err
 	for _, n := range counts[:c.Rank()] {
 		first += n
 	}
-	if err := s.fitTargets(c, cfg, raw, code, place, int(at), first); err != nil {
+	if err := s.fitTargets(c, cfg, raw, code, place, int(at), first, known); err != nil {
 		return nil, err
 	}
 	return s, s.fitInputs(c, cfg, raw, code, place, first)
@@ -260,19 +265,27 @@ func medianStep(series [][]int64) Step {
 // fitTargets scales the targets by their train part and puts those of all ranks in
 // the slab, column by column, and fills gaps for the lookback: forward, so that nothing later leaks
 // in; with the train mean before a series' first value. Targets stay missing. Collective; what it has read of raw it lets go.
-func (s *Series) fitTargets(c collective.Comm, cfg *DataConfig, raw *rawRows, code, place []int32, size, first int) error {
+func (s *Series) fitTargets(c collective.Comm, cfg *DataConfig, raw *rawRows, code, place []int32, size, first int, known []channelInfo) error {
 	rows, own := len(s.Channels), 1
 	if cfg.Scaler == "global" {
 		rows, own = 1, 0
 	}
 	cols := raw.values[:raw.targets()]
-	sc, err := fitScaling(c, cfg.Scaler, cols, rows, func(k, i int) int {
-		g := groupOf(code, first+i)
-		if int(place[first+i]) >= s.Groups[g].Bounds[0] {
-			return -1
-		}
-		return own * (s.row(g) + k)
-	})
+	var sc *scaling
+	var err error
+	if known != nil {
+		own = 1
+		rows = len(s.Channels)
+		sc, err = s.takeScaling(cfg.Path, known)
+	} else {
+		sc, err = fitScaling(c, cfg.Scaler, cols, rows, func(k, i int) int {
+			g := groupOf(code, first+i)
+			if int(place[first+i]) >= s.Groups[g].Bounds[0] {
+				return -1
+			}
+			return own * (s.row(g) + k)
+		})
+	}
 	if err != nil {
 		return err
 	}
@@ -337,6 +350,28 @@ func (s *Series) fitTargets(c collective.Comm, cfg *DataConfig, raw *rawRows, co
 		}
 	}
 	return nil
+}
+
+// takeScaling is that of a run, by name; a series that the run did not have is an error.
+func (s *Series) takeScaling(path string, known []channelInfo) (*scaling, error) {
+	byName := map[string]channelInfo{}
+	for _, k := range known {
+		byName[k.Name] = k
+	}
+	n := len(s.Channels)
+	sc := &scaling{count: slices.Repeat([]int64{1}, n), constant: make([]bool, n)}
+	var strange []string
+	for _, name := range s.Channels {
+		k, ok := byName[name]
+		if !ok {
+			strange = append(strange, name)
+		}
+		sc.shift, sc.scale, sc.mean = append(sc.shift, k.Mean), append(sc.scale, k.Std), append(sc.mean, k.Mean)
+	}
+	if len(strange) > 0 {
+		return nil, fmt.Errorf("%s: the run was not trained on %s, so no mean and deviation are known of it: leave it out, or train a run with it", path, list(strange))
+	}
+	return sc, nil
 }
 
 func list(names []string) string {

@@ -1,0 +1,119 @@
+package model
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// A State is all that a training needs to go on exactly where it was. What is
+// drawn at random, the order of windows and what dropout drops, follows from the
+// seed and the number of batches, so that no generator has a state of its own.
+type State struct {
+	History  History
+	Params   []float32 // slabs laid out like Params.Region
+	Moments  [2][]float32
+	Best     []float32 // parameters of History.Best; nil before the first validation
+	Updates  int       // of the optimizer; batches without a target make none
+	Worse    int       // validations since the best
+	Finished bool      // nothing is left to train
+}
+
+// state copies the training's state out of the fit.
+func (f *Fit) state(h *History, best []float32, worse int, finished bool) (*State, error) {
+	s := &State{History: *h, Updates: f.steps, Worse: worse, Finished: finished}
+	if !math.IsNaN(h.Best) {
+		s.Best = best
+	}
+	for _, m := range []struct {
+		from Mem
+		to   *[]float32
+	}{{f.params, &s.Params}, {f.moments[0], &s.Moments[0]}, {f.moments[1], &s.Moments[1]}} {
+		*m.to = make([]float32, m.from.Len())
+		if err := m.from.Read(*m.to, 0); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// setState makes the fit go on from s.
+func (f *Fit) setState(s *State) error {
+	f.steps = s.Updates
+	if err := f.moments[0].Write(0, s.Moments[0]); err != nil {
+		return err
+	}
+	if err := f.moments[1].Write(0, s.Moments[1]); err != nil {
+		return err
+	}
+	return f.SetParams(s.Params)
+}
+
+// Names of a State's arrays; slabs are parameter.<name>, moment1.<name>, moment2.<name>, best.<name>.
+const (
+	stateCounters = "counters" // I64 (7): batches, updates, step of the best, validations since, stopped early, finished, has a best
+	stateBest     = "best_val" // F64 ()
+	stateHistory  = "history"  // F64 (rows, 7): step, epoch, learning rate, loss, validation, norm, seconds
+	counters      = 7
+	historyCols   = 7
+)
+
+var stateSlabs = [4]string{"parameter.", "moment1.", "moment2.", "best."}
+
+// Arrays are the state of a training of parameters p, for [WriteSafetensors].
+func (s *State) Arrays(p *Params) []Named {
+	h := s.History
+	flag := map[bool]int64{true: 1}
+	out := []Named{
+		{stateCounters, []int{counters}, []int64{int64(h.Steps), int64(s.Updates), int64(h.BestStep), int64(s.Worse),
+			flag[h.Stopped], flag[s.Finished], flag[s.Best != nil]}},
+		{stateBest, nil, []float64{h.Best}},
+	}
+	rows := make([]float64, 0, historyCols*len(h.Records))
+	for _, r := range h.Records {
+		rows = append(rows, float64(r.Step), float64(r.Epoch), r.LR, r.Loss, r.Val, r.Norm, r.Seconds)
+	}
+	out = append(out, Named{stateHistory, []int{len(h.Records), historyCols}, rows})
+	for i, slab := range [][]float32{s.Params, s.Moments[0], s.Moments[1], s.Best} {
+		if slab != nil {
+			out = append(out, p.Arrays(stateSlabs[i], slab)...)
+		}
+	}
+	return out
+}
+
+// StateOf is the State whose Arrays these are.
+func StateOf(p *Params, arrays []Named) (*State, error) {
+	find := func(name string) any {
+		i := slices.IndexFunc(arrays, func(a Named) bool { return a.Name == name })
+		if i < 0 {
+			return nil
+		}
+		return arrays[i].Data
+	}
+	n, _ := find(stateCounters).([]int64)
+	best, _ := find(stateBest).([]float64)
+	rows, ok := find(stateHistory).([]float64)
+	if len(n) != counters || len(best) != 1 || !ok || len(rows)%historyCols != 0 {
+		return nil, fmt.Errorf("model: no state of a training: %s, %s or %s is missing or has another shape", stateCounters, stateBest, stateHistory)
+	}
+	if slices.ContainsFunc(n, func(v int64) bool { return v < 0 || v > math.MaxInt32 }) {
+		return nil, fmt.Errorf("model: %s = %v: want numbers from 0 to 2³¹", stateCounters, n)
+	}
+	s := &State{Updates: int(n[1]), Worse: int(n[3]), Finished: n[5] != 0}
+	s.History = History{Steps: int(n[0]), Best: best[0], BestStep: int(n[2]), Stopped: n[4] != 0}
+	for r := range slices.Chunk(rows, historyCols) {
+		s.History.Records = append(s.History.Records, Record{int(r[0]), int(r[1]), r[2], r[3], r[4], r[5], r[6]})
+	}
+	for i, to := range []*[]float32{&s.Params, &s.Moments[0], &s.Moments[1], &s.Best} {
+		if i == 3 && n[6] == 0 {
+			break
+		}
+		*to = make([]float32, p.Region.N)
+		if err := p.Fill(*to, stateSlabs[i], arrays); err != nil {
+			return nil, fmt.Errorf("%s: %w", strings.TrimSuffix(stateSlabs[i], "."), err)
+		}
+	}
+	return s, nil
+}

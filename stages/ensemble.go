@@ -1,0 +1,133 @@
+package stages
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"deeprc/collective"
+	"deeprc/model"
+)
+
+// memberName is how a run's files call an ensemble's member.
+func memberName(ensemble string, seed int) string { return fmt.Sprintf("%s-seed-%d", ensemble, seed) }
+
+// withMembers are all that were fitted, an ensemble's members before it.
+func withMembers(all []*fitted) (out []*fitted) {
+	for _, f := range all {
+		out = append(append(out, f.members...), f)
+	}
+	return out
+}
+
+// ensemble trains a member from each of m's seeds, as trainings k, k+1, …, one after the other. A member that diverges is
+// the ensemble's error.
+func (j *job) ensemble(k int, m ModelConfig, better func(f *fitted) error) (*fitted, error) {
+	f := &fitted{name: m.Name, cfg: m}
+	for i, seed := range m.Seeds {
+		one := m
+		one.Name = memberName(m.Name, seed)
+		member, err := j.train(k+i, one, uint64(seed), func(now *fitted) error {
+			return better(&fitted{name: m.Name, cfg: m, members: append(slices.Clip(f.members), now)})
+		})
+		f.members = append(f.members, member)
+		if err != nil {
+			return f, err
+		}
+		if member.err != nil {
+			f.err = errors.Join(f.err, fmt.Errorf("%s: %w", member.name, member.err))
+		}
+	}
+	if f.err == nil {
+		f.forecaster = &ensemble{members: f.members, median: m.Combine == "median"}
+		f.note = fmt.Sprintf("%s of %d members", m.Combine, len(f.members))
+	}
+	return f, nil
+}
+
+// An ensemble forecasts the mean or the median of its members' forecasts, step by step.
+type ensemble struct {
+	members []*fitted
+	median  bool
+	preds   [][]float32
+}
+
+// Predict is as [model.Forecaster] says.
+func (e *ensemble) Predict(dst []float32, ws model.Windows, lo, n int) error {
+	if n == 0 {
+		return nil
+	}
+	size := len(dst) // at least n windows
+	if e.preds == nil {
+		e.preds = make([][]float32, len(e.members))
+	}
+	for k, m := range e.members {
+		if len(e.preds[k]) < size {
+			e.preds[k] = make([]float32, size)
+		}
+		if err := m.forecaster.Predict(e.preds[k], ws, lo, n); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
+	at := make([]float64, len(e.members))
+	for i := range dst {
+		var sum float64
+		for k := range at {
+			at[k] = float64(e.preds[k][i])
+			sum += at[k]
+		}
+		if !e.median {
+			dst[i] = float32(sum / float64(len(at)))
+			continue
+		}
+		slices.Sort(at)
+		dst[i] = float32((at[(len(at)-1)/2] + at[len(at)/2]) / 2)
+	}
+	return nil
+}
+
+// initialise gives the fit the parameters of m.Init, which rank 0 reads; collective.
+func (j *job) initialise(fit *model.Fit, m ModelConfig) error {
+	wrong := func(err error) error { return fmt.Errorf("model %q: init = %q: %w", m.Name, m.Init, err) }
+	var text []byte
+	var err error
+	if j.c.Rank() == 0 {
+		text, err = os.ReadFile(m.Init)
+	}
+	if err := collective.Agree(j.c, err); err != nil {
+		return wrong(err)
+	}
+	if text, err = collective.BroadcastBytes(j.c, text, 0); err != nil {
+		return err
+	}
+	arrays, _, err := model.ReadSafetensors(bytes.NewReader(text), int64(len(text)))
+	if err != nil {
+		return wrong(err)
+	}
+	// A file's names are <model>.<parameter>; each model has the net's first parameter, if it is of this net.
+	first := "." + fit.Params.List[0].Name
+	var models []string
+	for _, a := range arrays {
+		if name, ok := strings.CutSuffix(a.Name, first); ok {
+			models = append(models, name)
+		}
+	}
+	from := m.Name
+	switch {
+	case slices.Contains(models, from):
+	case len(models) == 1:
+		from = models[0]
+	case len(models) == 0:
+		return wrong(fmt.Errorf("no model in it has the parameter %q, so none is a %s", first[1:], m.Net))
+	default:
+		return wrong(fmt.Errorf("it has the models %s; give this one the name of that which is meant", list(models)))
+	}
+	slab := make([]float32, fit.Params.Region.N)
+	if err := fit.Params.Fill(slab, from+".", arrays); err != nil {
+		return wrong(err)
+	}
+	return fit.SetParams(slab)
+}

@@ -1,0 +1,110 @@
+package stages
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"deeprc/model"
+)
+
+// arraysOf are the arrays of a run's model.safetensors.
+func arraysOf(t *testing.T, dir string) map[string][]float32 {
+	t.Helper()
+	f, err := os.Open(filepath.Join(dir, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrays, _, err := model.ReadSafetensors(f, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]float32{}
+	for _, a := range arrays {
+		out[a.Name] = a.Data.([]float32)
+	}
+	return out
+}
+
+// NLinear is affine in its parameters, so that the mean of its members' forecasts is the forecast of their mean.
+func TestEnsembleIsTheMeanOfItsMembers(t *testing.T) {
+	cfg := small(t, "model.0.seeds=[3, 5]", "evaluate.forecasts=false")
+	res := mustRun(t, 2, cfg)
+	all := arraysOf(t, res.Dir)
+	for _, seed := range []string{"3", "5"} {
+		alone := mustRun(t, 2, small(t, "run.seed="+seed, "evaluate.forecasts=false"))
+		for i, v := range arraysOf(t, alone.Dir)["nlinear.linear.weight"] {
+			if all["nlinear-seed-"+seed+".linear.weight"][i] != v {
+				t.Fatalf("member %s is not what its seed gives alone", seed)
+			}
+		}
+	}
+	mean := filepath.Join(t.TempDir(), "mean.safetensors")
+	var arrays []model.Named
+	for name, a := range all {
+		if rest, ok := strings.CutPrefix(name, "nlinear-seed-3."); ok {
+			m := make([]float32, len(a))
+			for i, v := range a {
+				m[i] = (v + all["nlinear-seed-5."+rest][i]) / 2
+			}
+			shape := []int{len(m)}
+			if rest == "linear.weight" {
+				shape = []int{24, 48}
+			}
+			arrays = append(arrays, model.Named{Name: "mean." + rest, Shape: shape, Data: m})
+		}
+	}
+	f, err := os.Create(mean)
+	if err == nil {
+		err = model.WriteSafetensors(f, arrays, nil)
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One step of a rate that changes nothing: the test is of the parameters that the training began with.
+	res2 := mustRun(t, 2, small(t, "model.0.init="+mean, "train.lr=1e-30", "train.steps=1", "evaluate.forecasts=false"))
+	if a, b := res.Metrics["nlinear"]["mse"], res2.Metrics["nlinear"]["mse"]; math.Abs(a-b) > 1e-5*a {
+		t.Errorf("an MSE of %g, that of the mean parameters is %g", a, b)
+	}
+	_, err = runOn(t, 1, small(t, "model.0.init="+mean, "windows.lookback=40", "evaluate.forecasts=false"))
+	if err == nil || !strings.Contains(err.Error(), `parameter "linear.weight" has shape [24 40] of float32, the file has [24 48]`) {
+		t.Errorf("parameters of another lookback: %v", err)
+	}
+	_, err = runOn(t, 1, small(t, "model.1.init="+mean, "evaluate.forecasts=false"))
+	if err == nil || !strings.Contains(err.Error(), "none is a dlinear") {
+		t.Errorf("parameters of another net: %v", err)
+	}
+}
+
+func TestMedianOfMembers(t *testing.T) {
+	give := func(v float32) *fitted { return &fitted{forecaster: constant(v)} }
+	for _, c := range []struct {
+		members []*fitted
+		want    float32
+	}{{[]*fitted{give(1), give(9), give(2)}, 2}, {[]*fitted{give(1), give(9), give(2), give(4)}, 3}} {
+		got := make([]float32, 2)
+		e := &ensemble{members: c.members, median: true}
+		if err := e.Predict(got, nil, 0, 1); err != nil || got[0] != c.want || got[1] != c.want {
+			t.Errorf("%v, %v: want %g", got, err, c.want)
+		}
+	}
+}
+
+type constant float32
+
+func (v constant) Predict(dst []float32, _ model.Windows, _, _ int) error {
+	for i := range dst {
+		dst[i] = float32(v)
+	}
+	return nil
+}
