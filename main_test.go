@@ -358,7 +358,7 @@ func TestInterrupt(t *testing.T) {
 			if !errors.As(err, &exit) || exit.ExitCode() != 1 {
 				t.Errorf("%v, want exit code 1", err)
 			}
-			m := regexp.MustCompile(`what was finished lies in (runs/run-\S+)`).FindStringSubmatch(stderr.String())
+			m := regexp.MustCompile(`what was finished lies in (runs/run-[^\s;]+)`).FindStringSubmatch(stderr.String())
 			if m == nil || !regexp.MustCompile(`deeprc: .*train nlinear: stopped at step \d+ of 100000000: interrupt received`).Match(stderr.Bytes()) {
 				t.Fatalf("stderr:\n%s", &stderr)
 			}
