@@ -103,7 +103,7 @@ func decisive(cfg *Config) map[string]string {
 // fingerprint tells one slab of series from another.
 func fingerprint(s *Series) string {
 	h := fnv.New64a()
-	for _, slab := range [][]float32{s.Data.Past, s.Data.Target} {
+	for _, slab := range [][]float32{s.Data.Past, s.Data.Target, s.Data.Inputs} {
 		h.Write(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(slab))), 4*len(slab)))
 	}
 	return fmt.Sprintf("%016x", h.Sum64())
