@@ -29,5 +29,5 @@ mapfile -t withc < <(packages model)
 export ASAN_OPTIONS=detect_leaks=0
 [[ ${#withc[@]} -eq 0 ]] || part address go test -asan -short "${withc[@]}"
 part address go test -asan -short -run 'Combine' ./collective
-part address go test -asan -short -run 'Join|Sort|GroupBy|Unique|Partition|Spill|SimpleRecords' ./frame
+part address go test -asan -short -run 'Join|Sort|GroupBy|Unique|Partition|SpillPeak|SimpleRecords' ./frame
 printf '\ntest: all passed (%d s)\n' "$SECONDS"
