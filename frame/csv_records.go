@@ -8,6 +8,7 @@ package frame
 import "C"
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"unsafe"
@@ -51,7 +52,7 @@ func newSimpleRecords(p *parser) *simpleRecords {
 		if 0 < len(s) && len(s) <= 8 {
 			var w [8]byte
 			copy(w[:], s)
-			r.marks = append(r.marks, *(*uint64)(unsafe.Pointer(&w)))
+			r.marks = append(r.marks, binary.LittleEndian.Uint64(w[:]))
 		}
 	}
 	r.rules = C.csv_rules{comma: C.uint8_t(p.scan.comma), marks: C.int64_t(len(r.marks)), numbers: C.int64_t(len(p.na.numbers))}

@@ -163,15 +163,8 @@ func partsOf(m *Memory, cols []sortColumn, n int, number func(i int) int64, boun
 	defer done()
 	part, count = alloc[uint32](m, n), make([]int64, parts)
 	for i, x := range code {
-		lo, hi := 0, len(bound)
-		for lo < hi { // of a few bounds and many rows: no call a step
-			if mid := (lo + hi) / 2; bound[mid] < x {
-				lo = mid + 1
-			} else {
-				hi = mid
-			}
-		}
-		if lo < len(bound) && bound[lo] == x {
+		lo, found := slices.BinarySearch(bound, x)
+		if found {
 			lo += sort.Search(len(bound)-lo, func(k int) bool {
 				k += lo
 				if bound[k] != x {

@@ -4,10 +4,6 @@ package model
 #include "kernels.h"
 #cgo noescape k_moving_avg
 #cgo nocallback k_moving_avg
-#cgo noescape k_loss
-#cgo nocallback k_loss
-#cgo noescape k_loss_grad
-#cgo nocallback k_loss_grad
 */
 import "C"
 

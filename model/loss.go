@@ -16,8 +16,7 @@ type Loss struct {
 	Kind      string
 	Delta     float64   // of huber
 	Season    int       // of mase
-	Quantiles []float64 // of quantile and mqloss: ascending, each in (0, 1)
-	Levels    []float64 // of distributions: the intervals to forecast, in percent
+	Quantiles []float64 // of quantile and mqloss: what a net puts out; of distributions: what is forecast; ascending, each in (0, 1)
 }
 
 // lossKind is what a loss is made of. Its e for a forecast p and a target t:
@@ -71,10 +70,8 @@ func (o TrainOptions) loss() Loss {
 		l.Quantiles = []float64{o.Quantile}
 	case o.Loss == "mqloss" && len(o.Quantiles) > 0:
 		l.Quantiles = slices.Clone(o.Quantiles)
-	case o.Loss == "mqloss":
+	case o.Loss == "mqloss" || len(losses[o.Loss].params) > 0:
 		l.Quantiles = levelQuantiles(o.Levels)
-	case len(losses[o.Loss].params) > 0:
-		l.Levels = slices.Clone(o.Levels)
 	}
 	sort.Float64s(l.Quantiles)
 	return l
@@ -123,7 +120,12 @@ func (o TrainOptions) checkLoss() error {
 const maxQuantiles = 100
 
 // Outputs is K, the values that a net puts out for a step.
-func (l Loss) Outputs() int { return max(1, len(l.Quantiles), len(losses[l.Kind].params)) }
+func (l Loss) Outputs() int {
+	if params := losses[l.Kind].params; len(params) > 0 {
+		return len(params)
+	}
+	return max(1, len(l.Quantiles))
+}
 
 // Finish is the loss of the whole from the mean error.
 func (l Loss) Finish(mean float64) float64 {

@@ -20,7 +20,7 @@ func (l Loss) Columns() []string {
 	if l.Kind == "quantile" {
 		return cols
 	}
-	for _, q := range l.quantiles() {
+	for _, q := range l.Quantiles {
 		percent := strconv.FormatFloat(math.Round(1e6*math.Abs(100-200*q))/1e6, 'f', -1, 64)
 		switch {
 		case q < .5:
@@ -34,31 +34,23 @@ func (l Loss) Columns() []string {
 	return cols
 }
 
-// quantiles are what the columns after the first hold, ascending.
-func (l Loss) quantiles() []float64 {
-	if len(losses[l.Kind].params) > 0 {
-		return levelQuantiles(l.Levels)
-	}
-	return l.Quantiles
-}
-
 // Forecast writes the columns of one step from the K values that a net put
 // out: the point forecast, which is the value itself, the median, or the
 // distribution's mean, then the quantiles.
 func (l Loss) Forecast(dst []float64, raw []float32) {
 	switch {
-	case l.Kind == "quantile" || len(l.quantiles()) == 0:
+	case len(losses[l.Kind].params) > 0:
+		mean, quantile := l.distribution(raw)
+		dst[0] = mean
+		for i, q := range l.Quantiles {
+			dst[1+i] = quantile(q)
+		}
+	case l.Kind == "quantile" || len(l.Quantiles) == 0:
 		dst[0] = float64(raw[0])
-	case len(l.Quantiles) > 0:
+	default:
 		dst[0] = float64(raw[sort.SearchFloat64s(l.Quantiles, .5)])
 		for i, v := range raw {
 			dst[1+i] = float64(v)
-		}
-	default:
-		mean, quantile := l.distribution(raw)
-		dst[0] = mean
-		for i, q := range l.quantiles() {
-			dst[1+i] = quantile(q)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func TestForecastColumns(t *testing.T) {
 		t.Errorf("quantiles forecast %v", cells)
 	}
 	for kind, raw := range map[string][]float32{"normal": {.3, .5}, "studentt": {-1, .3, .5}, "poisson": {2}, "negativebinomial": {2, -1}} {
-		l := Loss{Kind: kind, Levels: []float64{80}}
+		l := Loss{Kind: kind, Quantiles: levelQuantiles([]float64{80})}
 		cells := make([]float64, 4)
 		l.Forecast(cells, raw)
 		k := losses[kind]

@@ -78,6 +78,17 @@ func (m Metric) Of(s *Sample) float64 {
 	return m.Finish(sum / float64(len(s.Obs)))
 }
 
+// Quantile is the q-quantile of one or more ascending values, between two of them by linear interpolation (Hyndman and Fan
+// 1996, type 7, as NumPy does); of descending ones that of 1 − q.
+func Quantile(sorted []float64, q float64) float64 {
+	at := q * float64(len(sorted)-1)
+	i := int(at)
+	if i+1 == len(sorted) {
+		return sorted[i]
+	}
+	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+}
+
 // Median is the median of the values that are not NaN, NaN where there is none.
 func Median(values []float64) float64 {
 	v := slices.DeleteFunc(slices.Clone(values), math.IsNaN)

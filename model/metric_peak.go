@@ -107,9 +107,7 @@ func (s *Sample) missedPeaks() float64 {
 	}
 	obs, sim := s.curves()
 	high := func(v, curve []float64) []int {
-		at := float64(len(curve)-1) * .2 // of the descending curve: the 80th percentile, interpolated as NumPy does
-		i := int(at)
-		level := curve[i] + (at-float64(i))*(curve[min(i+1, len(curve)-1)]-curve[i])
+		level := Quantile(curve, .2) // of the descending curve: the 80th percentile
 		return spread(v, slices.DeleteFunc(maxima(v), func(p int) bool { return v[p] < level }), 30)
 	}
 	peaks, theirs := high(s.Obs, obs), high(s.Sim, sim)

@@ -48,8 +48,7 @@ func (o lossOp) Grad(y, dy *Tensor) []*Tensor {
 	return append([]*Tensor{d}, make([]*Tensor, len(y.in)-1)...)
 }
 
-// levels and divisor are what the op reads besides, or nil.
-func (o lossOp) levels() *C.float { return Array{F: o.q}.ptr() }
+// divisorOf is what errors are divided by, or nil.
 func divisorOf(in []Array) *C.float {
 	if len(in) == 4 {
 		return in[3].ptr()
@@ -58,7 +57,7 @@ func divisorOf(in []Array) *C.float {
 }
 
 func (o lossOp) CPU(p *Pool, y Array, in []Array) {
-	C.k_loss(p.c, y.ptr(), in[0].ptr(), in[1].ptr(), in[2].ptr(), divisorOf(in), o.levels(),
+	C.k_loss(p.c, y.ptr(), in[0].ptr(), in[1].ptr(), in[2].ptr(), divisorOf(in), ptr(o.q),
 		in[1].cols(), C.int64_t(o.k), y.rows()/in[2].cols(), o.kind, o.delta, y.rows())
 }
 
@@ -70,6 +69,6 @@ type lossGrad struct {
 
 func (o lossGrad) CPU(p *Pool, dp Array, in []Array) {
 	l, dy, in := o.loss, in[0], in[1:]
-	C.k_loss_grad(p.c, dp.ptr(), dy.ptr(), in[0].ptr(), in[1].ptr(), in[2].ptr(), divisorOf(in), l.levels(),
+	C.k_loss_grad(p.c, dp.ptr(), dy.ptr(), in[0].ptr(), in[1].ptr(), in[2].ptr(), divisorOf(in), ptr(l.q),
 		in[1].cols(), C.int64_t(l.k), dp.rows()/in[2].cols(), l.kind, l.delta, dp.rows())
 }

@@ -1,6 +1,9 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Unread names the kinds of columns, hist, future or static, of which the data
 // has some and on which the forecast of n does not depend: those that are not
@@ -12,29 +15,23 @@ func Unread(n Net, lookback, horizon int, c Columns) (unread []string, err error
 	}
 	err = Build(func() {
 		var g Graph
-		given := map[*Tensor]string{}
-		column := func(name string, shape ...int) *Tensor {
+		column := func(shape ...int) *Tensor {
 			if shape[1] == 0 {
 				return nil
 			}
-			x := g.Input(F32, shape...)
-			given[x] = name
-			return x
+			return g.Input(F32, shape...)
 		}
 		b := Batch{Past: g.Input(F32, 1, 1, lookback), Horizon: horizon, Outputs: 1,
-			Hist:   column("hist", 1, c.Hist, lookback),
-			Future: column("future", 1, c.Future, lookback+horizon),
-			Static: column("static", 1, c.Static)}
-		y := n.Forward(NewScope(&g, NewParams("parameters")), b)
-		read := map[string]bool{}
-		for _, x := range g.Plan(0, y).Leaves {
-			read[given[x]] = true
-		}
-		for _, name := range []string{"hist", "future", "static"} {
-			for _, has := range given {
-				if has == name && !read[name] {
-					unread = append(unread, name)
-				}
+			Hist:   column(1, c.Hist, lookback),
+			Future: column(1, c.Future, lookback+horizon),
+			Static: column(1, c.Static)}
+		read := g.Plan(0, n.Forward(NewScope(&g, NewParams("parameters")), b)).Leaves
+		for _, kind := range []struct {
+			name    string
+			columns *Tensor
+		}{{"hist", b.Hist}, {"future", b.Future}, {"static", b.Static}} {
+			if kind.columns != nil && !slices.Contains(read, kind.columns) {
+				unread = append(unread, kind.name)
 			}
 		}
 	})

@@ -247,7 +247,7 @@ func (cfg *Config) check() error {
 		if m.Solver == "ols" && m.Scaler != "identity" {
 			return fmt.Errorf("model %q: solver = \"ols\" needs scaler = \"identity\": a window's scale is not linear in it", m.Name)
 		}
-		if len(m.Seeds) > 0 && m.Solver == "ols" || m.Init != "" && m.Solver == "ols" {
+		if m.Solver == "ols" && (len(m.Seeds) > 0 || m.Init != "") {
 			return fmt.Errorf("model %q: solver = \"ols\" has one solution, which needs no seeds and no init", m.Name)
 		}
 		if m.Combine != "mean" && m.Combine != "median" {
@@ -271,7 +271,8 @@ func (cfg *Config) check() error {
 		if err != nil {
 			return fmt.Errorf("model %q: %w", m.Name, err)
 		}
-		for _, key := range unread {
+		if len(unread) > 0 {
+			key := unread[0]
 			return fmt.Errorf("model %q: %s does not read %s columns: leave data.%s out, or take a net that does", m.Name, m.Net, key, key)
 		}
 		if err := m.Train.Check(); err != nil {

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
-	"deeprc/collective"
 	"deeprc/model"
 )
 
@@ -92,16 +90,9 @@ func (e *ensemble) Predict(dst []float32, ws model.Windows, lo, n int) error {
 // initialise gives the fit the parameters of m.Init, which rank 0 reads; collective.
 func (j *job) initialise(fit *model.Fit, m ModelConfig) error {
 	wrong := func(err error) error { return fmt.Errorf("model %q: init = %q: %w", m.Name, m.Init, err) }
-	var text []byte
-	var err error
-	if j.c.Rank() == 0 {
-		text, err = os.ReadFile(m.Init)
-	}
-	if err := collective.Agree(j.c, err); err != nil {
+	text, err := shareFile(j.c, m.Init, false)
+	if err != nil {
 		return wrong(err)
-	}
-	if text, err = collective.BroadcastBytes(j.c, text, 0); err != nil {
-		return err
 	}
 	arrays, _, err := model.ReadSafetensors(bytes.NewReader(text), int64(len(text)))
 	if err != nil {

@@ -57,6 +57,7 @@ type job struct {
 	sets   [3]*windowSet // train, validation, test
 	screen *screen
 	times  *timings
+	print  string // fingerprint of series, once it was asked for
 
 	bySeries *seriesMetrics                            // after evaluate; nil where no metric is of one series
 	steps    func(i int, t *frame.Table, r stepReport) // called after each [[preprocess]] step; may be nil

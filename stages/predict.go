@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -74,9 +75,14 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 	if err := p.extend(); err != nil {
 		return fmt.Errorf("%s: %w", o.Data, err)
 	}
-	arrays, err := readArrays(filepath.Join(dir, "model.safetensors"))
+	weights := filepath.Join(dir, "model.safetensors")
+	text, err = shareFile(c, weights, false)
 	if err != nil {
 		return err
+	}
+	arrays, _, err := model.ReadSafetensors(bytes.NewReader(text), int64(len(text)))
+	if err != nil {
+		return fmt.Errorf("%s: %w", weights, err)
 	}
 	names, preds, err := p.models(arrays)
 	if err != nil || c.Rank() != 0 {
@@ -84,23 +90,6 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 	}
 	err = writeAtomic(o.Out, func(w io.Writer) error { return p.write(w, names, preds) })
 	return collective.Agree(c, err)
-}
-
-func readArrays(path string) ([]model.Named, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	arrays, _, err := model.ReadSafetensors(f, info.Size())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return arrays, nil
 }
 
 // prediction is the last lookback of every series, with room for what follows: windows of one slab.

@@ -147,14 +147,15 @@ func preprocess(c collective.Comm, m *frame.Memory, dir string, steps []StepConf
 			t.Release()
 			return nil, nil, err
 		}
-		live[t] = wait{until: lastUse(steps, i), held: m.Used() - used}
-		last = t
+		until := lastUse(steps, i)
 		if s.As != "" {
 			e.tables[s.As] = t
 			if s.As == keep {
-				live[t] = wait{until: len(steps), held: m.Used() - used}
+				until = len(steps)
 			}
 		}
+		live[t] = wait{until: until, held: m.Used() - used}
+		last = t
 		done(i, t, report)
 		for t, w := range live {
 			if w.until <= i {

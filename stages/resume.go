@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -36,28 +37,14 @@ func resumable(dir string, cfg *Config) error {
 		return err
 	}
 	then, now := decisive(saved), decisive(cfg)
-	for _, key := range slices.Sorted(mapKeys(then, now)) {
+	all := maps.Clone(then)
+	maps.Copy(all, now)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if a, b := then[key], now[key]; a != b {
 			return configErrorf("--resume %s: %s was %s in that run and is %s now: go on with the value of then (the run's config.toml), or begin a new run", dir, key, orNone(a), orNone(b))
 		}
 	}
 	return nil
-}
-
-func mapKeys(maps ...map[string]string) func(yield func(string) bool) {
-	all := map[string]bool{}
-	for _, m := range maps {
-		for k := range m {
-			all[k] = true
-		}
-	}
-	return func(yield func(string) bool) {
-		for k := range all {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 func orNone(s string) string {
@@ -100,13 +87,32 @@ func decisive(cfg *Config) map[string]string {
 	return out
 }
 
-// fingerprint tells one slab of series from another.
-func fingerprint(s *Series) string {
-	h := fnv.New64a()
-	for _, slab := range [][]float32{s.Data.Past, s.Data.Target, s.Data.Inputs} {
-		h.Write(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(slab))), 4*len(slab)))
+// fingerprint tells one run's series from another's; it is computed once a run.
+func (j *job) fingerprint() string {
+	if j.print == "" {
+		h := fnv.New64a()
+		for _, slab := range [][]float32{j.series.Data.Past, j.series.Data.Target, j.series.Data.Inputs} {
+			h.Write(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(slab))), 4*len(slab)))
+		}
+		j.print = fmt.Sprintf("%016x", h.Sum64())
 	}
-	return fmt.Sprintf("%016x", h.Sum64())
+	return j.print
+}
+
+// shareFile is what a file holds, which rank 0 reads, on every rank; nothing where there is none and lack says that there
+// need not be. Collective.
+func shareFile(c collective.Comm, path string, lack bool) ([]byte, error) {
+	var text []byte
+	var err error
+	if c.Rank() == 0 {
+		if text, err = os.ReadFile(path); lack && errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	}
+	if err := collective.Agree(c, err); err != nil {
+		return nil, err
+	}
+	return collective.BroadcastBytes(c, text, 0)
 }
 
 // checkpoints lets training number k write its state, and go on from one that the run's folder holds; collective.
@@ -115,7 +121,7 @@ func (j *job) checkpoints(k int, name string, fit *model.Fit, seed uint64, hooks
 		return nil
 	}
 	path := filepath.Join(j.dir, checkpointsDir, fmt.Sprintf("%d.safetensors", k))
-	meta := map[string]string{"format": checkpointFormat, "model": name, "data": fingerprint(j.series), "seed": fmt.Sprint(seed),
+	meta := map[string]string{"format": checkpointFormat, "model": name, "data": j.fingerprint(), "seed": fmt.Sprint(seed),
 		"ranks": fmt.Sprint(j.c.Size()), "device": j.dev.Name()}
 	if j.c.Rank() == 0 {
 		hooks.Save = func(s *model.State) error {
@@ -128,17 +134,8 @@ func (j *job) checkpoints(k int, name string, fit *model.Fit, seed uint64, hooks
 	if !j.resume {
 		return nil
 	}
-	var text []byte
-	var err error
-	if j.c.Rank() == 0 {
-		if text, err = os.ReadFile(path); errors.Is(err, fs.ErrNotExist) {
-			err = nil // it had not begun
-		}
-	}
-	if err := collective.Agree(j.c, err); err != nil {
-		return err
-	}
-	if text, err = collective.BroadcastBytes(j.c, text, 0); err != nil || len(text) == 0 {
+	text, err := shareFile(j.c, path, true) // it may not have begun
+	if err != nil || len(text) == 0 {
 		return err
 	}
 	arrays, was, err := model.ReadSafetensors(bytes.NewReader(text), int64(len(text)))

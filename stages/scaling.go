@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"deeprc/collective"
+	"deeprc/model"
 )
 
 // scalerNames are the values of data.scaler and data.input_scaler.
@@ -18,6 +19,11 @@ type scaling struct {
 	constant           []bool  // scale is 1, since all of them are equal
 }
 
+// newScaling leaves n rows as they are.
+func newScaling(n int) *scaling {
+	return &scaling{make([]float64, n), slices.Repeat([]float64{1}, n), make([]float64, n), make([]int64, n), make([]bool, n)}
+}
+
 // fitScaling fits a scaling of n rows to the columns of all ranks: cell i of column
 // k counts for row(k, i), or for none where that is −1. Sums are exact and quantiles are of all values,
 // so that the result does not depend on the number of ranks; collective.
@@ -27,7 +33,7 @@ type scaling struct {
 //	robust            shift = median, scale = upper − lower quartile, as sklearn's RobustScaler
 //	none              shift = 0, scale = 1
 func fitScaling(c collective.Comm, method string, cols [][]float64, n int, row func(k, i int) int) (*scaling, error) {
-	s := &scaling{make([]float64, n), slices.Repeat([]float64{1}, n), make([]float64, n), make([]int64, n), make([]bool, n)}
+	s := newScaling(n)
 	each := func(f func(r int, v float64)) {
 		for k, col := range cols {
 			for i, v := range col {
@@ -84,7 +90,7 @@ func fitScaling(c collective.Comm, method string, cols [][]float64, n int, row f
 		}
 		s.set(func(r int) (float64, float64) {
 			slices.Sort(values[r])
-			return quantile(values[r], .5), quantile(values[r], .75) - quantile(values[r], .25)
+			return model.Quantile(values[r], .5), model.Quantile(values[r], .75) - model.Quantile(values[r], .25)
 		})
 	default:
 		squares := make([]collective.ExactSum, n)
@@ -111,16 +117,6 @@ func (s *scaling) set(of func(r int) (shift, scale float64)) {
 			s.scale[r], s.constant[r] = 1, true
 		}
 	}
-}
-
-// quantile is the q-quantile of sorted values, between two of them by linear interpolation (Hyndman and Fan 1996, type 7).
-func quantile(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
-	i := int(at)
-	if i+1 == len(sorted) {
-		return sorted[i]
-	}
-	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
 }
 
 // check is an error where a row that name names cannot be scaled in float64.

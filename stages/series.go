@@ -267,15 +267,13 @@ func medianStep(series [][]int64) Step {
 // in; with the train mean before a series' first value. Targets stay missing. Collective; what it has read of raw it lets go.
 func (s *Series) fitTargets(c collective.Comm, cfg *DataConfig, raw *rawRows, code, place []int32, size, first int, known []channelInfo) error {
 	rows, own := len(s.Channels), 1
-	if cfg.Scaler == "global" {
+	if cfg.Scaler == "global" && known == nil {
 		rows, own = 1, 0
 	}
 	cols := raw.values[:raw.targets()]
 	var sc *scaling
 	var err error
 	if known != nil {
-		own = 1
-		rows = len(s.Channels)
 		sc, err = s.takeScaling(cfg.Path, known)
 	} else {
 		sc, err = fitScaling(c, cfg.Scaler, cols, rows, func(k, i int) int {
@@ -358,15 +356,14 @@ func (s *Series) takeScaling(path string, known []channelInfo) (*scaling, error)
 	for _, k := range known {
 		byName[k.Name] = k
 	}
-	n := len(s.Channels)
-	sc := &scaling{count: slices.Repeat([]int64{1}, n), constant: make([]bool, n)}
+	sc := newScaling(len(s.Channels))
 	var strange []string
-	for _, name := range s.Channels {
+	for r, name := range s.Channels {
 		k, ok := byName[name]
 		if !ok {
 			strange = append(strange, name)
 		}
-		sc.shift, sc.scale, sc.mean = append(sc.shift, k.Mean), append(sc.scale, k.Std), append(sc.mean, k.Mean)
+		sc.shift[r], sc.scale[r], sc.mean[r], sc.count[r] = k.Mean, k.Std, k.Mean, 1
 	}
 	if len(strange) > 0 {
 		return nil, fmt.Errorf("%s: the run was not trained on %s, so no mean and deviation are known of it: leave it out, or train a run with it", path, list(strange))

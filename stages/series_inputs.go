@@ -148,38 +148,41 @@ func (s *Series) fitStatics(c collective.Comm, cfg *DataConfig, raw *rawRows, co
 		} else if err := s.constants(c, name, raw.values[nt+inputs+k], code, first, v); err != nil {
 			return err
 		}
-		sum, n := 0., 0.
+		sum, sc := 0., newScaling(1)
 		for _, x := range v {
 			if x == x {
-				sum, n = sum+x, n+1
+				sum += x
+				sc.count[0]++
 			}
 		}
-		if n == 0 {
+		if sc.count[0] == 0 {
 			return fmt.Errorf("data.static: every value of %s is missing: leave it out", name)
 		}
-		mean, std := sum/n, 0.
+		n, squares := float64(sc.count[0]), 0.
+		mean := sum / n
 		for _, x := range v {
 			if x == x {
-				std += (x - mean) * (x - mean)
+				squares += (x - mean) * (x - mean)
 			}
 		}
-		if std = math.Sqrt(std / max(n-1, 1)); std <= 0x1p-51*math.Abs(mean) {
-			std = 1
+		sc.mean[0] = mean
+		sc.set(func(int) (shift, scale float64) { return mean, math.Sqrt(squares / max(n-1, 1)) })
+		if sc.constant[0] {
 			s.Constant = append(s.Constant, name)
 		}
-		if math.IsInf(mean, 0) || math.IsInf(std, 0) {
-			return fmt.Errorf("the values of %s are too large to standardise: look for extreme cells", name)
+		if err := sc.check(func(int) string { return name }); err != nil {
+			return err
 		}
 		for g, x := range v {
 			grp, scaled := &s.Groups[g], float32(0)
 			if x == x {
-				scaled = float32((x - mean) / std)
+				scaled = sc.of(x, 0)
 			} else {
 				s.Filled++
 			}
 			s.Data.Inputs[grp.Inputs+int64(inputs*grp.N+k)] = scaled
 		}
-		s.Inputs = append(s.Inputs, Input{name, "static", []float64{mean}, []float64{std}})
+		s.Inputs = append(s.Inputs, Input{name, "static", sc.shift, sc.scale})
 	}
 	return nil
 }
