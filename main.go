@@ -41,7 +41,7 @@ func main() {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return stages.ConfigError{Err: fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), predictCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), referenceCommand())
+	root.AddCommand(runCommand(), predictCommand(), importCommand(), exportCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), referenceCommand())
 	err := root.Execute()
 	if err == nil {
 		return

@@ -11,7 +11,7 @@ func (g *golden) outputs(t testing.TB) int {
 }
 
 // byGraph forecasts and trains the net on the file's arrays directly: exogenous columns and several outputs included.
-func (g *golden) byGraph(t testing.TB, names []string) goldenRun {
+func (g *golden) byGraph(t testing.TB) goldenRun {
 	t.Helper()
 	r := goldenRun{params: NewParams("parameters")}
 	grads := &Region{Name: "gradients"}
@@ -53,7 +53,7 @@ func (g *golden) byGraph(t testing.TB, names []string) goldenRun {
 		must(t, err)
 		bind[region] = mem
 	}
-	must(t, bind[r.params.Region].Write(0, g.weights(t, r.params, names)))
+	must(t, bind[r.params.Region].Write(0, g.weights(t, r.params)))
 	forward, err := dev.Compile(stepP, bind)
 	must(t, err)
 	adam, err := dev.Compile(updateP, bind)

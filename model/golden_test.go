@@ -2,10 +2,12 @@ package model
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,35 +15,28 @@ import (
 	"deeprc/collective"
 )
 
-// goldenNets are the nets held to their reference implementation: a file of
-// testdata/golden and what its parameters are called here: pairs of a part of
-// our name and what stands for it in theirs.
-var goldenNets = []struct {
-	file  string
-	names []string
-}{
-	{"nlinear", nil},
-	{"dlinear", []string{"seasonal", "linear_season", "trend", "linear_trend"}},
-	{"mlp", nil},
-	{"mlp_exogenous", nil},
-	{"mlp_quantiles", nil},
-	{"nbeats_identity", blockNames},
-	{"nbeats_trend", blockNames},
-	{"nbeats_seasonality", blockNames},
-	{"nbeats_default", blockNames},
-	{"nbeats_shared", blockNames},
-	{"nbeatsx", blockNames},
-	{"nbeatsx_exogenous", blockNames},
-	{"nhits", blockNames},
-	{"nhits_average", blockNames},
-	{"nhits_cubic", blockNames},
-	{"nhits_exogenous", blockNames},
-	{"nhits_quantiles", blockNames},
-	{"nhits_normal", blockNames},
+// goldenNets are the files of testdata/golden whose nets are held to their
+// reference implementation; [references] has the names of parameters.
+var goldenNets = []string{
+	"nlinear",
+	"dlinear",
+	"mlp",
+	"mlp_exogenous",
+	"mlp_quantiles",
+	"nbeats_identity",
+	"nbeats_trend",
+	"nbeats_seasonality",
+	"nbeats_default",
+	"nbeats_shared",
+	"nbeatsx",
+	"nbeatsx_exogenous",
+	"nhits",
+	"nhits_average",
+	"nhits_cubic",
+	"nhits_exogenous",
+	"nhits_quantiles",
+	"nhits_normal",
 }
-
-// blockNames are NeuralForecast's names of a block's layers, two of them hidden: its list counts the activations, too.
-var blockNames = []string{"in.", "layers.0.", "hidden.0", "layers.1", "hidden.1", "layers.3", "theta", "layers.5"}
 
 // golden is a file of values computed by bench/golden.
 type golden struct {
@@ -105,7 +100,7 @@ func (g *golden) net(t testing.TB) Net {
 }
 
 // fit is the file's net with the file's weights on the file's windows.
-func (g *golden) fit(t testing.TB, names []string) (*Fit, Windows) {
+func (g *golden) fit(t testing.TB) (*Fit, Windows) {
 	t.Helper()
 	past, target := g.floats(t, "input.past"), g.floats(t, "input.target")
 	row := g.Lookback + g.Horizon
@@ -124,22 +119,31 @@ func (g *golden) fit(t testing.TB, names []string) (*Fit, Windows) {
 	o := TrainOptions{Optimizer: "adam", LR: g.Rate, Loss: loss, Beta1: .9, Beta2: .999, Eps: 1e-8}
 	f, err := NewFit(dev, g.net(t), Shape{g.Lookback, g.Horizon, g.Channels, rows / g.Channels}, d, o, 1)
 	must(t, err)
-	must(t, f.SetParams(g.weights(t, f.Params, names)))
+	must(t, f.SetParams(g.weights(t, f.Params)))
 	return f, goldenWindows{rows / g.Channels, g.Channels, row}
 }
 
 // weights is a slab of the file's weights.
-func (g *golden) weights(t testing.TB, params *Params, names []string) []float32 {
+func (g *golden) weights(t testing.TB, params *Params) []float32 {
 	t.Helper()
-	var weights []Named
-	theirs := strings.NewReplacer(names...)
-	for _, p := range params.List {
-		w := g.arrays["weight."+theirs.Replace(p.Name)]
-		weights = append(weights, Named{p.Name, w.Shape, w.Data})
-	}
+	weights, err := references[g.Kind].Import(g.net(t), params, g.checkpoint())
+	must(t, err)
 	slab := make([]float32, params.Region.N)
 	must(t, params.Fill(slab, "", weights))
 	return slab
+}
+
+// checkpoint is the reference's, weights and constants.
+func (g *golden) checkpoint() (arrays []Named) {
+	for _, prefix := range []string{"weight.", "constant."} {
+		for _, name := range slices.Sorted(maps.Keys(g.arrays)) {
+			if rest, ok := strings.CutPrefix(name, prefix); ok {
+				a := g.arrays[name]
+				arrays = append(arrays, Named{rest, a.Shape, a.Data})
+			}
+		}
+	}
+	return arrays
 }
 
 // goldenRun is what a net made of a file's weights and windows.
@@ -151,8 +155,8 @@ type goldenRun struct {
 }
 
 // byFit forecasts and trains as a run does.
-func (g *golden) byFit(t testing.TB, names []string) goldenRun {
-	f, ws := g.fit(t, names)
+func (g *golden) byFit(t testing.TB) goldenRun {
+	f, ws := g.fit(t)
 	r := goldenRun{params: f.Params, forecast: make([]float32, len(g.floats(t, "output")))}
 	must(t, f.Predict(r.forecast, ws, 0, ws.Len()))
 	for i := range g.arrays["losses"].Data.([]float64) {
@@ -208,13 +212,13 @@ func same(t testing.TB, what string, got, want []float32, tol, scale float64) {
 // all, since some are zero but for rounding), ten losses to 1e-4.
 func TestNetsAgainstTheirReference(t *testing.T) {
 	for _, c := range goldenNets {
-		t.Run(c.file, func(t *testing.T) {
-			g := readGolden(t, c.file)
+		t.Run(c, func(t *testing.T) {
+			g := readGolden(t, c)
 			run := g.byFit
 			if _, ok := g.arrays["input.futr"]; ok || g.outputs(t) > 1 {
 				run = g.byGraph
 			}
-			r := run(t, c.names)
+			r := run(t)
 			want := g.floats(t, "output")
 			same(t, "forecast", r.forecast, want, 1e-5, largest(want))
 			for i, want := range g.arrays["losses"].Data.([]float64) {
@@ -229,9 +233,8 @@ func TestNetsAgainstTheirReference(t *testing.T) {
 					most, left = math.Max(most, largest(a.Data.([]float32))), left+1
 				}
 			}
-			theirs := strings.NewReplacer(c.names...)
 			for _, p := range r.params.List {
-				want := g.floats(t, "gradient."+theirs.Replace(p.Name))
+				want := g.floats(t, "gradient."+references[g.Kind].Name(g.net(t), p.Name))
 				same(t, "gradient of "+p.Name, p.Of(r.gradient), want, 1e-5, math.Max(largest(want), 1e-3*most))
 				left--
 			}

@@ -15,16 +15,8 @@ func Unread(n Net, lookback, horizon int, c Columns) (unread []string, err error
 	}
 	err = Build(func() {
 		var g Graph
-		column := func(shape ...int) *Tensor {
-			if shape[1] == 0 {
-				return nil
-			}
-			return g.Input(F32, shape...)
-		}
-		b := Batch{Past: g.Input(F32, 1, 1, lookback), Horizon: horizon, Outputs: 1,
-			Hist:   column(1, c.Hist, lookback),
-			Future: column(1, c.Future, lookback+horizon),
-			Static: column(1, c.Static)}
+		b := standIn(&g, Shape{lookback, horizon, 1, 1}, c)
+		b.Outputs = 1
 		read := g.Plan(0, n.Forward(NewScope(&g, NewParams("parameters")), b)).Leaves
 		for _, kind := range []struct {
 			name    string
@@ -39,4 +31,33 @@ func Unread(n Net, lookback, horizon int, c Columns) (unread []string, err error
 		return nil, fmt.Errorf("model: %w", err)
 	}
 	return unread, nil
+}
+
+// Parameters are those that n makes to forecast windows of that shape with such columns, trained as o says.
+func Parameters(n Net, sh Shape, c Columns, o TrainOptions) (*Params, error) {
+	p := NewParams("parameters")
+	err := Build(func() {
+		var g Graph
+		b := standIn(&g, sh, c)
+		b.Outputs = o.loss().Outputs()
+		n.Forward(NewScope(&g, p), b)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	return p, nil
+}
+
+// standIn is a batch of inputs that hold nothing.
+func standIn(g *Graph, sh Shape, c Columns) Batch {
+	column := func(shape ...int) *Tensor {
+		if shape[1] == 0 {
+			return nil
+		}
+		return g.Input(F32, shape...)
+	}
+	return Batch{Past: g.Input(F32, sh.Batch, sh.Channels, sh.Lookback), Horizon: sh.Horizon,
+		Hist:   column(sh.Batch, c.Hist, sh.Lookback),
+		Future: column(sh.Batch, c.Future, sh.Lookback+sh.Horizon),
+		Static: column(sh.Batch, c.Static)}
 }

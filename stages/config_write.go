@@ -144,6 +144,7 @@ func WriteReference(w io.Writer) error {
 		}
 		referenceRows(&b, t)
 	}
+	referenceNames(&b)
 	for _, name := range operatorNames() {
 		k, _ := findOperator(name)
 		t := reflect.TypeOf(k.make()).Elem()
@@ -156,6 +157,26 @@ func WriteReference(w io.Writer) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// referenceNames writes what other programs call the nets' parameters.
+func referenceNames(b *bytes.Buffer) {
+	b.WriteString("\n## Names of weights\n\nA run's `model.safetensors` has each parameter as `<model>.<parameter>`, in the layout of PyTorch's modules. `deeprc import` and `deeprc export` change them\n" +
+		"from and to the names of the program that has the net, too. `{i}` is any number, `*` the rest of a name, `{2i+1}` computed, also from an option\n" +
+		"of the net; names that fit no row are the same.\n\n| net | program | name here | name there |\n| --- | --- | --- | --- |\n")
+	for _, k := range model.Nets() {
+		r, ok := model.ReferenceOf(k.Name)
+		if !ok {
+			continue
+		}
+		rows := r.Names
+		if rows == nil {
+			rows = []model.Rename{{Ours: "*", Theirs: "*"}}
+		}
+		for _, n := range rows {
+			fmt.Fprintf(b, "| %s | %s | `%s` | `%s` |\n", k.Name, r.Program, n.Ours, n.Theirs)
+		}
+	}
 }
 
 func referenceTable(b *bytes.Buffer, head, path, doc string, t reflect.Type) {

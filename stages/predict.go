@@ -153,14 +153,7 @@ func (p *prediction) models(arrays []model.Named) (names []string, preds [][]flo
 			return &fitted{name: name, fit: fit, forecaster: fit}, fit.SetParams(params)
 		}
 		e := &ensemble{median: m.Combine == "median"}
-		members := []string{m.Name}
-		if len(m.Seeds) > 0 {
-			members = nil
-			for _, seed := range m.Seeds {
-				members = append(members, memberName(m.Name, seed))
-			}
-		}
-		for _, name := range members {
+		for _, name := range m.members() {
 			f, err := load(name)
 			if err != nil {
 				return nil, nil, err

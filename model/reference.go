@@ -1,0 +1,174 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Rename says what a reference implementation calls parameters whose names
+// fit Ours: {i} stands for any number and * for the rest of a name. In Theirs {2i+1}
+// is computed from that number, or from the net's option of that name.
+type Rename struct{ Ours, Theirs string }
+
+// A Reference is the program whose weights of a net can be imported and exported.
+// The same names are those of the golden tests.
+type Reference struct {
+	Program string
+	Names   []Rename // the first that fits counts; a name that none fits is the same there
+}
+
+var (
+	// A block's list of layers there counts its activations, too.
+	blockNames = []Rename{
+		{"blocks.{i}.in.*", "blocks.{i}.layers.0.*"},
+		{"blocks.{i}.hidden.{j}.*", "blocks.{i}.layers.{2j+1}.*"},
+		{"blocks.{i}.theta.*", "blocks.{i}.layers.{2layers+1}.*"},
+	}
+)
+
+// references are the nets that have weights elsewhere.
+var references = map[string]Reference{
+	"nlinear": {"NeuralForecast", nil},
+	"dlinear": {"NeuralForecast", []Rename{{"seasonal.*", "linear_season.*"}, {"trend.*", "linear_trend.*"}}},
+	"mlp":     {"NeuralForecast", nil},
+	"nbeats":  {"NeuralForecast", blockNames},
+	"nbeatsx": {"NeuralForecast", blockNames},
+	"nhits":   {"NeuralForecast", blockNames},
+}
+
+// ReferenceOf is the reference of the nets of that name.
+func ReferenceOf(net string) (r Reference, ok bool) {
+	r, ok = references[net]
+	return r, ok
+}
+
+// constants are what a checkpoint of NeuralForecast has beside weights: losses' quantiles and the bases of [NBEATS].
+var constants = []string{"loss.*", "valid_loss.*", "blocks.{i}.basis.*"}
+
+// Name is what r calls n's parameter name.
+func (r Reference) Name(n Net, name string) string {
+	for _, rule := range r.Names {
+		if numbers, ok := fits(rule.Ours, name); ok {
+			return expression.ReplaceAllStringFunc(rule.Theirs, func(e string) string {
+				if e == "*" {
+					return numbers["*"]
+				}
+				part := expression.FindStringSubmatch(e)
+				v, err := strconv.Atoi(numbers[part[2]])
+				if err != nil {
+					v = option(n, part[2])
+				}
+				return strconv.Itoa(v*numberOr(part[1], 1) + numberOr(part[3], 0))
+			})
+		}
+	}
+	return name
+}
+
+// expression is *, or {2i+1}: factor, name and summand.
+var expression = regexp.MustCompile(`\*|\{(\d*)([a-z_]+)(?:\+(\d+))?\}`)
+
+// fits tells whether name is of the pattern, and what its {i} and * stand for.
+func fits(pattern, name string) (parts map[string]string, ok bool) {
+	var keys []string
+	re := regexp.QuoteMeta(pattern)
+	re = regexp.MustCompile(`\\\*|\\\{([a-z_]+)\\\}`).ReplaceAllStringFunc(re, func(e string) string {
+		keys = append(keys, strings.Trim(e, `\{}`))
+		if e == `\*` {
+			return "(.*)"
+		}
+		return `(\d+)`
+	})
+	found := regexp.MustCompile("^" + re + "$").FindStringSubmatch(name)
+	if found == nil {
+		return nil, false
+	}
+	parts = map[string]string{}
+	for i, k := range keys {
+		parts[k] = found[i+1]
+	}
+	return parts, true
+}
+
+func numberOr(text string, other int) int {
+	if v, err := strconv.Atoi(text); err == nil {
+		return v
+	}
+	return other
+}
+
+// option is n's option of that key, a whole number.
+func option(n Net, key string) int {
+	if s, ok := n.(Scaled); ok {
+		n = s.Net
+	}
+	v := reflect.Indirect(reflect.ValueOf(n))
+	for i := range v.NumField() {
+		if v.Type().Field(i).Tag.Get("toml") == key {
+			return int(v.Field(i).Int())
+		}
+	}
+	panic(fmt.Sprintf("model: %T has no option %q", n, key))
+}
+
+// Import gives arrays of r's names, float32, the names of n's parameters p. The
+// error lists all that is missing, does not fit, or is no parameter of n.
+func (r Reference) Import(n Net, p *Params, arrays []Named) (ours []Named, err error) {
+	if err := r.check(n); err != nil {
+		return nil, err
+	}
+	byName := map[string]Named{}
+	for _, a := range arrays {
+		byName[a.Name] = a
+	}
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	for _, q := range p.List {
+		name := r.Name(n, q.Name)
+		a, ok := byName[name]
+		delete(byName, name)
+		switch _, float := a.Data.([]float32); {
+		case !ok:
+			wrong("%s is missing, parameter %s here", name, q.Name)
+		case !float:
+			wrong("%s: its values are %T: convert them to float32", name, a.Data)
+		case !slices.Equal(a.Shape, q.Shape):
+			wrong("%s has shape %v, parameter %s here has %v", name, a.Shape, q.Name, q.Shape)
+		}
+		ours = append(ours, Named{q.Name, a.Shape, a.Data})
+	}
+	for _, a := range arrays {
+		if _, left := byName[a.Name]; left && !slices.ContainsFunc(constants, func(c string) bool { _, ok := fits(c, a.Name); return ok }) {
+			wrong("%s, of shape %v, is no parameter of this net", a.Name, a.Shape)
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return ours, nil
+}
+
+// Export gives arrays of n's parameters r's names, in their order.
+func (r Reference) Export(n Net, arrays []Named) (theirs []Named, err error) {
+	if err := r.check(n); err != nil {
+		return nil, err
+	}
+	for _, a := range arrays {
+		theirs = append(theirs, Named{r.Name(n, a.Name), a.Shape, a.Data})
+	}
+	slices.SortFunc(theirs, func(a, b Named) int { return strings.Compare(a.Name, b.Name) })
+	return theirs, nil
+}
+
+// check is the error of a net whose weights are others there.
+func (r Reference) check(n Net) error {
+	if s, ok := n.(Scaled); ok && s.Scaler == "revin" {
+		return fmt.Errorf("the weights of scaler = \"revin\" are others in %s, one for each column that a net reads: they can be neither imported nor exported", r.Program)
+	}
+	return nil
+}
