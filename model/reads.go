@@ -39,7 +39,8 @@ func Parameters(n Net, sh Shape, c Columns, o TrainOptions) (*Params, error) {
 	err := Build(func() {
 		var g Graph
 		b := standIn(&g, sh, c)
-		b.Outputs = o.loss().Outputs()
+		b.Loss = o.loss()
+		b.Outputs = b.Loss.Outputs()
 		n.Forward(NewScope(&g, p), b)
 	})
 	if err != nil {

@@ -22,12 +22,24 @@ type Reference struct {
 	Names   []Rename // the first that fits counts; a name that none fits is the same there
 }
 
+// A list of layers there counts activations and dropouts, too.
 var (
-	// A block's list of layers there counts its activations, too.
 	blockNames = []Rename{
 		{"blocks.{i}.in.*", "blocks.{i}.layers.0.*"},
 		{"blocks.{i}.hidden.{j}.*", "blocks.{i}.layers.{2j+1}.*"},
 		{"blocks.{i}.theta.*", "blocks.{i}.layers.{2layers+1}.*"},
+	}
+	recurrentNames = []Rename{
+		{"encoder.*", "hist_encoder.*"},
+		{"upsample.*", "upsample_sequence.*"},
+		{"decoder.{i}.*", "mlp_decoder.layers.{3i}.*"},
+		{"out.*", "proj.*"},
+	}
+	neuralHydrologyNames = []Rename{
+		{"statics.{i}.*", "embedding_net.statics_embedding.net.{3i}.*"},
+		{"dynamics.{i}.*", "embedding_net.dynamics_embeddings.0.net.{3i}.*"},
+		{"gates.*", "dynamic_gates.*"},
+		{"head.*", "head.net.0.*"},
 	}
 )
 
@@ -39,6 +51,18 @@ var references = map[string]Reference{
 	"nbeats":  {"NeuralForecast", blockNames},
 	"nbeatsx": {"NeuralForecast", blockNames},
 	"nhits":   {"NeuralForecast", blockNames},
+	"rnn":     {"NeuralForecast", recurrentNames},
+	"gru":     {"NeuralForecast", recurrentNames},
+	"lstm":    {"NeuralForecast", recurrentNames},
+	"deepar":  {"NeuralForecast", []Rename{{"encoder.*", "hist_encoder.*"}, {"decoder.{i}.*", "decoder.layers.{3i}.*"}}},
+	"dilatedrnn": {"NeuralForecast", []Rename{
+		{"stack.{i}.{j}.*_l0", "rnn_stack.{i}.cells.{j}.*_l0"},
+		{"stack.{i}.{j}.*", "rnn_stack.{i}.cells.{j}.cell.*"}, // of reslstm
+		{"context.*", "context_adapter.*"},
+		{"decoder.{i}.*", "mlp_decoder.layers.{3i}.*"},
+	}},
+	"cudalstm": {"NeuralHydrology", neuralHydrologyNames},
+	"ealstm":   {"NeuralHydrology", neuralHydrologyNames},
 }
 
 // ReferenceOf is the reference of the nets of that name.
@@ -47,8 +71,10 @@ func ReferenceOf(net string) (r Reference, ok bool) {
 	return r, ok
 }
 
-// constants are what a checkpoint of NeuralForecast has beside weights: losses' quantiles and the bases of [NBEATS].
-var constants = []string{"loss.*", "valid_loss.*", "blocks.{i}.basis.*"}
+// unread are arrays of a checkpoint of NeuralForecast that no forecast depends on: losses' quantiles, the bases of [NBEATS], which
+// are computed here, sizes of [DilatedRNN]'s cells, and the map to a residual's width of a cell that has it already.
+var unread = []string{"loss.*", "valid_loss.*", "blocks.{i}.basis.*", "rnn_stack.{i}.cells.{j}.cell.hidden_size",
+	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir"}
 
 // Name is what r calls n's parameter name.
 func (r Reference) Name(n Net, name string) string {
@@ -143,7 +169,7 @@ func (r Reference) Import(n Net, p *Params, arrays []Named) (ours []Named, err e
 		ours = append(ours, Named{q.Name, a.Shape, a.Data})
 	}
 	for _, a := range arrays {
-		if _, left := byName[a.Name]; left && !slices.ContainsFunc(constants, func(c string) bool { _, ok := fits(c, a.Name); return ok }) {
+		if _, left := byName[a.Name]; left && !slices.ContainsFunc(unread, func(c string) bool { _, ok := fits(c, a.Name); return ok }) {
 			wrong("%s, of shape %v, is no parameter of this net", a.Name, a.Shape)
 		}
 	}

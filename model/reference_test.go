@@ -16,6 +16,10 @@ func TestReferenceWeightsThereAndBack(t *testing.T) {
 			continue
 		}
 		hist, future, static := g.arrays["input.hist"], g.arrays["input.futr"], g.arrays["input.stat"]
+		lookback := g.Lookback
+		if r.Program == "NeuralHydrology" { // what its nets read is known for the steps that they predict
+			hist, future, lookback = Named{}, hist, g.Lookback-g.Horizon
+		}
 		columns := func(a Named) int {
 			if a.Shape == nil {
 				return 0
@@ -26,15 +30,14 @@ func TestReferenceWeightsThereAndBack(t *testing.T) {
 		if o.Loss == "distributionloss" {
 			o.Loss = strings.ToLower(g.Distribution)
 		}
-		p, err := Parameters(g.net(t), Shape{g.Lookback, g.Horizon, g.Channels, 1},
+		p, err := Parameters(g.net(t), Shape{lookback, g.Horizon, g.Channels, 1},
 			Columns{Hist: columns(hist), Future: columns(future), Static: columns(static)}, o)
 		must(t, err)
 		ours, err := r.Import(g.net(t), p, g.checkpoint())
 		must(t, err)
 		theirs, err := r.Export(g.net(t), ours)
 		must(t, err)
-		want := g.checkpoint()
-		want = slices.DeleteFunc(want, func(a Named) bool { _, weight := g.arrays["weight."+a.Name]; return !weight })
+		want := slices.DeleteFunc(g.checkpoint(), func(a Named) bool { _, read := g.arrays["gradient."+a.Name]; return !read })
 		if !reflect.DeepEqual(theirs, want) {
 			t.Errorf("%s: other arrays than before", file)
 		}
