@@ -31,7 +31,7 @@ func newForecastSink(path string, s *Series, all []*fitted) (*forecastSink, erro
 	fields := []arrow.Field{{Name: "unique_id", Type: id}, {Name: "ds", Type: t}, {Name: "cutoff", Type: t},
 		{Name: "y", Type: arrow.PrimitiveTypes.Float32, Nullable: true}}
 	for _, f := range all {
-		for _, ending := range f.columns() {
+		for _, ending := range f.endings() {
 			fields = append(fields, arrow.Field{Name: f.name + ending, Type: arrow.PrimitiveTypes.Float32})
 		}
 	}

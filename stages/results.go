@@ -170,7 +170,7 @@ func csvCell(s string) string {
 // page fills the report.
 func (j *job) page(version string, all []*fitted, res []scores, times []StageTime, now time.Time) (*Report, error) {
 	s, cfg := j.series, j.cfg
-	r := &Report{Title: cfg.Run.Name, Version: version, Created: now, Scale: cfg.Evaluate.Scale, Metrics: cfg.Evaluate.Metrics}
+	r := &Report{Title: cfg.Run.Name, Version: version, Created: now, Scale: cfg.Evaluate.Scale, Metrics: j.names}
 	r.Facts = [][2]string{
 		{"data", cfg.source()}, {"rows", fmt.Sprint(s.Rows)}, {"channels", fmt.Sprint(len(s.Channels))},
 		{"time step", s.Step.String()}, {"missing values", fmt.Sprint(s.Missing)},
@@ -189,8 +189,12 @@ func (j *job) page(version string, all []*fitted, res []scores, times []StageTim
 		}
 		if res[i] != nil {
 			row := ReportRow{Model: f.name, Note: f.note}
-			for _, m := range cfg.Evaluate.Metrics {
-				row.Values = append(row.Values, res[i][m])
+			for _, name := range j.names {
+				v, ok := res[i][name]
+				if !ok { // it has no such columns
+					v = math.NaN()
+				}
+				row.Values = append(row.Values, v)
 			}
 			r.Rows = append(r.Rows, row)
 		}

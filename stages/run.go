@@ -393,7 +393,7 @@ func (j *job) finish(dir string, o Options, begin time.Time, all []*fitted, res 
 	}
 	log.Info("end", "seconds", time.Since(begin).Seconds())
 	if j.screen.out != nil {
-		printTable(j.screen.out, j.cfg.Evaluate, all, res)
+		printTable(j.screen.out, j.names, j.cfg.Evaluate.Scale, all, res)
 		j.screen.printf("\nreport: %s", in("report.html"))
 	}
 	if sink != nil {
@@ -403,24 +403,24 @@ func (j *job) finish(dir string, o Options, begin time.Time, all []*fitted, res 
 }
 
 // printTable is what a person reads last: a row a model, a column a metric.
-func printTable(w io.Writer, cfg EvaluateConfig, all []*fitted, res []scores) {
+func printTable(w io.Writer, names []string, scale string, all []*fitted, res []scores) {
 	width := len("model")
 	for _, f := range all {
 		width = max(width, len(f.name))
 	}
 	fmt.Fprintf(w, "\n%-*s", width, "model")
-	for _, m := range cfg.Metrics {
+	for _, m := range names {
 		fmt.Fprintf(w, "  %10s", m)
 	}
-	fmt.Fprintf(w, "  (%s)\n%s\n", cfg.Scale, strings.Repeat("─", width+12*len(cfg.Metrics)))
+	fmt.Fprintf(w, "  (%s)\n%s\n", scale, strings.Repeat("─", width+12*len(names)))
 	for i, f := range all {
 		fmt.Fprintf(w, "%-*s", width, f.name)
-		for _, m := range cfg.Metrics {
-			if res[i] == nil {
-				fmt.Fprintf(w, "  %10s", "–")
+		for _, m := range names {
+			if v, ok := res[i][m]; ok {
+				fmt.Fprintf(w, "  %*.4f", max(10, len(m)), v)
 				continue
 			}
-			fmt.Fprintf(w, "  %10.4f", res[i][m])
+			fmt.Fprintf(w, "  %*s", max(10, len(m)), "–")
 		}
 		if f.err != nil {
 			fmt.Fprint(w, "  failed")
