@@ -28,6 +28,7 @@ type Config struct {
 	Models   []ModelConfig      `toml:"model" doc:"one a model; all are trained and evaluated on the same windows"`
 	Train    model.TrainOptions `toml:"train" doc:"training, for every model; [model.train] changes single keys for one"`
 	Evaluate EvaluateConfig     `toml:"evaluate" doc:"the test"`
+	CV       CVConfig           `toml:"cv" doc:"cross-validation over the end of each series, test part included, after the run: every model and baseline is fitted on what lies before a cutoff, of which the last steps, as many as the validation part has, validate it, and forecasts the horizon after it; as NeuralForecast's cross_validation"`
 }
 
 // RunConfig is the [run] table.
@@ -227,6 +228,9 @@ func (cfg *Config) check() error {
 	if err := cfg.checkInputs(); err != nil {
 		return err
 	}
+	if err := cfg.CV.check(); err != nil {
+		return err
+	}
 	for _, m := range e.Metrics {
 		metric, ok := model.FindMetric(m)
 		switch {
@@ -236,6 +240,8 @@ func (cfg *Config) check() error {
 			return fmt.Errorf("evaluate.metrics: %s depends on the unit of the values: set evaluate.scale = \"original\"", m)
 		case metric.Apart && w.Stride < w.Horizon:
 			return fmt.Errorf("evaluate.metrics: %s needs one forecast of each step: windows.stride = %d must be at least windows.horizon = %d", m, w.Stride, w.Horizon)
+		case metric.Apart && cfg.CV.Windows > 1 && cfg.CV.StepSize < w.Horizon:
+			return fmt.Errorf("evaluate.metrics: %s needs one forecast of each step: cv.step_size = %d must be at least windows.horizon = %d", m, cfg.CV.StepSize, w.Horizon)
 		}
 	}
 	for _, b := range e.Baselines {

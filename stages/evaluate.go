@@ -3,6 +3,7 @@ package stages
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"deeprc/collective"
@@ -55,9 +56,24 @@ func (j *job) newTally(all []*fitted) *tally {
 	return t
 }
 
+// add adds what this rank has in o, of the same models.
+func (t *tally) add(o *tally) {
+	for i := range t.sums {
+		t.sums[i].Merge(&o.sums[i])
+	}
+	t.count += o.count
+	if t.parts != nil {
+		t.parts.at = append(t.parts.at, o.parts.at...)
+		t.parts.values = append(t.parts.values, o.parts.values...)
+	}
+}
+
 // seasonalScale is model.SeasonalScale of each slab row's train part, computed when first asked.
 func (j *job) seasonalScale() func(row int) float64 {
 	s := j.series
+	if !slices.Contains(j.cfg.Evaluate.Metrics, "mase") {
+		return func(int) float64 { return math.NaN() }
+	}
 	known := make([]float64, len(s.Channels)) // 0: not computed
 	return func(row int) float64 {
 		if known[row] == 0 {
@@ -82,6 +98,9 @@ func (j *job) evaluate(all []*fitted, sink *forecastSink) ([]scores, error) {
 		return nil, err
 	}
 	out, err := j.scores(t, all)
+	if err == nil && t.count == 0 {
+		err = fmt.Errorf("every target of the test part is missing: there is nothing to evaluate on")
+	}
 	done(int64(j.sets[2].Len()), 0)
 	return out, err
 }
@@ -126,17 +145,14 @@ func (j *job) measure(t *tally, all []*fitted, sink *forecastSink) error {
 	return nil
 }
 
-// scores are the metrics of all windows that were added to t, over all ranks; collective. They reduce t, which is then used up.
+// scores are the metrics of all windows that were added to t, over all ranks; collective. Afterwards t holds the sums of all ranks.
 func (j *job) scores(t *tally, all []*fitted) ([]scores, error) {
 	if err := collective.AllReduceExact(j.c, t.sums); err != nil {
 		return nil, err
 	}
-	count, err := collective.AllReduceOne(j.c, t.count, collective.Sum)
-	if err != nil {
+	var err error
+	if t.count, err = collective.AllReduceOne(j.c, t.count, collective.Sum); err != nil {
 		return nil, err
-	}
-	if count == 0 {
-		return nil, fmt.Errorf("every target of the test part is missing: there is nothing to evaluate on")
 	}
 	out, sums := make([]scores, len(all)), t.sums
 	for k, f := range all {

@@ -136,6 +136,14 @@ func (j *job) solve(f *fitted) error {
 	return nil
 }
 
+// fitModel fits one [[model]], whose trainings are those from k on of the run's.
+func (j *job) fitModel(k int, m ModelConfig, better func(f *fitted) error) (*fitted, error) {
+	if len(m.Seeds) > 0 {
+		return j.ensemble(k, m, better)
+	}
+	return j.train(k, m, uint64(j.cfg.Run.Seed), better)
+}
+
 // train fits one training, number k of the run's, from a seed. A loss that diverges is the model's error, and the
 // run goes on with the others; any other error ends the run.
 func (j *job) train(k int, m ModelConfig, seed uint64, better func(f *fitted) error) (*fitted, error) {

@@ -29,23 +29,33 @@ type metricsFile struct {
 }
 
 func (j *job) metrics(all []*fitted, res []scores, seconds map[string]float64) *metricsFile {
-	m := &metricsFile{Test: map[string]map[string]*float64{}, Scale: j.cfg.Evaluate.Scale, Seconds: seconds, Ranks: j.c.Size()}
+	m := &metricsFile{Scale: j.cfg.Evaluate.Scale, Seconds: seconds, Ranks: j.c.Size()}
 	m.Windows.Train, m.Windows.Val, m.Windows.Test = j.sets[0].Len(), j.sets[1].Len(), j.sets[2].Len()
-	for i, f := range all {
+	for _, f := range all {
 		if f.err != nil {
 			if m.Errors == nil {
 				m.Errors = map[string]string{}
 			}
 			m.Errors[f.name] = f.err.Error()
 		}
-		if res != nil && res[i] != nil {
-			m.Test[f.name] = map[string]*float64{}
-			for k, v := range res[i] {
-				m.Test[f.name][k] = jsonNumber(v)
-			}
+	}
+	m.Test = metricsOf(all, res)
+	return m
+}
+
+// metricsOf are the numbers of each model that could forecast, by name.
+func metricsOf(all []*fitted, res []scores) map[string]map[string]*float64 {
+	out := map[string]map[string]*float64{}
+	for i, f := range all {
+		if res[i] == nil {
+			continue
+		}
+		out[f.name] = map[string]*float64{}
+		for k, v := range res[i] {
+			out[f.name][k] = jsonNumber(v)
 		}
 	}
-	return m
+	return out
 }
 
 func jsonNumber(v float64) *float64 {

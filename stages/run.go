@@ -134,6 +134,9 @@ func (j *job) prepare() error {
 		return err
 	}
 	s := j.series
+	if err := s.checkCutoffs(j.cfg.CV, j.cfg.Windows.Lookback, j.cfg.Windows.Horizon); err != nil {
+		return err
+	}
 	bar.end(fmt.Sprintf("%d rows, %d channels, a step is %s, %d values missing", s.Rows, len(s.Channels), s.Step, s.Missing))
 	if j.sets, err = splitWindows(s, j.cfg.Windows); err != nil {
 		return err
@@ -273,15 +276,11 @@ func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logge
 		return nil, err
 	}
 	var sink *forecastSink
-	if j.cfg.Evaluate.Forecasts && root {
-		if sink, err = newForecastSink(filepath.Join(dir, "forecasts.parquet"), s, all); err == nil {
-			defer sink.w.Abort()
+	if j.cfg.Evaluate.Forecasts {
+		if sink, err = j.openSink(filepath.Join(dir, "forecasts.parquet"), all); err != nil {
+			return nil, err
 		}
-	} else if j.cfg.Evaluate.Forecasts {
-		sink = &forecastSink{} // the other ranks take part in the gather
-	}
-	if err := collective.Agree(j.c, err); err != nil {
-		return nil, err
+		defer sink.abort()
 	}
 	res, err := j.evaluate(all, sink)
 	if err != nil {
@@ -298,6 +297,9 @@ func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logge
 	if err := collective.Agree(j.c, err); err != nil {
 		return nil, err
 	}
+	if j.cfg.CV.Windows > 0 { // last: what the run has found is on disk
+		return out, errors.Join(failures(all), j.crossValidate(dir))
+	}
 	return out, failures(all)
 }
 
@@ -312,12 +314,7 @@ func (j *job) fitAll(dir string, log *slog.Logger) (all []*fitted, err error) {
 	}
 	k := 0 // trainings so far
 	for _, m := range j.cfg.Models {
-		var f *fitted
-		if len(m.Seeds) > 0 {
-			f, err = j.ensemble(k, m, save)
-		} else {
-			f, err = j.train(k, m, uint64(j.cfg.Run.Seed), save)
-		}
+		f, err := j.fitModel(k, m, save)
 		k += max(1, len(m.Seeds))
 		all = append(all, f)
 		if err != nil {
