@@ -271,11 +271,10 @@ type Forecaster interface {
 	Predict(dst []float32, ws Windows, lo, n int) error
 }
 
-// A ColumnForecaster also forecasts quantiles: columns whose names end in
-// Columns, the first of which is the point forecast.
+// A ColumnForecaster also forecasts quantiles.
 type ColumnForecaster interface {
 	Forecaster
-	Columns() []string
+	Columns() []float64 // the quantile of each column, 0 for the point forecast; what Predict writes is the first
 	// PredictColumns writes into each column the forecasts (n, C, H) of windows lo … lo+n−1.
 	PredictColumns(dst [][]float32, ws Windows, lo, n int) error
 }
@@ -286,7 +285,7 @@ func (f *Fit) Predict(dst []float32, ws Windows, lo, n int) error {
 }
 
 // Columns are those of the loss.
-func (f *Fit) Columns() []string { return f.Loss.Columns() }
+func (f *Fit) Columns() []float64 { return f.Loss.Columns() }
 
 // PredictColumns writes the first columns of the forecasts (n, C, H) of windows lo … lo+n−1.
 func (f *Fit) PredictColumns(dst [][]float32, ws Windows, lo, n int) error {

@@ -10,28 +10,37 @@ import (
 )
 
 // Columns are those of the loss that the options name; see [Loss.Columns].
-func (o TrainOptions) Columns() []string { return o.loss().Columns() }
+func (o TrainOptions) Columns() []float64 { return o.loss().Columns() }
 
-// Columns are the endings of the names of a forecast's columns, as
-// NeuralForecast has them: "" of the point forecast, then for quantiles
-// -lo-90, -lo-80, -median, -hi-80, -hi-90, ascending.
-func (l Loss) Columns() []string {
-	cols := []string{""}
+// Columns are the quantiles of a forecast's columns, 0 for the point forecast, which is the first but for a loss of one
+// quantile, whose only column is that.
+func (l Loss) Columns() []float64 {
 	if l.Kind == "quantile" {
-		return cols
+		return l.Quantiles
 	}
-	for _, q := range l.Quantiles {
-		percent := strconv.FormatFloat(math.Round(1e6*math.Abs(100-200*q))/1e6, 'f', -1, 64)
+	return append([]float64{0}, l.Quantiles...)
+}
+
+// ColumnNames are the endings of the names of columns of these quantiles, as NeuralForecast has them: "" of the first, then
+// -lo-90, -lo-80, -median, -hi-80, -hi-90.
+func ColumnNames(quantiles []float64) []string {
+	names := []string{""}
+	for _, q := range quantiles[1:] {
 		switch {
 		case q < .5:
-			cols = append(cols, "-lo-"+percent)
+			names = append(names, "-lo-"+percent(q))
 		case q > .5:
-			cols = append(cols, "-hi-"+percent)
+			names = append(names, "-hi-"+percent(q))
 		default:
-			cols = append(cols, "-median")
+			names = append(names, "-median")
 		}
 	}
-	return cols
+	return names
+}
+
+// percent is the level of the central interval that ends at the quantile.
+func percent(q float64) string {
+	return strconv.FormatFloat(math.Round(1e6*math.Abs(100-200*q))/1e6, 'f', -1, 64)
 }
 
 // Forecast writes the columns of one step from the K values that a net put

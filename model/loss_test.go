@@ -87,11 +87,11 @@ func TestGamma(t *testing.T) {
 func TestForecastColumns(t *testing.T) {
 	o := TrainOptions{Loss: "normal", Levels: []float64{80, 90}}
 	want := []string{"", "-lo-90", "-lo-80", "-median", "-hi-80", "-hi-90"}
-	if got := o.loss().Columns(); !slices.Equal(got, want) {
+	if got := ColumnNames(o.Columns()); !slices.Equal(got, want) {
 		t.Errorf("columns %q, want %q", got, want)
 	}
 	o.Loss = "mqloss"
-	if got := o.loss().Columns(); !slices.Equal(got, want) {
+	if got := ColumnNames(o.Columns()); !slices.Equal(got, want) {
 		t.Errorf("columns %q, want %q", got, want)
 	}
 	cells := make([]float64, 6)

@@ -19,7 +19,7 @@ type TrainOptions struct {
 	Steps           int             `toml:"steps" default:"0" doc:"updates in all; 0: epochs decides, else it does"`
 	Loss            string          `toml:"loss" default:"mse" doc:"on standardised values: mse, mae, huber, rmse, mape, smape, mase, nse (squared errors over (deviation of the series in the train part + 0.1)²), quantile, mqloss (several quantiles), or a distribution's negative log-likelihood: normal, studentt, poisson, negativebinomial (the last two of counts that are not scaled)"`
 	HuberDelta      float64         `toml:"huber_delta" default:"1.0" doc:"huber: quadratic below it, linear above"`
-	Season          int             `toml:"mase_season" default:"1" doc:"mase: steps of a season; errors count in units of the mean change over a season in the lookback"`
+	Season          int             `toml:"mase_season" default:"1" doc:"mase: steps of a season; errors count in units of the mean change over a season, for the loss in the lookback, for the metric in the train part"`
 	Quantile        float64         `toml:"quantile" default:"0.5" doc:"quantile: the one to forecast"`
 	Levels          []float64       `toml:"levels" default:"[80, 90]" doc:"mqloss and distributions: central intervals to forecast, in percent, as columns <model>-lo-80 and <model>-hi-80, with the median as <model>-median"`
 	Quantiles       []float64       `toml:"quantiles" default:"[]" doc:"mqloss: the quantiles themselves, 0.5 among them; empty: those of levels"`

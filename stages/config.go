@@ -28,6 +28,7 @@ type Config struct {
 	Models   []ModelConfig      `toml:"model" doc:"one a model; all are trained and evaluated on the same windows"`
 	Train    model.TrainOptions `toml:"train" doc:"training, for every model; [model.train] changes single keys for one"`
 	Evaluate EvaluateConfig     `toml:"evaluate" doc:"the test"`
+	CV       CVConfig           `toml:"cv" doc:"cross-validation over the end of each series, test part included, after the run: every model and baseline is fitted on what lies before a cutoff, of which the last steps, as many as the validation part has, validate it, and forecasts the horizon after it; as NeuralForecast's cross_validation"`
 }
 
 // RunConfig is the [run] table.
@@ -94,7 +95,7 @@ func (m ModelConfig) net() model.Net { return model.Rescaled(m.Options, m.Scaler
 
 // EvaluateConfig is the [evaluate] table.
 type EvaluateConfig struct {
-	Metrics   []string `toml:"metrics" default:"[\"mse\", \"mae\"]" doc:"means over all values: mse, mae, rmse, mape, smape; medians over series, as NeuralHydrology defines them, with the mean as <metric>_mean and each series in metrics_series.csv: nse, nnse, kge, pearson_r, alpha_nse, beta_nse, beta_kge, fhv, fms, flv, peak_timing, missed_peaks, peak_mape"`
+	Metrics   []string `toml:"metrics" default:"[\"mse\", \"mae\"]" doc:"means over all values: mse, mae, rmse, mape, smape, mase (season: train.mase_season), and of models that forecast quantiles quantile_loss (of each), mqloss (their mean), scaled_crps (twice that over the mean size of the values), coverage and width (of each central interval), named as quantile_loss_0.1 and coverage_80; medians over series, as NeuralHydrology defines them, with the mean as <metric>_mean and each series in metrics_series.csv: nse, nnse, kge, pearson_r, alpha_nse, beta_nse, beta_kge, fhv, fms, flv, peak_timing, missed_peaks, peak_mape"`
 	Scale     string   `toml:"scale" default:"standardized" doc:"of the metrics: standardized (as data.scaler scales them) or original"`
 	Baselines []string `toml:"baselines" default:"[\"repeat_last\", \"seasonal_naive\", \"nlinear_ols\"]" doc:"reported beside the models"`
 	Season    int      `toml:"season" default:"0" doc:"steps of a season for seasonal_naive; 0: a day of hourly or finer steps, a week of days, a year of months"`
@@ -151,11 +152,7 @@ func LoadConfig(path string, sets []string) (*Config, error) {
 func (cfg *Config) checkColumns() error {
 	of := map[string]string{}
 	for _, m := range cfg.Models {
-		columns := []string{""}
-		if m.Solver == "gradient" {
-			columns = m.Train.Columns()
-		}
-		for _, ending := range columns {
+		for _, ending := range model.ColumnNames(cfg.quantiles(m)) {
 			if other, taken := of[m.Name+ending]; taken {
 				return fmt.Errorf("model %q: its column %q is one of model %q, too: rename one of them", m.Name, m.Name+ending, other)
 			}
@@ -163,6 +160,30 @@ func (cfg *Config) checkColumns() error {
 		}
 	}
 	return nil
+}
+
+// checkQuantileMetrics reports a metric that no model has.
+func (cfg *Config) checkQuantileMetrics() error {
+	for _, name := range cfg.Evaluate.Metrics {
+		metric, _ := model.FindMetric(name)
+		has := metric.Series != nil || len(metric.Terms([]float64{0})) > 0
+		for _, m := range cfg.Models {
+			has = has || len(metric.Terms(cfg.quantiles(m))) > 0
+		}
+		if !has {
+			return fmt.Errorf("evaluate.metrics: %s measures quantiles, which no model forecasts: set train.loss to mqloss or a distribution", name)
+		}
+	}
+	return nil
+}
+
+// quantiles are those of the columns that a model forecasts, 0 for the point forecast. An ensemble and least squares forecast
+// points only.
+func (cfg *Config) quantiles(m ModelConfig) []float64 {
+	if m.Solver != "gradient" || len(m.Seeds) > 0 {
+		return []float64{0}
+	}
+	return m.Train.Columns()
 }
 
 func (cfg *Config) check() error {
@@ -207,6 +228,9 @@ func (cfg *Config) check() error {
 	if err := cfg.checkInputs(); err != nil {
 		return err
 	}
+	if err := cfg.CV.check(); err != nil {
+		return err
+	}
 	for _, m := range e.Metrics {
 		metric, ok := model.FindMetric(m)
 		switch {
@@ -216,6 +240,8 @@ func (cfg *Config) check() error {
 			return fmt.Errorf("evaluate.metrics: %s depends on the unit of the values: set evaluate.scale = \"original\"", m)
 		case metric.Apart && w.Stride < w.Horizon:
 			return fmt.Errorf("evaluate.metrics: %s needs one forecast of each step: windows.stride = %d must be at least windows.horizon = %d", m, w.Stride, w.Horizon)
+		case metric.Apart && cfg.CV.Windows > 1 && cfg.CV.StepSize < w.Horizon:
+			return fmt.Errorf("evaluate.metrics: %s needs one forecast of each step: cv.step_size = %d must be at least windows.horizon = %d", m, cfg.CV.StepSize, w.Horizon)
 		}
 	}
 	for _, b := range e.Baselines {
@@ -283,6 +309,9 @@ func (cfg *Config) check() error {
 		}
 	}
 	if err := cfg.checkColumns(); err != nil {
+		return err
+	}
+	if err := cfg.checkQuantileMetrics(); err != nil {
 		return err
 	}
 	return cfg.Train.Check()

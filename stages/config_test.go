@@ -46,6 +46,7 @@ func TestConfigDefaults(t *testing.T) {
 		Train: train,
 		Evaluate: EvaluateConfig{Metrics: []string{"mse", "mae"}, Scale: "standardized",
 			Baselines: []string{"repeat_last", "seasonal_naive", "nlinear_ols"}, Forecasts: true, Plots: 4},
+		CV: CVConfig{StepSize: 1, Refit: false},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -265,6 +266,7 @@ func TestConfigWriteParses(t *testing.T) {
 			Train:   train(),
 			Evaluate: EvaluateConfig{Metrics: []string{pick("mae", "smape", "nse")}, Scale: pick("standardized", "original"), Baselines: []string{},
 				Season: rnd.IntN(9), Forecasts: rnd.IntN(2) == 0, Plots: rnd.IntN(9)},
+			CV: CVConfig{rnd.IntN(9), 1 + rnd.IntN(1e6), []any{true, false, int64(1 + rnd.IntN(9))}[rnd.IntN(3)]},
 		}
 		switch rnd.IntN(3) {
 		case 0:

@@ -3,6 +3,7 @@ package stages
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"deeprc/collective"
@@ -15,20 +16,99 @@ type scores map[string]float64
 // roundValues bounds the forecasts that one round of evaluation holds, per model, over all ranks.
 const roundValues = 1 << 21
 
+// A tally is what the metrics of each model are made of: sums over windows, channels and steps.
+type tally struct {
+	metrics []model.Metric
+	names   []string              // of all their numbers, in the order of metrics
+	terms   [][]model.Term        // of each model
+	sums    []collective.ExactSum // of each model's terms in turn, values and weights
+	count   int64                 // targets that are there
+	season  func(row int) float64 // the mean seasonal difference of a slab row, standardised
+	parts   *seriesParts          // nil where no metric is of one series
+}
+
+func (j *job) newTally(all []*fitted) *tally {
+	t := &tally{terms: make([][]model.Term, len(all)), season: j.seasonalScale()}
+	for _, name := range j.cfg.Evaluate.Metrics {
+		m, _ := model.FindMetric(name)
+		t.metrics = append(t.metrics, m)
+		if m.Series != nil {
+			t.names, t.parts = append(t.names, name), &seriesParts{}
+			continue
+		}
+		for k, f := range all {
+			if f.forecaster == nil {
+				continue
+			}
+			for _, term := range m.Terms(f.columns()) {
+				t.terms[k] = append(t.terms[k], term)
+				if !slices.Contains(t.names, term.Name) {
+					t.names = append(t.names, term.Name)
+				}
+			}
+		}
+	}
+	n := 0
+	for _, terms := range t.terms {
+		n += 2 * len(terms)
+	}
+	t.sums = make([]collective.ExactSum, n)
+	return t
+}
+
+// add adds what this rank has in o, of the same models.
+func (t *tally) add(o *tally) {
+	for i := range t.sums {
+		t.sums[i].Merge(&o.sums[i])
+	}
+	t.count += o.count
+	if t.parts != nil {
+		t.parts.at = append(t.parts.at, o.parts.at...)
+		t.parts.values = append(t.parts.values, o.parts.values...)
+	}
+}
+
+// seasonalScale is model.SeasonalScale of each slab row's train part, computed when first asked.
+func (j *job) seasonalScale() func(row int) float64 {
+	s := j.series
+	if !slices.Contains(j.cfg.Evaluate.Metrics, "mase") {
+		return func(int) float64 { return math.NaN() }
+	}
+	known := make([]float64, len(s.Channels)) // 0: not computed
+	return func(row int) float64 {
+		if known[row] == 0 {
+			g, c := 0, row
+			if s.Long {
+				g, c = row, 0
+			}
+			grp := &s.Groups[g]
+			known[row] = model.SeasonalScale(s.Data.Target[grp.Start[c]:][:grp.Bounds[0]], j.cfg.Train.Season)
+		}
+		return known[row]
+	}
+}
+
 // evaluate forecasts every test window with every model, once: metrics by exact
-// global sums and counts over windows, channels and steps, forecasts to sink in
+// global sums over windows, channels and steps, forecasts to sink in
 // the order of windows, channels and steps whatever the number of ranks.
 func (j *job) evaluate(all []*fitted, sink *forecastSink) ([]scores, error) {
 	done := j.times.start("evaluate")
+	t := j.newTally(all)
+	if err := j.measure(t, all, sink); err != nil {
+		return nil, err
+	}
+	out, err := j.scores(t, all)
+	if err == nil && t.count == 0 {
+		err = fmt.Errorf("every target of the test part is missing: there is nothing to evaluate on")
+	}
+	done(int64(j.sets[2].Len()), 0)
+	return out, err
+}
+
+// measure adds the test windows to t; collective.
+func (j *job) measure(t *tally, all []*fitted, sink *forecastSink) error {
 	ws, h, ch := j.sets[2], j.cfg.Windows.Horizon, j.series.channels()
 	size := h * ch
-	var metrics []model.Metric
-	for _, name := range j.cfg.Evaluate.Metrics {
-		m, _ := model.FindMetric(name)
-		metrics = append(metrics, m)
-	}
-	sums := make([]collective.ExactSum, len(all)*len(metrics))
-	var count int64
 	n, rank := j.c.Size(), j.c.Rank()
 	per := max(1, min(roundValues/size/n, (ws.Len()+n-1)/n)) // windows of one rank in one round: rank 0 gathers them all
 	preds := make([][][]float32, len(all))                   // of each model, of each of its columns, (windows, C, H)
@@ -37,14 +117,10 @@ func (j *job) evaluate(all []*fitted, sink *forecastSink) ([]scores, error) {
 			preds[k] = append(preds[k], make([]float32, per*size))
 		}
 	}
-	var parts *seriesParts
-	if slices.ContainsFunc(metrics, func(m model.Metric) bool { return m.Series != nil }) {
-		parts = &seriesParts{}
-	}
 	bar := j.screen.bar("evaluate", "windows", ws.Len())
 	for first := 0; first < ws.Len(); first += per * n {
 		if j.ctx.Err() != nil {
-			return nil, fmt.Errorf("evaluate: %w", context.Cause(j.ctx))
+			return fmt.Errorf("evaluate: %w", context.Cause(j.ctx))
 		}
 		round := min(per*n, ws.Len()-first)
 		from, to := collective.Share(round, rank, n)
@@ -54,53 +130,54 @@ func (j *job) evaluate(all []*fitted, sink *forecastSink) ([]scores, error) {
 				continue
 			}
 			if err := f.predict(preds[k], ws, lo, hi-lo); err != nil {
-				return nil, fmt.Errorf("evaluate %s: %w", f.name, err)
+				return fmt.Errorf("evaluate %s: %w", f.name, err)
 			}
 		}
-		count += j.score(sums, all, metrics, preds, parts, lo, hi)
+		j.score(t, all, preds, lo, hi)
 		if sink != nil {
 			if err := j.gather(sink, all, preds, lo, hi, first, round); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		bar.set(first+round, "")
 	}
-	if err := collective.AllReduceExact(j.c, sums); err != nil {
+	bar.end("")
+	return nil
+}
+
+// scores are the metrics of all windows that were added to t, over all ranks; collective. Afterwards t holds the sums of all ranks.
+func (j *job) scores(t *tally, all []*fitted) ([]scores, error) {
+	if err := collective.AllReduceExact(j.c, t.sums); err != nil {
 		return nil, err
 	}
-	count, err := collective.AllReduceOne(j.c, count, collective.Sum)
-	if err != nil {
+	var err error
+	if t.count, err = collective.AllReduceOne(j.c, t.count, collective.Sum); err != nil {
 		return nil, err
 	}
-	if count == 0 {
-		return nil, fmt.Errorf("every target of the test part is missing: there is nothing to evaluate on")
-	}
-	out := make([]scores, len(all))
+	out, sums := make([]scores, len(all)), t.sums
 	for k, f := range all {
 		if f.forecaster == nil {
 			continue
 		}
 		out[k] = scores{}
-		for i, m := range metrics {
-			if m.Series == nil {
-				out[k][m.Name] = m.Finish(sums[k*len(metrics)+i].Float64() / float64(count))
-			}
+		for _, term := range t.terms[k] {
+			out[k][term.Name] = term.Finish(sums[0].Float64() / sums[1].Float64())
+			sums = sums[2:]
 		}
 	}
-	if parts != nil {
-		if j.bySeries, err = j.measureSeries(parts, all, metrics); err != nil {
+	j.names = t.names
+	if t.parts != nil {
+		if j.bySeries, err = j.measureSeries(t, all); err != nil {
 			return nil, err
 		}
 		j.bySeries.summarise(out, all)
 	}
-	bar.end("")
-	done(int64(ws.Len()), 0)
 	return out, nil
 }
 
-// score adds windows lo ≤ i < hi to the sums: each window's errors as one
-// float64 sum per channel, these exactly. It returns the number of targets seen.
-func (j *job) score(sums []collective.ExactSum, all []*fitted, metrics []model.Metric, preds [][][]float32, parts *seriesParts, lo, hi int) (count int64) {
+// score adds windows lo ≤ i < hi to t: each window's errors as one
+// float64 sum per channel, these exactly.
+func (j *job) score(t *tally, all []*fitted, preds [][][]float32, lo, hi int) {
 	ws, s := j.sets[2], j.series
 	l, h, ch := j.cfg.Windows.Lookback, j.cfg.Windows.Horizon, s.channels()
 	at := make([]int64, ch)
@@ -109,45 +186,58 @@ func (j *job) score(sums []collective.ExactSum, all []*fitted, metrics []model.M
 		ws.Offsets(at, i)
 		for c := range ch {
 			y := s.Data.Target[at[c]+int64(l):][:h]
+			row := s.row(g) + c
 			scale, shift := 1., 0.
 			if j.cfg.Evaluate.Scale == "original" {
-				r := s.row(g) + c
-				scale, shift = s.Std[r], s.Mean[r]
+				scale, shift = s.Std[row], s.Mean[row]
 			}
-			for k, f := range all {
-				if f.forecaster == nil {
-					continue
-				}
-				p := preds[k][0][((i-lo)*ch+c)*h:][:h]
-				for m, metric := range metrics {
-					if metric.Series != nil {
-						continue
-					}
-					var sum float64
-					for t, v := range y {
-						if v == v {
-							sum += metric.Point(float64(p[t])*scale+shift, float64(v)*scale+shift)
-						}
-					}
-					sums[k*len(metrics)+m].Add(sum)
-				}
+			season := t.season(row) * scale
+			sums, begin := t.sums, ((i-lo)*ch+c)*h
+			for k, terms := range t.terms {
+				addErrors(sums[:2*len(terms)], terms, preds[k], begin, y, scale, shift, season)
+				sums = sums[2*len(terms):]
 			}
 			for _, v := range y {
 				if v == v {
-					count++
+					t.count++
 				}
 			}
-			if parts != nil {
-				parts.add(s.row(g)+c, start+l, y, scale, shift)
-				for k, f := range all {
-					if f.forecaster != nil {
-						parts.append(preds[k][0][((i-lo)*ch+c)*h:][:h], scale, shift)
+			if t.parts == nil {
+				continue
+			}
+			t.parts.add(row, start+l, y, scale, shift)
+			for k, f := range all {
+				if f.forecaster != nil {
+					for _, col := range preds[k] {
+						t.parts.append(col[begin:][:h], scale, shift)
 					}
 				}
 			}
 		}
 	}
-	return count
+}
+
+// addErrors adds the terms of one window and channel, whose forecasts begin at begin of each column and whose targets are y.
+func addErrors(sums []collective.ExactSum, terms []model.Term, cols [][]float32, begin int, y []float32, scale, shift, season float64) {
+	if len(terms) == 0 {
+		return
+	}
+	part, cells := make([]float64, len(sums)), make([]float64, len(cols))
+	for i, v := range y {
+		if v != v {
+			continue
+		}
+		for k, col := range cols {
+			cells[k] = float64(col[begin+i])*scale + shift
+		}
+		for m, term := range terms {
+			value, weight := term.At(cells, float64(v)*scale+shift, season)
+			part[2*m], part[2*m+1] = part[2*m]+value, part[2*m+1]+weight
+		}
+	}
+	for m := range sums {
+		sums[m].Add(part[m])
+	}
 }
 
 // gather brings one round's forecasts to rank 0 and writes them.

@@ -11,8 +11,8 @@ import (
 	"deeprc/model"
 )
 
-// seriesParts are the targets and point forecasts of the windows that a rank
-// forecast, one block (1 + models, H) for each window and channel.
+// seriesParts are the targets and forecasts of the windows that a rank
+// forecast, one block (1 + columns of all models, H) for each window and channel.
 type seriesParts struct {
 	at     []int64 // of each block: slab row, first step, steps
 	values []float32
@@ -31,27 +31,29 @@ func (p *seriesParts) append(v []float32, scale, shift float64) {
 	}
 }
 
-// seriesMetrics are the metrics of each series: values[model][metric][slab row], NaN where one
+// seriesMetrics are the metrics of each series: values[model][name][slab row], NaN where one
 // is not defined or the series has no test window; on every rank.
 type seriesMetrics struct {
-	metrics []model.Metric
-	values  [][][]float64
+	names  []string
+	series []string // those of names that are one value a series
+	values [][][]float64
 }
 
 // measureSeries brings each series' values to one rank, rows dealt out in turn,
 // and measures them there in the order of time; collective. So the result is that of one
 // rank, and each rank works on its share of series.
-func (j *job) measureSeries(p *seriesParts, all []*fitted, metrics []model.Metric) (*seriesMetrics, error) {
-	n, rank := j.c.Size(), j.c.Rank()
-	models := 0
+func (j *job) measureSeries(t *tally, all []*fitted) (*seriesMetrics, error) {
+	n, rank, p := j.c.Size(), j.c.Rank(), t.parts
+	models, width := 0, 1
 	for _, f := range all {
 		if f.forecaster != nil {
 			models++
+			width += len(f.columns())
 		}
 	}
 	outAt, outValues := map[int][]int64{}, map[int][]float32{}
 	for i, from := 0, 0; i < len(p.at); i += 3 {
-		to, size := int(p.at[i])%n, (1+models)*int(p.at[i+2])
+		to, size := int(p.at[i])%n, width*int(p.at[i+2])
 		outAt[to] = append(outAt[to], p.at[i:i+3]...)
 		outValues[to] = append(outValues[to], p.values[from:from+size]...)
 		from += size
@@ -72,19 +74,19 @@ func (j *job) measureSeries(p *seriesParts, all []*fitted, metrics []model.Metri
 	for from := range n {
 		v := values[from]
 		for a := at[from]; len(a) > 0; a = a[3:] {
-			size := (1 + models) * int(a[2])
+			size := width * int(a[2])
 			rows[int(a[0])] = append(rows[int(a[0])], block{int(a[1]), v[:size]})
 			v = v[size:]
 		}
 	}
 	total := len(j.series.Channels)
-	mine := make([]float64, 0, (total/n+1)*models*len(metrics))
+	mine := make([]float64, 0, (total/n+1)*models*len(t.names))
 	for row := rank; row < total; row += n {
 		blocks := rows[row]
 		slices.SortStableFunc(blocks, func(a, b block) int { return a.step - b.step })
-		cols, steps := make([][]float32, 1+models), []int{}
+		cols, steps := make([][]float32, width), []int{}
 		for _, b := range blocks {
-			h := len(b.v) / (1 + models)
+			h := len(b.v) / width
 			for t := range h {
 				steps = append(steps, b.step+t)
 			}
@@ -92,33 +94,70 @@ func (j *job) measureSeries(p *seriesParts, all []*fitted, metrics []model.Metri
 				cols[k] = append(cols[k], b.v[k*h:][:h]...)
 			}
 		}
-		for k := range models {
-			s := model.NewSample(steps, cols[0], cols[1+k], j.series.Step.halfDay())
-			for _, m := range metrics {
-				mine = append(mine, m.Of(s))
+		season := t.season(row)
+		if j.cfg.Evaluate.Scale == "original" {
+			season *= j.series.Std[row]
+		}
+		y, rest := cols[0], cols[1:]
+		for k, f := range all {
+			if f.forecaster == nil {
+				continue
 			}
+			its := rest[:len(f.columns())]
+			rest = rest[len(its):]
+			mine = append(mine, t.ofSeries(k, its, y, steps, season, j.series.Step.halfDay())...)
 		}
 	}
 	found, _, err := collective.AllGatherV(j.c, mine)
 	if err != nil {
 		return nil, err
 	}
-	res := &seriesMetrics{metrics: metrics, values: make([][][]float64, models)}
+	res := &seriesMetrics{names: t.names, values: make([][][]float64, models)}
+	for _, m := range t.metrics {
+		if m.Series != nil {
+			res.series = append(res.series, m.Name)
+		}
+	}
 	for k := range res.values {
-		for range metrics {
+		for range t.names {
 			res.values[k] = append(res.values[k], make([]float64, total))
 		}
 	}
 	for from := range n {
 		for row := from; row < total; row += n {
 			for k := range models {
-				for m := range metrics {
+				for m := range t.names {
 					res.values[k][m][row], found = found[0], found[1:]
 				}
 			}
 		}
 	}
 	return res, nil
+}
+
+// ofSeries are model k's numbers of one series, in the order of names, from its columns and the targets y at steps.
+func (t *tally) ofSeries(k int, cols [][]float32, y []float32, steps []int, season float64, halfDay int) []float64 {
+	of := map[string]float64{}
+	sums := make([]collective.ExactSum, 2*len(t.terms[k]))
+	addErrors(sums, t.terms[k], cols, 0, y, 1, 0, season)
+	for m, term := range t.terms[k] {
+		of[term.Name] = term.Finish(sums[2*m].Float64() / sums[2*m+1].Float64())
+	}
+	sample := model.NewSample(steps, y, cols[0], halfDay)
+	for _, m := range t.metrics {
+		if m.Series != nil {
+			of[m.Name] = m.Series(sample)
+		}
+	}
+	out := make([]float64, len(t.names))
+	for i, name := range t.names {
+		v, ok := of[name]
+		if !ok {
+			v = math.NaN()
+		}
+		out[i] = v
+	}
+	return out
 }
 
 // summarise adds to each model's scores the median over series of the metrics
@@ -129,11 +168,9 @@ func (r *seriesMetrics) summarise(out []scores, all []*fitted) {
 		if f.forecaster == nil {
 			continue
 		}
-		for m, metric := range r.metrics {
-			if metric.Series != nil {
-				out[i][metric.Name] = model.Median(r.values[k][m])
-				out[i][metric.Name+"_mean"] = model.Mean(r.values[k][m])
-			}
+		for _, name := range r.series {
+			v := r.values[k][slices.Index(r.names, name)]
+			out[i][name], out[i][name+"_mean"] = model.Median(v), model.Mean(v)
 		}
 		k++
 	}
@@ -143,8 +180,8 @@ func (r *seriesMetrics) summarise(out []scores, all []*fitted) {
 func (r *seriesMetrics) write(dir string, channels []string, all []*fitted) error {
 	return writeAtomic(filepath.Join(dir, "metrics_series.csv"), func(w io.Writer) error {
 		head := "unique_id,model"
-		for _, m := range r.metrics {
-			head += "," + m.Name
+		for _, name := range r.names {
+			head += "," + name
 		}
 		if _, err := fmt.Fprintln(w, head); err != nil {
 			return err
@@ -156,7 +193,7 @@ func (r *seriesMetrics) write(dir string, channels []string, all []*fitted) erro
 			}
 			for row, name := range channels {
 				line := csvCell(name) + "," + csvCell(f.name)
-				for m := range r.metrics {
+				for m := range r.names {
 					line += ","
 					if v := r.values[k][m][row]; !math.IsNaN(v) && !math.IsInf(v, 0) {
 						line += fmt.Sprint(v)

@@ -49,11 +49,43 @@ func TestQuantilesAndMetricsOfSeries(t *testing.T) {
 	}
 }
 
+// Quantile metrics are the same on any number of ranks, and models without quantiles have none.
+func TestQuantileMetrics(t *testing.T) {
+	cfg := small(t, "model.0.train.loss=mqloss", "train.levels=[80, 50]", "evaluate.scale=original", "evaluate.forecasts=false", "train.mase_season=24",
+		`evaluate.metrics=["mae", "mase", "quantile_loss", "mqloss", "scaled_crps", "coverage", "width", "nse"]`, `evaluate.baselines=["seasonal_naive"]`)
+	one, three := mustRun(t, 1, cfg), mustRun(t, 3, cfg)
+	var file metricsFile
+	readJSON(t, filepath.Join(three.Dir, "metrics.json"), &file)
+	for _, name := range []string{"mae", "mase", "quantile_loss_0.1", "quantile_loss_0.25", "quantile_loss_0.5", "quantile_loss_0.9", "mqloss",
+		"scaled_crps", "coverage_50", "coverage_80", "width_50", "width_80"} {
+		a, b := one.Metrics["nlinear"][name], three.Metrics["nlinear"][name]
+		if !(a > 0) || math.Abs(a-b) > 1e-2*a || file.Test["nlinear"][name] == nil {
+			t.Errorf("%s is %g, on three ranks %g", name, a, b)
+		}
+		_, has := one.Metrics["seasonal_naive"][name]
+		if has != (name == "mae" || name == "mase") {
+			t.Errorf("%s of a naive forecast: %v", name, has)
+		}
+	}
+	ms := one.Metrics["nlinear"]
+	if ms["coverage_80"] > 1 || math.Abs(ms["quantile_loss_0.5"]-ms["mae"]/2) > 1e-4*ms["mae"] {
+		t.Errorf("metrics %v", ms)
+	}
+	if v := one.Metrics["seasonal_naive"]["mase"]; v != three.Metrics["seasonal_naive"]["mase"] || v < .3 || v > 3 {
+		t.Errorf("MASE of the seasonal naive forecast %g", v)
+	}
+	text, err := os.ReadFile(filepath.Join(one.Dir, "metrics_series.csv"))
+	if err != nil || !strings.HasPrefix(string(text), "unique_id,model,mae,mase,quantile_loss_0.1,") {
+		t.Errorf("%v\n%.200s", err, text)
+	}
+}
+
 func TestMetricsThatDoNotFit(t *testing.T) {
 	for want, set := range map[string]string{
 		`kge depends on the unit of the values: set evaluate.scale = "original"`: `evaluate.metrics=["kge"]`,
 		"peak_timing needs one forecast of each step":                            `evaluate.metrics=["peak_timing"]`,
 		"no metric \"nsee\"; did you mean \"nse\"":                               `evaluate.metrics=["nsee"]`,
+		"coverage measures quantiles, which no model forecasts":                  `evaluate.metrics=["coverage"]`,
 		"mase_season = 100: must be below windows.lookback = 50":                 "train.mase_season=100",
 	} {
 		_, err := parseConfig("test", "[data]\npath = \"synth\"\n[windows]\nlookback = 50\n[train]\nloss = \"mase\"\n[[model]]\nnet = \"nlinear\"\n", []string{set})

@@ -26,15 +26,23 @@ type fitted struct {
 	members    []*fitted // of an ensemble, whose fit is the last member's
 }
 
-// columns are the endings of the names of what f forecasts; none where it cannot.
-func (f *fitted) columns() []string {
+// columns are the quantiles of what f forecasts, 0 for the point forecast; none where it cannot.
+func (f *fitted) columns() []float64 {
 	switch c := f.forecaster.(type) {
 	case nil:
 		return nil
 	case model.ColumnForecaster:
 		return c.Columns()
 	}
-	return []string{""}
+	return []float64{0}
+}
+
+// endings are those of the names of its columns.
+func (f *fitted) endings() []string {
+	if f.forecaster == nil {
+		return nil
+	}
+	return model.ColumnNames(f.columns())
 }
 
 // predict writes each column's forecasts (n, C, H) of windows lo … lo+n−1.
@@ -59,6 +67,7 @@ type job struct {
 	times  *timings
 	print  string // fingerprint of series, once it was asked for
 
+	names    []string                                  // after evaluate: of the numbers of the metrics
 	bySeries *seriesMetrics                            // after evaluate; nil where no metric is of one series
 	steps    func(i int, t *frame.Table, r stepReport) // called after each [[preprocess]] step; may be nil
 }
@@ -125,6 +134,14 @@ func (j *job) solve(f *fitted) error {
 	bar.end(fmt.Sprintf("closed form, %d windows", j.sets[0].Len()))
 	done(rows, 0)
 	return nil
+}
+
+// fitModel fits one [[model]], whose trainings are those from k on of the run's.
+func (j *job) fitModel(k int, m ModelConfig, better func(f *fitted) error) (*fitted, error) {
+	if len(m.Seeds) > 0 {
+		return j.ensemble(k, m, better)
+	}
+	return j.train(k, m, uint64(j.cfg.Run.Seed), better)
 }
 
 // train fits one training, number k of the run's, from a seed. A loss that diverges is the model's error, and the

@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"deeprc/collective"
 	"deeprc/frame"
 )
 
@@ -31,7 +32,7 @@ func newForecastSink(path string, s *Series, all []*fitted) (*forecastSink, erro
 	fields := []arrow.Field{{Name: "unique_id", Type: id}, {Name: "ds", Type: t}, {Name: "cutoff", Type: t},
 		{Name: "y", Type: arrow.PrimitiveTypes.Float32, Nullable: true}}
 	for _, f := range all {
-		for _, ending := range f.columns() {
+		for _, ending := range f.endings() {
 			fields = append(fields, arrow.Field{Name: f.name + ending, Type: arrow.PrimitiveTypes.Float32})
 		}
 	}
@@ -41,6 +42,22 @@ func newForecastSink(path string, s *Series, all []*fitted) (*forecastSink, erro
 		return nil, fmt.Errorf("forecasts: %w", err)
 	}
 	return &forecastSink{w: w, schema: schema, path: path}, nil
+}
+
+// openSink is rank 0's forecastSink, and on the other ranks one that only takes part in the gather; collective.
+func (j *job) openSink(path string, all []*fitted) (k *forecastSink, err error) {
+	k = &forecastSink{}
+	if j.c.Rank() == 0 {
+		k, err = newForecastSink(path, j.series, all)
+	}
+	return k, collective.Agree(j.c, err)
+}
+
+// abort removes the file unless it was closed.
+func (k *forecastSink) abort() {
+	if k.w != nil {
+		k.w.Abort()
+	}
 }
 
 // write appends the forecasts (n, C, H), column by column, of windows first … first+n−1.

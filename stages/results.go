@@ -29,23 +29,33 @@ type metricsFile struct {
 }
 
 func (j *job) metrics(all []*fitted, res []scores, seconds map[string]float64) *metricsFile {
-	m := &metricsFile{Test: map[string]map[string]*float64{}, Scale: j.cfg.Evaluate.Scale, Seconds: seconds, Ranks: j.c.Size()}
+	m := &metricsFile{Scale: j.cfg.Evaluate.Scale, Seconds: seconds, Ranks: j.c.Size()}
 	m.Windows.Train, m.Windows.Val, m.Windows.Test = j.sets[0].Len(), j.sets[1].Len(), j.sets[2].Len()
-	for i, f := range all {
+	for _, f := range all {
 		if f.err != nil {
 			if m.Errors == nil {
 				m.Errors = map[string]string{}
 			}
 			m.Errors[f.name] = f.err.Error()
 		}
-		if res != nil && res[i] != nil {
-			m.Test[f.name] = map[string]*float64{}
-			for k, v := range res[i] {
-				m.Test[f.name][k] = jsonNumber(v)
-			}
+	}
+	m.Test = metricsOf(all, res)
+	return m
+}
+
+// metricsOf are the numbers of each model that could forecast, by name.
+func metricsOf(all []*fitted, res []scores) map[string]map[string]*float64 {
+	out := map[string]map[string]*float64{}
+	for i, f := range all {
+		if res[i] == nil {
+			continue
+		}
+		out[f.name] = map[string]*float64{}
+		for k, v := range res[i] {
+			out[f.name][k] = jsonNumber(v)
 		}
 	}
-	return m
+	return out
 }
 
 func jsonNumber(v float64) *float64 {
@@ -170,7 +180,7 @@ func csvCell(s string) string {
 // page fills the report.
 func (j *job) page(version string, all []*fitted, res []scores, times []StageTime, now time.Time) (*Report, error) {
 	s, cfg := j.series, j.cfg
-	r := &Report{Title: cfg.Run.Name, Version: version, Created: now, Scale: cfg.Evaluate.Scale, Metrics: cfg.Evaluate.Metrics}
+	r := &Report{Title: cfg.Run.Name, Version: version, Created: now, Scale: cfg.Evaluate.Scale, Metrics: j.names}
 	r.Facts = [][2]string{
 		{"data", cfg.source()}, {"rows", fmt.Sprint(s.Rows)}, {"channels", fmt.Sprint(len(s.Channels))},
 		{"time step", s.Step.String()}, {"missing values", fmt.Sprint(s.Missing)},
@@ -189,8 +199,12 @@ func (j *job) page(version string, all []*fitted, res []scores, times []StageTim
 		}
 		if res[i] != nil {
 			row := ReportRow{Model: f.name, Note: f.note}
-			for _, m := range cfg.Evaluate.Metrics {
-				row.Values = append(row.Values, res[i][m])
+			for _, name := range j.names {
+				v, ok := res[i][name]
+				if !ok { // it has no such columns
+					v = math.NaN()
+				}
+				row.Values = append(row.Values, v)
 			}
 			r.Rows = append(r.Rows, row)
 		}

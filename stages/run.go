@@ -134,6 +134,9 @@ func (j *job) prepare() error {
 		return err
 	}
 	s := j.series
+	if err := s.checkCutoffs(j.cfg.CV, j.cfg.Windows.Lookback, j.cfg.Windows.Horizon); err != nil {
+		return err
+	}
 	bar.end(fmt.Sprintf("%d rows, %d channels, a step is %s, %d values missing", s.Rows, len(s.Channels), s.Step, s.Missing))
 	if j.sets, err = splitWindows(s, j.cfg.Windows); err != nil {
 		return err
@@ -273,15 +276,11 @@ func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logge
 		return nil, err
 	}
 	var sink *forecastSink
-	if j.cfg.Evaluate.Forecasts && root {
-		if sink, err = newForecastSink(filepath.Join(dir, "forecasts.parquet"), s, all); err == nil {
-			defer sink.w.Abort()
+	if j.cfg.Evaluate.Forecasts {
+		if sink, err = j.openSink(filepath.Join(dir, "forecasts.parquet"), all); err != nil {
+			return nil, err
 		}
-	} else if j.cfg.Evaluate.Forecasts {
-		sink = &forecastSink{} // the other ranks take part in the gather
-	}
-	if err := collective.Agree(j.c, err); err != nil {
-		return nil, err
+		defer sink.abort()
 	}
 	res, err := j.evaluate(all, sink)
 	if err != nil {
@@ -298,6 +297,9 @@ func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logge
 	if err := collective.Agree(j.c, err); err != nil {
 		return nil, err
 	}
+	if j.cfg.CV.Windows > 0 { // last: what the run has found is on disk
+		return out, errors.Join(failures(all), j.crossValidate(dir))
+	}
 	return out, failures(all)
 }
 
@@ -312,12 +314,7 @@ func (j *job) fitAll(dir string, log *slog.Logger) (all []*fitted, err error) {
 	}
 	k := 0 // trainings so far
 	for _, m := range j.cfg.Models {
-		var f *fitted
-		if len(m.Seeds) > 0 {
-			f, err = j.ensemble(k, m, save)
-		} else {
-			f, err = j.train(k, m, uint64(j.cfg.Run.Seed), save)
-		}
+		f, err := j.fitModel(k, m, save)
 		k += max(1, len(m.Seeds))
 		all = append(all, f)
 		if err != nil {
@@ -393,7 +390,7 @@ func (j *job) finish(dir string, o Options, begin time.Time, all []*fitted, res 
 	}
 	log.Info("end", "seconds", time.Since(begin).Seconds())
 	if j.screen.out != nil {
-		printTable(j.screen.out, j.cfg.Evaluate, all, res)
+		printTable(j.screen.out, j.names, j.cfg.Evaluate.Scale, all, res)
 		j.screen.printf("\nreport: %s", in("report.html"))
 	}
 	if sink != nil {
@@ -403,24 +400,24 @@ func (j *job) finish(dir string, o Options, begin time.Time, all []*fitted, res 
 }
 
 // printTable is what a person reads last: a row a model, a column a metric.
-func printTable(w io.Writer, cfg EvaluateConfig, all []*fitted, res []scores) {
+func printTable(w io.Writer, names []string, scale string, all []*fitted, res []scores) {
 	width := len("model")
 	for _, f := range all {
 		width = max(width, len(f.name))
 	}
 	fmt.Fprintf(w, "\n%-*s", width, "model")
-	for _, m := range cfg.Metrics {
+	for _, m := range names {
 		fmt.Fprintf(w, "  %10s", m)
 	}
-	fmt.Fprintf(w, "  (%s)\n%s\n", cfg.Scale, strings.Repeat("─", width+12*len(cfg.Metrics)))
+	fmt.Fprintf(w, "  (%s)\n%s\n", scale, strings.Repeat("─", width+12*len(names)))
 	for i, f := range all {
 		fmt.Fprintf(w, "%-*s", width, f.name)
-		for _, m := range cfg.Metrics {
-			if res[i] == nil {
-				fmt.Fprintf(w, "  %10s", "–")
+		for _, m := range names {
+			if v, ok := res[i][m]; ok {
+				fmt.Fprintf(w, "  %*.4f", max(10, len(m)), v)
 				continue
 			}
-			fmt.Fprintf(w, "  %10.4f", res[i][m])
+			fmt.Fprintf(w, "  %*s", max(10, len(m)), "–")
 		}
 		if f.err != nil {
 			fmt.Fprint(w, "  failed")

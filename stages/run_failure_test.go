@@ -145,7 +145,13 @@ func safetensors(b []byte) (map[string][]float32, error) {
 // forecastRows are the rows of forecasts.parquet: the keys and y as text, and the values of the models.
 func forecastRows(t testing.TB, dir string) (keys []string, models []string, values [][]float32) {
 	t.Helper()
-	table := readParquet(t, filepath.Join(dir, "forecasts.parquet"))
+	return rowsOf(t, filepath.Join(dir, "forecasts.parquet"))
+}
+
+// rowsOf is forecastRows of a file.
+func rowsOf(t testing.TB, path string) (keys []string, models []string, values [][]float32) {
+	t.Helper()
+	table := readParquet(t, path)
 	for _, f := range table.Schema().Fields()[4:] {
 		models = append(models, f.Name)
 	}

@@ -1,0 +1,269 @@
+package stages
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+
+	"deeprc/model"
+)
+
+// CVConfig is the [cv] table.
+type CVConfig struct {
+	Windows  int `toml:"n_windows" default:"0" doc:"cutoffs, the last of them one horizon before the end; 0: no cross-validation"`
+	StepSize int `toml:"step_size" default:"1" doc:"steps between two cutoffs"`
+	Refit    any `toml:"refit" default:"false" doc:"false: each model is fitted once, on what lies before the first cutoff; true: anew at each cutoff; a number k: at every k-th"`
+}
+
+// maxCutoffs bounds a cross-validation.
+const maxCutoffs = 1 << 16
+
+// fits reports whether the models are fitted anew at cutoff i.
+func (c CVConfig) fits(i int) bool {
+	switch k := c.Refit.(type) {
+	case bool:
+		return i == 0 || k
+	case int64:
+		return i%int(k) == 0
+	}
+	return i == 0
+}
+
+func (c CVConfig) check() error {
+	k, whole := c.Refit.(int64)
+	_, flag := c.Refit.(bool)
+	switch {
+	case c.Windows < 0 || c.Windows > maxCutoffs:
+		return fmt.Errorf("cv.n_windows = %d: want 0 to %d", c.Windows, maxCutoffs)
+	case c.StepSize < 1 || c.StepSize > math.MaxInt32:
+		return fmt.Errorf("cv.step_size = %d: must be at least 1 and below 2³¹", c.StepSize)
+	case !flag && !whole:
+		return fmt.Errorf("cv.refit = %v: want true, false, or a number of cutoffs", c.Refit)
+	case whole && (k < 1 || k > maxCutoffs):
+		return fmt.Errorf("cv.refit = %d: want true, false, or a number of cutoffs from 1 to %d", k, maxCutoffs)
+	}
+	return nil
+}
+
+// cutSeries is s with parts that end, in each series, where a model fitted for a cutoff may learn, at the cutoff, and a horizon
+// later. The first cutoff is span steps before the end of the test part, and this one after steps later. The validation part is as
+// long as the run's. A series without a lookback before the first cutoff is not tested at any.
+func (s *Series) cutSeries(span, after, lookback, horizon int) *Series {
+	cut := *s
+	cut.Groups = slices.Clone(s.Groups)
+	for g := range cut.Groups {
+		b := s.Groups[g].Bounds
+		at := max(b[2]-span+after, 0)
+		cut.Groups[g].Bounds = [3]int{max(at-(b[1]-b[0]), 0), at, min(at+horizon, b[2])}
+		if b[2]-span < lookback {
+			cut.Groups[g].Bounds[2] = at
+		}
+	}
+	return &cut
+}
+
+// span is how many steps before the end of each series the first cutoff is.
+func (c CVConfig) span(horizon int) int { return horizon + (c.Windows-1)*c.StepSize }
+
+// checkCutoffs reports a series that is scaled by values after its first cutoff.
+func (s *Series) checkCutoffs(cv CVConfig, lookback, horizon int) error {
+	if cv.Windows == 0 {
+		return nil
+	}
+	span := cv.span(horizon)
+	for g := range s.Groups {
+		b := s.Groups[g].Bounds
+		if at := b[2] - span; at >= lookback && at < b[0] {
+			return configErrorf("cv: the first cutoff of %s is step %d, in the train part of %d steps, which scales the data: "+
+				"take a smaller cv.n_windows or cv.step_size, or a smaller train part in data.split", s.Channels[s.row(g)], at, b[0])
+		}
+	}
+	return nil
+}
+
+// A cutoffScores are the metrics of one cutoff.
+type cutoffScores struct {
+	time   string // of the last step that the forecasts saw; "" where series differ
+	models []scores
+}
+
+// cvFile is cross_validation.json.
+type cvFile struct {
+	Windows int                            `json:"n_windows"`
+	Step    int                            `json:"step_size"`
+	Refit   any                            `json:"refit"`
+	Scale   string                         `json:"scale"`
+	Metrics map[string]map[string]*float64 `json:"metrics"`          // of each model over all cutoffs; null where not finite
+	Errors  map[string]string              `json:"errors,omitempty"` // of models that failed at a cutoff, where their forecasts are NaN
+}
+
+// crossValidate fits and forecasts at each cutoff of [cv] in turn, and writes cross_validation.parquet, in the form of
+// forecasts.parquet, with metrics over all cutoffs (cross_validation.json) and of each (cross_validation.csv); collective. Cutoffs are
+// counted back from the end of each series, as NeuralForecast's cross_validation does: the last is one horizon before it.
+// The error is that of models which failed.
+func (j *job) crossValidate(dir string) error {
+	cv, h := j.cfg.CV, j.cfg.Windows.Horizon
+	span := cv.span(h)
+	var fits []*fitted
+	var failed error
+	var sink *forecastSink
+	var sum *tally
+	errs := map[string]string{}
+	byCutoff := make([]cutoffScores, cv.Windows)
+	root := j.c.Rank() == 0
+	fold := *j
+	fold.dir, fold.resume, fold.times = "", false, &timings{} // no checkpoints: they are the run's
+	for i := range cv.Windows {
+		var err error
+		fold.series = j.series.cutSeries(span, i*cv.StepSize, j.cfg.Windows.Lookback, h)
+		if fold.sets, err = splitWindows(fold.series, j.cfg.Windows); err != nil {
+			return fmt.Errorf("cv, cutoff %d: %w", i+1, err)
+		}
+		if cv.fits(i) {
+			j.screen.printf("cross-validation: fit at cutoff %d of %d", i+1, cv.Windows)
+			if fits, err = fold.fitFold(); err != nil {
+				return fmt.Errorf("cv, cutoff %d: %w", i+1, err)
+			}
+			for _, f := range fits {
+				if f.err != nil {
+					errs[f.name] = fmt.Sprintf("cutoff %d: %v", i+1, f.err)
+					if !f.baseline {
+						failed = errors.Join(failed, fmt.Errorf("cv, cutoff %d: model %s: %w", i+1, f.name, f.err))
+					}
+				}
+			}
+		}
+		if i == 0 {
+			if sink, err = j.openSink(filepath.Join(dir, "cross_validation.parquet"), fits); err != nil {
+				return err
+			}
+			defer sink.abort()
+			sum = j.newTally(fits)
+		}
+		one := fold.newTally(fits)
+		one.season = sum.season
+		if err := fold.measure(one, fits, sink); err != nil {
+			return err
+		}
+		sum.add(one)
+		byCutoff[i].time = fold.cutoffTime()
+		if byCutoff[i].models, err = fold.scores(one, fits); err != nil {
+			return err
+		}
+	}
+	all, err := fold.scores(sum, fits)
+	if err != nil || !root {
+		return errors.Join(err, failed)
+	}
+	file := cvFile{Windows: cv.Windows, Step: cv.StepSize, Refit: cv.Refit, Scale: j.cfg.Evaluate.Scale, Metrics: metricsOf(fits, all), Errors: errs}
+	if err := writeJSON(filepath.Join(dir, "cross_validation.json"), file); err != nil {
+		return err
+	}
+	if err := writeCutoffs(filepath.Join(dir, "cross_validation.csv"), fits, sum.names, byCutoff); err != nil {
+		return err
+	}
+	if j.screen.out != nil {
+		fmt.Fprintf(j.screen.out, "\ncross-validation, %d cutoffs:\n", cv.Windows)
+		printTable(j.screen.out, sum.names, j.cfg.Evaluate.Scale, fits, all)
+	}
+	return errors.Join(sink.close(), failed)
+}
+
+// fitFold fits all models and baselines on the job's train part; one that fails forecasts NaN.
+func (j *job) fitFold() (fits []*fitted, err error) {
+	size := j.cfg.Windows.Horizon * j.series.channels()
+	for k, m := range j.cfg.Models {
+		f, err := j.fitModel(k, m, func(*fitted) error { return nil })
+		if err != nil {
+			return nil, err
+		}
+		if f.err != nil {
+			f.forecaster = nothing{j.cfg.quantiles(m), size}
+		}
+		fits = append(fits, f)
+	}
+	for _, name := range j.cfg.Evaluate.Baselines {
+		f, err := j.baseline(name)
+		if err != nil {
+			return nil, err
+		}
+		if f.err != nil {
+			f.forecaster = nothing{[]float64{0}, size}
+		}
+		fits = append(fits, f)
+	}
+	return fits, nil
+}
+
+// nothing forecasts NaN, in the columns that a model which failed would have had.
+type nothing struct {
+	quantiles []float64
+	size      int // C·H
+}
+
+// Columns is as [model.ColumnForecaster] says.
+func (f nothing) Columns() []float64 { return f.quantiles }
+
+// Predict is as [model.Forecaster] says.
+func (f nothing) Predict(dst []float32, ws model.Windows, lo, n int) error {
+	return f.PredictColumns([][]float32{dst}, ws, lo, n)
+}
+
+// PredictColumns is as [model.ColumnForecaster] says.
+func (f nothing) PredictColumns(dst [][]float32, _ model.Windows, _, n int) error {
+	for _, col := range dst {
+		for i := range col[:n*f.size] {
+			col[i] = float32(math.NaN())
+		}
+	}
+	return nil
+}
+
+// cutoffTime is the last time before the test part, "" where it is not that of all series which have a test window.
+func (j *job) cutoffTime() (text string) {
+	ws := j.sets[2]
+	for i := range ws.Len() {
+		g, start := ws.at(i)
+		at := start + j.cfg.Windows.Lookback - 1
+		now := fmt.Sprint(j.series.rawTime(g, at))
+		if !j.series.Step.Plain {
+			now = showTime(j.series.Time(g, at))
+		}
+		if text != "" && now != text {
+			return ""
+		}
+		text = now
+	}
+	return text
+}
+
+// writeCutoffs writes a row a cutoff and model, a column a metric, nothing where a metric is not defined.
+func writeCutoffs(path string, fits []*fitted, names []string, cutoffs []cutoffScores) error {
+	return writeAtomic(path, func(w io.Writer) error {
+		head := "window,cutoff,model"
+		for _, name := range names {
+			head += "," + name
+		}
+		if _, err := fmt.Fprintln(w, head); err != nil {
+			return err
+		}
+		for i, c := range cutoffs {
+			for k, f := range fits {
+				line := fmt.Sprintf("%d,%s,%s", i+1, c.time, csvCell(f.name))
+				for _, name := range names {
+					line += ","
+					if v, ok := c.models[k][name]; ok && !math.IsNaN(v) && !math.IsInf(v, 0) {
+						line += fmt.Sprint(v)
+					}
+				}
+				if _, err := fmt.Fprintln(w, line); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}

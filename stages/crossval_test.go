@@ -1,0 +1,162 @@
+package stages
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// ramps is a long table of whole-numbered times: series a of n rows, b of n − 5, c of 28, which has no lookback before the first cutoff; after from, values are others.
+func ramps(t *testing.T, n, from int) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("unique_id,ds,y\n")
+	for _, s := range []struct {
+		id   string
+		rows int
+	}{{"a", n}, {"b", n - 5}, {"c", 28}} {
+		for i := range s.rows {
+			v := fmt.Sprintf("%.4f", math.Sin(float64(i)/3)+float64(i%7))
+			if s.id == "a" && i >= from {
+				v = "50"
+			}
+			if s.id == "b" && i == s.rows-2 {
+				v = ""
+			}
+			fmt.Fprintf(&b, "%s,%d,%s\n", s.id, i, v)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "ramps.csv")
+	if err := os.WriteFile(path, []byte(b.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func crossConfig(t *testing.T, path string, sets ...string) *Config {
+	return small(t, append([]string{"data.path=" + path, "windows.lookback=21", "windows.horizon=4", "cv.n_windows=3", "cv.step_size=2", "train.steps=20",
+		"evaluate.forecasts=false", "evaluate.plots=0", `evaluate.baselines=["repeat_last"]`, "model.1.train.loss=mqloss", "train.levels=[80]",
+		`evaluate.metrics=["mae", "rmse", "coverage", "nse"]`}, sets...)...)
+}
+
+// Cutoffs count back from the end of each series, what was fitted never saw what it forecasts, and refit says when it was fitted.
+func TestCrossValidation(t *testing.T) {
+	run := func(n int, sets ...string) (string, []string, [][]float32) {
+		dir := mustRun(t, n, crossConfig(t, ramps(t, 300, 300), sets...)).Dir
+		keys, models, values := rowsOf(t, filepath.Join(dir, "cross_validation.parquet"))
+		if got := strings.Join(models, " "); got != "nlinear dlinear dlinear-lo-80 dlinear-median dlinear-hi-80 repeat_last" {
+			t.Fatalf("columns %s", got)
+		}
+		return dir, keys, values
+	}
+	dir, keys, once := run(1, "cv.refit=false")
+	var want []string
+	for i := range 3 {
+		for _, s := range []struct {
+			id   string
+			rows int
+		}{{"a", 300}, {"b", 295}} {
+			cutoff := s.rows - 8 + 2*i - 1
+			for k := range 4 {
+				want = append(want, fmt.Sprintf("%s %d %d", s.id, cutoff+1+k, cutoff))
+			}
+		}
+	}
+	for i, k := range keys {
+		if i >= len(want) || !strings.HasPrefix(k, want[i]+" ") {
+			t.Fatalf("row %d is %s", i, k)
+		}
+		if strings.Contains(k, "(null)") != strings.HasPrefix(k, "b 293 ") {
+			t.Errorf("row %s", k)
+		}
+	}
+	if len(keys) != len(want) {
+		t.Fatalf("%d rows, want %d", len(keys), len(want))
+	}
+	var file cvFile
+	readJSON(t, filepath.Join(dir, "cross_validation.json"), &file)
+	_, _, again := run(3, "cv.refit=false")
+	_, _, every := run(1, "cv.refit=true")
+	_, _, second := run(1, "cv.refit=2")
+	var abs, n float64
+	for m := range once {
+		for i := range want {
+			if d := math.Abs(float64(once[m][i] - again[m][i])); d > 1e-3 {
+				t.Fatalf("column %d, row %s: three ranks differ by %g", m, keys[i], d)
+			}
+			if (every[m][i] == once[m][i]) != (i < 8 || m == 5) || second[m][i] != once[m][i] && i < 16 || second[m][i] != every[m][i] && i >= 16 {
+				t.Fatalf("column %d, row %s: %g once, %g every time, %g every second time", m, keys[i], once[m][i], every[m][i], second[m][i])
+			}
+			var y float64
+			if k, _ := fmt.Sscan(strings.Fields(keys[i])[3], &y); k == 1 && m == 0 {
+				_, std := meanOf(t, dir, keys[i][:1])
+				abs, n = abs+math.Abs(float64(once[0][i])-y)/std, n+1
+			}
+		}
+	}
+	if got := file.Metrics["nlinear"]["mae"]; got == nil || n != 23 || math.Abs(*got-abs/n) > 1e-5 {
+		t.Errorf("MAE of %g targets is %v, the table has %g", n, got, abs/n)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "cross_validation.csv"))
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if err != nil || len(lines) != 1+3*3 || lines[0] != "window,cutoff,model,mae,rmse,coverage_80,nse" || !strings.HasPrefix(lines[1], "1,,nlinear,") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	// What comes after the first cutoff is not seen at it.
+	other := mustRun(t, 1, crossConfig(t, ramps(t, 300, 292))).Dir
+	_, _, changed := rowsOf(t, filepath.Join(other, "cross_validation.parquet"))
+	for m := range once {
+		if !slices.Equal(changed[m][:8], once[m][:8]) || changed[m][8] == once[m][8] {
+			t.Errorf("column %d: the first cutoff forecasts %v, before the change %v", m, changed[m][:9], once[m][:9])
+		}
+	}
+}
+
+// meanOf is a run's scaler of a series.
+func meanOf(t *testing.T, dir, series string) (mean, std float64) {
+	var file modelFile
+	readJSON(t, filepath.Join(dir, "model.json"), &file)
+	for _, c := range file.Channels {
+		if c.Name == series {
+			return c.Mean, c.Std
+		}
+	}
+	t.Fatalf("no series %q", series)
+	return 0, 0
+}
+
+// A wide table has one time for a cutoff; a model that diverges leaves NaN, and the others their results.
+func TestCrossValidationOfWideTable(t *testing.T) {
+	cfg := small(t, "data.path="+waves(t, 600), "cv.n_windows=2", "cv.step_size=24", "evaluate.forecasts=false", "evaluate.plots=0", "model.0.train.lr=1e30")
+	res, err := runOn(t, 2, cfg)
+	if err == nil || !strings.Contains(err.Error(), "cv, cutoff 1: model nlinear") {
+		t.Fatalf("error %v", err)
+	}
+	text, err := os.ReadFile(filepath.Join(res.Dir, "cross_validation.csv"))
+	if err != nil || !strings.Contains(string(text), "\n1,551,nlinear,,\n1,551,dlinear,0.") || !strings.Contains(string(text), "\n2,575,repeat_last,") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	_, _, values := rowsOf(t, filepath.Join(res.Dir, "cross_validation.parquet"))
+	if v := values[0][0]; v == v {
+		t.Errorf("the model that failed forecasts %g", v)
+	}
+}
+
+func TestCrossValidationErrors(t *testing.T) {
+	for want, set := range map[string]string{
+		"cv.refit = 0: want true, false, or a number": "cv.refit=0", "cv.refit = yes": "cv.refit=yes", "cv.step_size = 0": "cv.step_size=0", "cv.n_windows = -1": "cv.n_windows=-1",
+	} {
+		_, err := parseConfig("test", "[data]\npath = \"synth\"\n[[model]]\nnet = \"nlinear\"\n", []string{set})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", set, err, want)
+		}
+	}
+	_, err := runOn(t, 2, crossConfig(t, ramps(t, 300, 300), "cv.n_windows=100"))
+	if err == nil || !strings.Contains(err.Error(), "the first cutoff of a is step 98, in the train part of 210 steps") {
+		t.Errorf("error %v", err)
+	}
+}
