@@ -29,6 +29,18 @@ var goldenOps = []struct {
 	{"ops_conv", "interpolate_linear_3", nil, interpolated("linear", 3)},
 	{"ops_conv", "interpolate_cubic_12", nil, interpolated("cubic", 12)},
 	{"ops_conv", "interpolate_cubic_13", nil, interpolated("cubic", 13)},
+	{"ops_conv", "conv1d", nil, convolution(0, 0, 1, 1, 1)},
+	{"ops_conv", "conv1d_same", nil, convolution(1, 1, 1, 1, 1)},
+	{"ops_conv", "conv1d_circular", nil, func(in []*Tensor) []*Tensor {
+		return []*Tensor{in[0].PadCircular(2, 1, 1).Conv1d(in[1], in[2], 1, 1)}
+	}},
+	{"ops_conv", "conv1d_stride", nil, convolution(1, 1, 1, 1, 2)},
+	{"ops_conv", "conv1d_dilated", nil, convolution(0, 0, 3, 1, 1)},
+	{"ops_conv", "conv1d_groups", nil, convolution(0, 0, 1, 2, 1)},
+	{"ops_conv", "conv1d_depthwise", nil, convolution(0, 0, 1, 4, 1)},
+	{"ops_conv", "conv1d_causal1", nil, convolution(2, 0, 1, 1, 1)},
+	{"ops_conv", "conv1d_causal2", nil, convolution(4, 0, 2, 1, 1)},
+	{"ops_conv", "conv1d_causal4", nil, convolution(8, 0, 4, 1, 1)},
 	{"scaler_standard", "standard", []string{"mask"}, scaled("standard")},
 	{"scaler_robust", "robust", []string{"mask"}, scaled("robust")},
 	{"scaler_minmax", "minmax", []string{"mask"}, scaled("minmax")},
@@ -59,6 +71,18 @@ var goldenOps = []struct {
 // one is an op of one input and one output.
 func one(f func(x *Tensor) *Tensor) func(in []*Tensor) []*Tensor {
 	return func(in []*Tensor) []*Tensor { return []*Tensor{f(in[0])} }
+}
+
+// convolution is of x, w and b, if there is one, with zeros before and after x and every stride-th value of the result.
+func convolution(before, after, dilation, groups, stride int) func(in []*Tensor) []*Tensor {
+	return func(in []*Tensor) []*Tensor {
+		x := in[0]
+		if before+after > 0 {
+			x = x.Pad(2, before, after)
+		}
+		y := x.Conv1d(in[1], append(in, nil)[2], dilation, groups)
+		return []*Tensor{y.SliceStep(2, 0, y.Last(), stride)}
+	}
 }
 
 func interpolated(mode string, n int) func(in []*Tensor) []*Tensor {
