@@ -6,7 +6,7 @@
 struct conv { float *y; const float *x, *w, *bias; const convolution *o; sums s; int64_t first; };
 struct conv_weight_grad { float *dw; const float *x, *dy; const convolution *o; };
 
-enum { OUTS = 4, PAIRS = 4 };  // a block of the weights' gradient: output channels, and pairs of input channel and tap
+enum { OUTS = 3, PAIRS = 3 };  // a block of the weights' gradient, output channels by pairs of input channel and tap: 9 sums fit 16 registers
 enum { WORTH = 1 << 16 };      // multiplications worth a piece
 
 static inline int64_t blocks_of(int64_t n, int64_t size) { return (n + size - 1) / size; }
