@@ -102,7 +102,7 @@ func (j *job) benchNet(name string, o BenchOptions) (t BenchTrial, err error) {
 		begin := time.Now()
 		for i := range o.Steps {
 			lo, hi := collective.Share(o.Batch, j.c.Rank(), j.c.Size())
-			_, err := fit.Step(j.c, j.sets[0], hi-lo, func(k int) int { return (i*7919 + (lo+k)*31) % j.sets[0].Len() }, 1e-4)
+			_, err := fit.Step(j.c, j.sets[0], model.Part{Batch: i, First: lo, N: hi - lo, Pick: func(k int) int { return (i*7919 + (lo+k)*31) % j.sets[0].Len() }}, 1e-4)
 			if err != nil {
 				return 0, err
 			}
