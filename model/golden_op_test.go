@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 )
@@ -49,6 +50,11 @@ var goldenOps = []struct {
 	{"ops_recurrent", "rnn_tanh_2", nil, layersOf(1, plainCell(RNNCell, Tanh))},
 	{"ops_recurrent", "rnn_relu_1", nil, layersOf(1, plainCell(RNNCell, ReLU))},
 	{"ops_recurrent", "rnn_relu_2", nil, layersOf(1, plainCell(RNNCell, ReLU))},
+	{"ops_attention", "attention", nil, attended(.5, false, nil)},
+	{"ops_attention", "attention_mask", nil, attended(.5, false, []float32{9: masked, 10: masked, 11: masked, 29: masked, 30: masked, 31: masked, 32: masked, 33: masked, 34: masked})},
+	{"ops_attention", "attention_bias", nil, attended(.5, false, nil)},
+	{"ops_attention", "attention_causal", nil, attended(.5, true, nil)},
+	{"ops_attention", "attention_scale", nil, attended(.3, false, nil)},
 	{"scaler_standard", "standard", []string{"mask"}, scaled("standard")},
 	{"scaler_robust", "robust", []string{"mask"}, scaled("robust")},
 	{"scaler_minmax", "minmax", []string{"mask"}, scaled("minmax")},
@@ -90,6 +96,19 @@ func convolution(before, after, dilation, groups, stride int) func(in []*Tensor)
 		}
 		y := x.Conv1d(in[1], append(in, nil)[2], dilation, groups)
 		return []*Tensor{y.SliceStep(2, 0, y.Last(), stride)}
+	}
+}
+
+var masked = float32(math.Inf(-1))
+
+// attended is of q, k, v and a bias: the mask (5, 7), if there is one, or the fourth input.
+func attended(scale float32, causal bool, mask []float32) func(in []*Tensor) []*Tensor {
+	return func(in []*Tensor) []*Tensor {
+		bias := append(in, nil)[3]
+		if mask != nil {
+			bias = in[0].g.Literal(mask, 5, 7)
+		}
+		return []*Tensor{in[0].Attention(in[1], in[2], bias, scale, causal)}
 	}
 }
 
