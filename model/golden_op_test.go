@@ -55,6 +55,9 @@ var goldenOps = []struct {
 	{"ops_attention", "attention_bias", nil, attended(.5, false, nil)},
 	{"ops_attention", "attention_causal", nil, attended(.5, true, nil)},
 	{"ops_attention", "attention_scale", nil, attended(.3, false, nil)},
+	{"ops_norm", "instance_norm", nil, func(in []*Tensor) []*Tensor {
+		return []*Tensor{in[0].Standardise(1e-5).Mul(in[1].Unsqueeze(1)).Add(in[2].Unsqueeze(1))}
+	}},
 	{"scaler_standard", "standard", []string{"mask"}, scaled("standard")},
 	{"scaler_robust", "robust", []string{"mask"}, scaled("robust")},
 	{"scaler_minmax", "minmax", []string{"mask"}, scaled("minmax")},
