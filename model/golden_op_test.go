@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 )
@@ -29,6 +30,18 @@ var goldenOps = []struct {
 	{"ops_conv", "interpolate_linear_3", nil, interpolated("linear", 3)},
 	{"ops_conv", "interpolate_cubic_12", nil, interpolated("cubic", 12)},
 	{"ops_conv", "interpolate_cubic_13", nil, interpolated("cubic", 13)},
+	{"ops_conv", "conv1d", nil, convolution(0, 0, 1, 1, 1)},
+	{"ops_conv", "conv1d_same", nil, convolution(1, 1, 1, 1, 1)},
+	{"ops_conv", "conv1d_circular", nil, func(in []*Tensor) []*Tensor {
+		return []*Tensor{in[0].PadCircular(2, 1, 1).Conv1d(in[1], in[2], 1, 1)}
+	}},
+	{"ops_conv", "conv1d_stride", nil, convolution(1, 1, 1, 1, 2)},
+	{"ops_conv", "conv1d_dilated", nil, convolution(0, 0, 3, 1, 1)},
+	{"ops_conv", "conv1d_groups", nil, convolution(0, 0, 1, 2, 1)},
+	{"ops_conv", "conv1d_depthwise", nil, convolution(0, 0, 1, 4, 1)},
+	{"ops_conv", "conv1d_causal1", nil, convolution(2, 0, 1, 1, 1)},
+	{"ops_conv", "conv1d_causal2", nil, convolution(4, 0, 2, 1, 1)},
+	{"ops_conv", "conv1d_causal4", nil, convolution(8, 0, 4, 1, 1)},
 	{"ops_recurrent", "lstm_1", nil, layersOf(2, plainCell(LSTMCell, Tanh))},
 	{"ops_recurrent", "lstm_2", nil, layersOf(2, plainCell(LSTMCell, Tanh))},
 	{"ops_recurrent", "gru_1", nil, layersOf(1, GRUCell)},
@@ -37,6 +50,14 @@ var goldenOps = []struct {
 	{"ops_recurrent", "rnn_tanh_2", nil, layersOf(1, plainCell(RNNCell, Tanh))},
 	{"ops_recurrent", "rnn_relu_1", nil, layersOf(1, plainCell(RNNCell, ReLU))},
 	{"ops_recurrent", "rnn_relu_2", nil, layersOf(1, plainCell(RNNCell, ReLU))},
+	{"ops_attention", "attention", nil, attended(.5, false, nil)},
+	{"ops_attention", "attention_mask", nil, attended(.5, false, []float32{9: masked, 10: masked, 11: masked, 29: masked, 30: masked, 31: masked, 32: masked, 33: masked, 34: masked})},
+	{"ops_attention", "attention_bias", nil, attended(.5, false, nil)},
+	{"ops_attention", "attention_causal", nil, attended(.5, true, nil)},
+	{"ops_attention", "attention_scale", nil, attended(.3, false, nil)},
+	{"ops_norm", "instance_norm", nil, func(in []*Tensor) []*Tensor {
+		return []*Tensor{in[0].Standardise(1e-5).Mul(in[1].Unsqueeze(1)).Add(in[2].Unsqueeze(1))}
+	}},
 	{"scaler_standard", "standard", []string{"mask"}, scaled("standard")},
 	{"scaler_robust", "robust", []string{"mask"}, scaled("robust")},
 	{"scaler_minmax", "minmax", []string{"mask"}, scaled("minmax")},
@@ -67,6 +88,31 @@ var goldenOps = []struct {
 // one is an op of one input and one output.
 func one(f func(x *Tensor) *Tensor) func(in []*Tensor) []*Tensor {
 	return func(in []*Tensor) []*Tensor { return []*Tensor{f(in[0])} }
+}
+
+// convolution is of x, w and b, if there is one, with zeros before and after x and every stride-th value of the result.
+func convolution(before, after, dilation, groups, stride int) func(in []*Tensor) []*Tensor {
+	return func(in []*Tensor) []*Tensor {
+		x := in[0]
+		if before+after > 0 {
+			x = x.Pad(2, before, after)
+		}
+		y := x.Conv1d(in[1], append(in, nil)[2], dilation, groups)
+		return []*Tensor{y.SliceStep(2, 0, y.Last(), stride)}
+	}
+}
+
+var masked = float32(math.Inf(-1))
+
+// attended is of q, k, v and a bias: the mask (5, 7), if there is one, or the fourth input.
+func attended(scale float32, causal bool, mask []float32) func(in []*Tensor) []*Tensor {
+	return func(in []*Tensor) []*Tensor {
+		bias := append(in, nil)[3]
+		if mask != nil {
+			bias = in[0].g.Literal(mask, 5, 7)
+		}
+		return []*Tensor{in[0].Attention(in[1], in[2], bias, scale, causal)}
+	}
 }
 
 func interpolated(mode string, n int) func(in []*Tensor) []*Tensor {

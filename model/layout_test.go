@@ -44,6 +44,7 @@ var layoutCases = []opCase{
 	indexCase("roll back", func(x *Tensor) *Tensor { return x.Roll(1, -1) }, 1, 2, 3, 4, 0),
 	indexCase("pad", func(x *Tensor) *Tensor { return x.Pad(1, 2, 1) }, -1, -1, 0, 1, 2, 3, 4, -1),
 	indexCase("pad replicate", func(x *Tensor) *Tensor { return x.PadReplicate(1, 1, 3) }, 0, 0, 1, 2, 3, 4, 4, 4, 4),
+	indexCase("pad circular", func(x *Tensor) *Tensor { return x.PadCircular(1, 2, 3) }, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2),
 	indexCase("pad reflect", func(x *Tensor) *Tensor { return x.PadReflect(1, 2, 4) }, 2, 1, 0, 1, 2, 3, 4, 3, 2, 1, 0),
 	{name: "slice of a view", shapes: [][]int{{6, 5}}, build: func(in []*Tensor) *Tensor { return in[0].Slice(0, 1, 5).Reshape(2, 10).Slice(0, 1, 2).Scale(2) },
 		want: func(in [][]float32) (y []float64) {

@@ -61,6 +61,16 @@ func (x *Tensor) PadReplicate(axis, before, after int) *Tensor {
 	return x.index(axis, segment{0, before, 0}, segment{0, d, 1}, segment{d - 1, after, 0})
 }
 
+// PadCircular continues an axis by what stands at its other end.
+func (x *Tensor) PadCircular(axis, before, after int) *Tensor {
+	x.wantPad(before, after)
+	d := x.Shape[x.axis(axis)]
+	if max(before, after) > d {
+		badBuild("pad: %d and %d elements from the other end of an axis of %d", before, after, d)
+	}
+	return x.index(axis, segment{d - before, before, 1}, segment{0, d, 1}, segment{0, after, 1})
+}
+
 // PadReflect mirrors an axis at its first and last element, which are not repeated.
 func (x *Tensor) PadReflect(axis, before, after int) *Tensor {
 	x.wantPad(before, after)
