@@ -25,6 +25,7 @@ type Fit struct {
 	tail                         int // where the gradient slab's loss and count stand
 	step, update, loss, forecast Runner
 	stepAt, stepW, stepDev       *Tensor
+	stepDrop                     *Tensor // nil where the net drops nothing
 	hyper, norm2                 *Tensor
 	lossAt, lossW, lossDev       *Tensor
 	lossOut                      *Tensor
@@ -36,6 +37,8 @@ type Fit struct {
 	cells                        []float64
 	sum                          [2]float32
 	rate                         [3]float32
+	seed                         uint64
+	dropAt                       [3]int64
 	opt                          TrainOptions
 	steps                        int // updates made
 }
@@ -50,7 +53,7 @@ type Shape struct {
 func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint64) (*Fit, error) {
 	f := &Fit{Net: n, Params: NewParams("parameters"), Lookback: sh.Lookback, Horizon: sh.Horizon,
 		Channels: sh.Channels, Batch: sh.Batch, dev: dev, data: data, opt: opt,
-		rows: data.rows(sh.Channels), weight: make([]float32, sh.Batch),
+		rows: data.rows(sh.Channels), weight: make([]float32, sh.Batch), seed: seed,
 		Loss: opt.loss()}
 	f.at = make([]int64, f.Batch*f.rows)
 	loss := f.Loss
@@ -75,24 +78,28 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 	var stepP, lossP, castP, updP *Program
 	var m, v *Region
 	err := Build(func() {
-		forward := func(g *Graph) (s *Scope, at, x, pred *Tensor) {
-			s = NewScope(g, f.Params)
-			at = g.Input(I64, f.Batch, f.rows)
-			b := data.batch(g, past, target, inputs, at, f.Channels, f.Lookback, f.Horizon, loss.Outputs())
-			return s, at, b.Past, n.Forward(s, b) // (B, C, H·K)
+		learn, T, known := learner(n, f.Horizon)
+		record := func(s *Scope, forward func(s *Scope, b Batch) *Tensor, known, steps int) (at, x, pred *Tensor) {
+			at = s.g.Input(I64, f.Batch, f.rows)
+			b := data.batch(s.g, past, target, inputs, at, f.Channels, f.Lookback, known, steps, loss)
+			return at, b.Past.Slice(2, 0, f.Lookback), forward(s, b) // (B, C, T·K)
 		}
-		measure := func(g *Graph, at, x, pred *Tensor) (w, d, l *Tensor) {
+		measure := func(g *Graph, at, x, pred *Tensor, steps int) (w, d, l *Tensor) {
 			w = g.Input(F32, f.Batch)
 			if loss.Kind == "nse" {
 				d = g.Input(F32, f.Batch, f.Channels)
 			}
-			y := g.At(target, 0, target.N).GatherRows(at, 0, f.Channels, f.Lookback, f.Horizon) // (B, C, H)
+			y := g.At(target, 0, target.N).GatherRows(at, 0, f.Channels, f.Lookback, steps) // (B, C, T)
 			return w, d, loss.Of(pred, y, w, loss.Divisor(x, d))
 		}
-		s, at, x, pred := forward(&stepG)
-		f.stepAt = at
-		var l *Tensor
-		f.stepW, f.stepDev, l = measure(&stepG, at, x, pred)
+		s := NewScope(&stepG, f.Params)
+		s.drop = &dropping{state: stepG.Input(I64, 3), windows: f.Batch}
+		var x, pred, l *Tensor
+		f.stepAt, x, pred = record(s, learn, known, T)
+		if s.drop.count > 0 {
+			f.stepDrop = s.drop.state
+		}
+		f.stepW, f.stepDev, l = measure(&stepG, f.stepAt, x, pred, T)
 		f.tail = f.Params.Region.N
 		grads.N = f.tail + align
 		outs := []*Tensor{stepG.Store(l, grads, f.tail)}
@@ -101,11 +108,11 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 		}
 		stepP = stepG.Plan(0, outs...)
 
-		_, f.lossAt, x, pred = forward(&lossG)
-		f.lossW, f.lossDev, f.lossOut = measure(&lossG, f.lossAt, x, pred)
+		f.lossAt, x, pred = record(NewScope(&lossG, f.Params), n.Forward, 0, f.Horizon)
+		f.lossW, f.lossDev, f.lossOut = measure(&lossG, f.lossAt, x, pred, f.Horizon)
 		lossP = lossG.Plan(0, f.lossOut)
 
-		_, f.castAt, _, f.castOut = forward(&castG)
+		f.castAt, _, f.castOut = record(NewScope(&castG, f.Params), n.Forward, 0, f.Horizon)
 		castP = castG.Plan(0, f.castOut)
 
 		m, v = &Region{"moment 1", f.tail}, &Region{"moment 2", f.tail}
@@ -142,13 +149,26 @@ func (f *Fit) SetParams(slab []float32) error { return f.params.Write(0, slab) }
 // GetParams reads all parameters into slab, of Params.Region.N words.
 func (f *Fit) GetParams(slab []float32) error { return f.params.Read(slab, 0) }
 
-// Step trains on one global batch, of which this rank computes the windows
-// pick(0) … pick(n−1), n ≤ Batch: gradients of the summed loss, AllReduce of
-// gradients, loss and count in one call, update by the mean. It returns the
-// mean loss over the global batch before the update, equal on all ranks; NaN or
-// Inf stops short of the update.
-func (f *Fit) Step(c collective.Comm, ws Windows, n int, pick func(i int) int, lr float64) (float64, error) {
-	batchOffsets(f.at, f.weight, ws, f.rows, n, pick)
+// A Part is one rank's part of a global batch of windows.
+type Part struct {
+	Batch    int             // number of the global batch, from 0
+	First, N int             // windows of it before the part, and in it
+	Pick     func(i int) int // window i of the part
+}
+
+// Step trains on one global batch, of which this rank computes part, of at most
+// Batch windows: gradients of the summed loss, AllReduce of gradients, loss and
+// count in one call, update by the mean. It returns the mean loss over the
+// global batch before the update, equal on all ranks; NaN or Inf stops short of
+// the update.
+func (f *Fit) Step(c collective.Comm, ws Windows, part Part, lr float64) (float64, error) {
+	batchOffsets(f.at, f.weight, ws, f.rows, part.N, part.Pick)
+	if f.stepDrop != nil {
+		f.dropAt = [3]int64{int64(f.seed), int64(part.Batch), int64(part.First)}
+		if err := f.step.WriteInts(f.stepDrop, f.dropAt[:]); err != nil {
+			return 0, err
+		}
+	}
 	if err := f.step.WriteInts(f.stepAt, f.at); err != nil {
 		return 0, err
 	}

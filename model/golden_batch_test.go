@@ -2,12 +2,52 @@ package model
 
 import (
 	"math"
+	"strings"
 	"testing"
 )
 
 // outputs is K, the values of a step that the file's net forecasts.
-func (g *golden) outputs(t testing.TB) int {
-	return len(g.floats(t, "output")) / len(g.floats(t, "input.target"))
+func (g *golden) outputs() int {
+	if shape := g.arrays["output"].Shape; len(shape) == 4 {
+		return shape[3]
+	}
+	return 1
+}
+
+// recursive says whether training gives the net the steps before.
+func (g *golden) recursive(t testing.TB) bool {
+	r, ok := g.net(t).(Recursive)
+	return ok && r.Steps() > 0
+}
+
+// batch is the file's batch: of training, where a recursive net is given what was measured, or else of a forecast over horizon steps. leaf
+// makes a tensor of values.
+func (g *golden) batch(t testing.TB, horizon int, training bool, leaf func(values []float32, shape ...int) *Tensor) Batch {
+	t.Helper()
+	input := func(name string) *Tensor {
+		a, ok := g.arrays["input."+name]
+		if !ok {
+			return nil
+		}
+		return leaf(a.Data.([]float32), a.Shape...)
+	}
+	b := Batch{Horizon: horizon, Outputs: g.outputs(), Static: input("stat"), Loss: Loss{Kind: strings.ToLower(g.Distribution)}}
+	switch g.Kind {
+	case "cudalstm", "ealstm": // what they read is known for the steps that they forecast
+		b.Future = input("hist")
+		b.Past = leaf(make([]float32, b.Future.Shape[0]*g.Channels*(g.Lookback-horizon)), b.Future.Shape[0], g.Channels, g.Lookback-horizon)
+		return b
+	case "deeprc_lstm": // the first columns stand for the targets' past
+		x := input("hist")
+		b.Past, b.Hist = x.Slice(1, 0, g.Channels), x.Slice(1, g.Channels, x.Shape[1])
+		return b
+	}
+	b.Past, b.Hist, b.Future = input("past"), input("hist"), input("futr")
+	if training && horizon > 1 {
+		y := input("target").Slice(2, 0, horizon-1)
+		b.Past = Concat(2, b.Past, Where(y.Equal(y), y, y.g.Const(0, 1)))
+	}
+	return b
 }
 
 // byGraph forecasts and trains the net on the file's arrays directly: exogenous columns and several outputs included.
@@ -17,13 +57,9 @@ func (g *golden) byGraph(t testing.TB, names []string) goldenRun {
 	grads := &Region{Name: "gradients"}
 	var step, update Graph
 	inputs := map[*Tensor][]float32{}
-	input := func(name string) *Tensor {
-		a, ok := g.arrays["input."+name]
-		if !ok {
-			return nil
-		}
-		x := step.Input(F32, a.Shape...)
-		inputs[x] = a.Data.([]float32)
+	leaf := func(values []float32, shape ...int) *Tensor {
+		x := step.Input(F32, shape...)
+		inputs[x] = values
 		return x
 	}
 	var pred, loss, norm *Tensor
@@ -32,9 +68,13 @@ func (g *golden) byGraph(t testing.TB, names []string) goldenRun {
 	count, hyper := update.Input(F32, 1), update.Input(F32, 3)
 	must(t, Build(func() {
 		s := NewScope(&step, r.params)
-		b := Batch{Past: input("past"), Hist: input("hist"), Future: input("futr"), Static: input("stat"), Horizon: g.Horizon, Outputs: g.outputs(t)}
-		pred = g.net(t).Forward(s, b)
-		loss = g.meanLoss(t, pred, input("target"), b.Outputs)
+		b, forward := g.batch(t, g.Horizon, g.recursive(t), leaf), g.net(t).Forward
+		if g.recursive(t) {
+			forward = g.net(t).(Recursive).Learn
+		}
+		pred = forward(s, b)
+		y := g.arrays["input.target"]
+		loss = g.meanLoss(t, pred, leaf(y.Data.([]float32), y.Shape...).Slice(2, 0, g.Horizon), b.Outputs)
 		n := r.params.Region.N
 		grads.N = n
 		outs := []*Tensor{pred, loss}
@@ -59,7 +99,9 @@ func (g *golden) byGraph(t testing.TB, names []string) goldenRun {
 	adam, err := dev.Compile(updateP, bind)
 	must(t, err)
 	for x, d := range inputs {
-		must(t, forward.Write(x, d))
+		if _, ok := stepP.place[x]; ok { // read by the net
+			must(t, forward.Write(x, d))
+		}
 	}
 	must(t, adam.Write(count, []float32{1}))
 	for i := range g.arrays["losses"].Data.([]float64) {
@@ -82,9 +124,9 @@ func (g *golden) byGraph(t testing.TB, names []string) goldenRun {
 // meanLoss is the file's loss of pred (B, C, H·K) over the targets (B, C, H) that are not NaN.
 func (g *golden) meanLoss(t testing.TB, pred, target *Tensor, K int) *Tensor {
 	t.Helper()
-	valid := 0
-	for _, v := range g.floats(t, "input.target") {
-		if v == v {
+	valid, steps := 0, g.arrays["input.target"].Shape[2]
+	for i, v := range g.floats(t, "input.target") {
+		if v == v && i%steps < target.Last() {
 			valid++
 		}
 	}
@@ -97,6 +139,9 @@ func (g *golden) meanLoss(t testing.TB, pred, target *Tensor, K int) *Tensor {
 		e = pred.Sub(y).Abs()
 	case g.Loss == "MSE":
 		e = pred.Sub(y).Pow(2)
+		if g.Kind == "cudalstm" { // NeuralHydrology halves it
+			e = e.Scale(.5)
+		}
 	case g.Loss == "MQLoss": // the sum over quantiles
 		q := make([]float32, K)
 		for i, v := range g.Quantiles {
@@ -108,8 +153,69 @@ func (g *golden) meanLoss(t testing.TB, pred, target *Tensor, K int) *Tensor {
 		σ := pred.Slice(3, 1, 2).Softplus().Shift(.2)
 		z := y.Sub(pred.Slice(3, 0, 1)).Div(σ)
 		e = z.Pow(2).Scale(.5).Add(σ.Log()).Shift(float32(math.Log(2*math.Pi) / 2))
+	case g.Loss == "DistributionLoss" && g.Distribution == "StudentT": // likewise, 3 degrees of freedom more
+		ν, σ := pred.Slice(3, 0, 1).Softplus().Shift(3), pred.Slice(3, 2, 3).Softplus().Shift(.1)
+		z := y.Sub(pred.Slice(3, 1, 2)).Div(σ)
+		half := ν.Shift(1).Scale(.5)
+		e = graphLnGamma(ν.Scale(.5)).Sub(graphLnGamma(half)).Add(ν.Log().Scale(.5)).Add(σ.Log()).Add(half.Mul(z.Pow(2).Div(ν).Shift(1).Log())).Shift(float32(math.Log(math.Pi) / 2))
+	case g.Loss == "NSE":
+		w := make([]float32, len(g.floats(t, "input.std")))
+		for i, σ := range g.floats(t, "input.std") {
+			w[i] = float32(math.Pow(float64(σ)+.1, -2))
+		}
+		e = pred.Sub(y).Pow(2).Mul(pred.g.Literal(w, len(w), 1, 1, 1))
 	default:
 		t.Fatalf("no loss here is the reference's %s %s", g.Loss, g.Distribution)
 	}
 	return e.Mul(there).Sum().Scale(1 / float32(valid)).Reshape(1)
+}
+
+// graphLnGamma is ln Γ(x) for x ≥ 1, by Stirling's series four steps further on.
+func graphLnGamma(x *Tensor) *Tensor {
+	z := x.Shift(4)
+	r := z.Pow(-1)
+	series := r.Scale(1. / 12).Sub(r.Pow(3).Scale(1. / 360)).Add(r.Pow(5).Scale(1. / 1260))
+	return z.Shift(-.5).Mul(z.Log()).Sub(z).Add(series).Shift(float32(math.Log(2*math.Pi) / 2)).
+		Sub(x.Mul(x.Shift(1)).Mul(x.Shift(2)).Mul(x.Shift(3)).Log())
+}
+
+// From the reference's weights, what a recursive net forecasts step by step.
+func TestRecursionAgainstItsReference(t *testing.T) {
+	for _, c := range goldenNets {
+		g := readGolden(t, c.file)
+		want, ok := g.arrays["recursion"].Data.([]float32)
+		if !ok {
+			continue
+		}
+		t.Run(c.file, func(t *testing.T) {
+			horizon := g.arrays["recursion"].Shape[2]
+			var graph Graph
+			params, inputs := NewParams("parameters"), map[*Tensor][]float32{}
+			var points *Tensor
+			must(t, Build(func() {
+				b := g.batch(t, horizon, false, func(values []float32, shape ...int) *Tensor {
+					x := graph.Input(F32, shape...)
+					inputs[x] = values
+					return x
+				})
+				y := g.net(t).Forward(NewScope(&graph, params), b) // (B, C, H·K)
+				points = b.Loss.Point(y.Reshape(b.Past.Shape[0], b.Past.Shape[1], horizon, b.Outputs))
+			}))
+			p := graph.Plan(align, points)
+			mem, err := testCPU(t).Alloc(params.Region.N)
+			must(t, err)
+			must(t, mem.Write(0, g.weights(t, params, c.names)))
+			r, err := testCPU(t).Compile(p, map[*Region]Mem{params.Region: mem})
+			must(t, err)
+			for x, d := range inputs {
+				if _, ok := p.place[x]; ok {
+					must(t, r.Write(x, d))
+				}
+			}
+			must(t, r.Run())
+			got := make([]float32, points.Len())
+			must(t, r.Read(got, points))
+			same(t, "recursion", got, want, 1e-5, largest(want))
+		})
+	}
 }

@@ -127,6 +127,20 @@ func (l Loss) Outputs() int {
 	return max(1, len(l.Quantiles))
 }
 
+// Point is the point forecast (…, 1) of the K values (…, K) that a net put out for a step, that which [Loss.Forecast] gives.
+func (l Loss) Point(y *Tensor) *Tensor {
+	at := func(i int) *Tensor { return y.Slice(-1, i, i+1) }
+	switch l.Kind {
+	case "mqloss":
+		return at(sort.SearchFloat64s(l.Quantiles, .5))
+	case "studentt":
+		return at(1)
+	case "poisson", "negativebinomial":
+		return at(0).Softplus()
+	}
+	return at(0)
+}
+
 // Finish is the loss of the whole from the mean error.
 func (l Loss) Finish(mean float64) float64 {
 	if losses[l.Kind].root {

@@ -169,7 +169,7 @@ func TestGradientOfLossesThatAreNoMean(t *testing.T) {
 		o := TrainOptions{Optimizer: "adam", LR: 1e-3, Loss: kind, Beta1: .9, Beta2: .999, Eps: 1e-8, Season: 2}
 		f, err := NewFit(testCPU(t), &NLinear{}, Shape{12, 4, 1, 12}, Data{Past: data, Target: data, Deviation: func(int64) float32 { return 1 }}, o, 1)
 		must(t, err)
-		loss, err = f.Step(collective.Local(1)[0], ws, 12, func(i int) int { return i }, 1e-3)
+		loss, err = f.Step(collective.Local(1)[0], ws, Part{N: 12, Pick: func(i int) int { return i }}, 1e-3)
 		must(t, err)
 		norm, err = f.GradientNorm()
 		must(t, err)

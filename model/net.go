@@ -15,6 +15,7 @@ type Batch struct {
 	Static  *Tensor // (B, S): one value a series
 	Horizon int     // H
 	Outputs int     // K: the values that the loss wants of every step, such as quantiles or a distribution's parameters; 1 for a point forecast
+	Loss    Loss    // whose outputs they are
 }
 
 // Width is what a net forecasts of a channel: H·K values, the K of a step side by side.
@@ -25,6 +26,27 @@ func (b Batch) Width() int { return b.Horizon * b.Outputs }
 type Net interface {
 	// Forward records the forecast (B, C, H·K) of a batch, making its parameters through s.
 	Forward(s *Scope, b Batch) *Tensor
+}
+
+// A Recursive net forecasts step by step, each from the forecast of the step
+// before. It is trained on what was measured in its place, over fewer steps.
+type Recursive interface {
+	Net
+	// Steps is T, the steps of the horizon that training forecasts; 0 where the net's options make it forecast as others do.
+	Steps() int
+	// Learn records the forecast (B, C, T·K) in training: b.Past and b.Mask are
+	// (B, C, L+T−1), the values of the first T−1 steps of the horizon among them,
+	// b.Future is (B, F, L+T), and b.Horizon is T.
+	Learn(s *Scope, b Batch) *Tensor
+}
+
+// learner is what a net records in training, over how many steps of the horizon H, and how many of them it is given.
+func learner(n Net, H int) (forward func(s *Scope, b Batch) *Tensor, steps, known int) {
+	if r, ok := n.(Recursive); ok && r.Steps() > 0 {
+		T := min(r.Steps(), H)
+		return r.Learn, T, T - 1
+	}
+	return n.Forward, H, 0
 }
 
 // CheckNet checks the net's options against the windows, by key.

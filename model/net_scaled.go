@@ -28,8 +28,29 @@ func (n Scaled) check(lookback, horizon int) error {
 }
 
 func (n Scaled) Forward(s *Scope, b Batch) *Tensor {
-	L := b.Past.Last()
-	past := b.Past.windowScale(n.Scaler, L, b.Mask) // of (B, C, 1)
+	return n.around(s, b, b.Past.Last(), n.Net.Forward)
+}
+
+// Steps is that of the net within.
+func (n Scaled) Steps() int {
+	if r, ok := n.Net.(Recursive); ok {
+		return r.Steps()
+	}
+	return 0
+}
+
+// Learn scales by the lookback alone, too.
+func (n Scaled) Learn(s *Scope, b Batch) *Tensor {
+	return n.around(s, b, b.Past.Last()-b.Horizon+1, n.Net.(Recursive).Learn)
+}
+
+// around is forward of the windows scaled by their first L steps, scaled back.
+func (n Scaled) around(s *Scope, b Batch, L int, forward func(s *Scope, b Batch) *Tensor) *Tensor {
+	mask := b.Mask
+	if mask != nil {
+		mask = mask.Slice(2, 0, L)
+	}
+	past := b.Past.windowScale(n.Scaler, L, mask) // of (B, C, 1)
 	b.Past = past.apply(b.Past)
 	for _, x := range []**Tensor{&b.Hist, &b.Future} {
 		if *x != nil {
@@ -42,7 +63,7 @@ func (n Scaled) Forward(s *Scope, b Batch) *Tensor {
 		γ, β := s.Param("weight", constant(1), 1), s.Param("bias", constant(0), 1)
 		back = past.affine(γ, β)
 	}
-	return back.undo(n.Net.Forward(s, b))
+	return back.undo(forward(s, b))
 }
 
 // affine is RevIN's way back.

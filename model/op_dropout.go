@@ -9,27 +9,29 @@ import "C"
 
 // Dropout sets elements of x to 0 with probability rate and divides the others
 // by 1 − rate (Srivastava et al. 2014, §10). state (3) is {seed, step, number of
-// the first window in the global batch}; x is of batch windows, the slowest axis
-// first. Which elements fall depends on these, on number, which tells apart the
-// dropouts of a net, and on the element's place in the global batch: n ranks
-// drop what one would.
-func (x *Tensor) Dropout(rate float32, state *Tensor, number, batch int) *Tensor {
+// the first window in the global batch}; the windows of the batch run along
+// axis. Which elements fall depends on these, on number, which tells apart the
+// dropouts of a net, and on the element's place in its window: n ranks drop what
+// one would.
+func (x *Tensor) Dropout(rate float32, state *Tensor, number, axis, windows int) *Tensor {
 	if !(rate >= 0 && rate < 1) {
 		badBuild("dropout: a rate of %g: want 0 ≤ rate < 1", rate)
 	}
-	if state.Type != I64 || state.Len() != 3 || batch < 1 || x.Len()%batch != 0 {
-		badBuild("dropout: x %v of %d windows, state %v %s: want i64 of 3", x.Shape, batch, state.Shape, state.Type)
+	axis = x.axis(axis)
+	if state.Type != I64 || state.Len() != 3 || windows < 1 || x.Shape[axis]%windows != 0 {
+		badBuild("dropout: x %v of %d windows along axis %d, state %v %s: want i64 of 3", x.Shape, windows, axis, state.Shape, state.Type)
 	}
 	wantF32("dropout", x)
 	if rate == 0 {
 		return x
 	}
-	return x.g.add(dropout{rate, number, x.Len() / batch}, x.Shape, x, state)
+	return x.g.add(dropout{rate, number, length(x.Shape[:axis]), windows}, x.Shape, x, state)
 }
 
 type dropout struct {
-	rate        float32
-	number, row int // elements of one window
+	rate           float32
+	number         int
+	outer, windows int // x is (outer, windows, elements)
 }
 
 // Grad drops the same elements.
@@ -38,7 +40,8 @@ func (o dropout) Grad(y, dy *Tensor) []*Tensor {
 }
 
 func (o dropout) CPU(p *Pool, y Array, in []Array) {
-	C.k_dropout(p.c, y.ptr(), in[0].ptr(), (*C.int64_t)(&in[1].I[0]), C.uint32_t(o.number), C.float(o.rate), C.int64_t(o.row), C.int64_t(len(y.F)))
+	C.k_dropout(p.c, y.ptr(), in[0].ptr(), (*C.int64_t)(&in[1].I[0]), C.uint32_t(o.number), C.float(o.rate),
+		C.int64_t(o.outer), C.int64_t(o.windows), C.int64_t(len(y.F)/o.outer/o.windows))
 }
 
 // philox is the generator's own output, for its test vectors.

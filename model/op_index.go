@@ -28,7 +28,7 @@ func (x *Tensor) SliceStep(axis, from, to, step int) *Tensor {
 	if length(x.Shape[:axis]) == 1 && step == 1 && x.Type == F32 {
 		shape := slices.Clone(x.Shape)
 		shape[axis] = n
-		return x.g.add(view{from * length(x.Shape[axis+1:])}, shape, x)
+		return x.g.add(view{off: from * length(x.Shape[axis+1:])}, shape, x)
 	}
 	return x.index(axis, segment{from, n, step})
 }

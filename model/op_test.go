@@ -23,7 +23,7 @@ type opCase struct {
 	kink   bool                           // a loss that is not differentiable everywhere: inputs are kept apart
 }
 
-var opCases = slices.Concat(elementwiseCases, reduceCases, layoutCases, matmulCases, normCases, poolCases, scalerCases, lossCases, otherCases)
+var opCases = slices.Concat(elementwiseCases, reduceCases, layoutCases, matmulCases, normCases, poolCases, scalerCases, lossCases, recurrentCases, otherCases)
 
 var otherCases = []opCase{
 	{name: "moving average", shapes: [][]int{{2, 11}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(5) },

@@ -33,10 +33,17 @@ func (x *Tensor) Unsqueeze(at int) *Tensor {
 	return x.Reshape(slices.Insert(slices.Clone(x.Shape), at, 1)...)
 }
 
-// A view is a tensor within another's memory, dense, off elements from its start. It is never run.
-type view struct{ off int }
+// A view is a tensor within another's memory, that of its first input, dense, off elements from its start. It is never
+// run. grad replaces its gradient where its first input has none of its own; the other inputs are those that grad is of.
+type view struct {
+	off  int
+	grad func(y, dy *Tensor) []*Tensor
+}
 
 func (o view) Grad(y, dy *Tensor) []*Tensor {
+	if o.grad != nil {
+		return o.grad(y, dy)
+	}
 	x := y.in[0]
 	if y.Len() == x.Len() {
 		return []*Tensor{dy.Reshape(x.Shape...)}

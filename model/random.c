@@ -14,23 +14,27 @@ void philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]) {
   out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
-struct dropout { float *y; const float *x; const int64_t *state; uint32_t op; float rate; int64_t row; };
+struct dropout { float *y; const float *x; const int64_t *state; uint32_t op; float rate; int64_t outer, windows, inner; };
 
 static void drop(const void *args, int64_t lo, int64_t hi) {
   const struct dropout *k = args;
-  uint64_t seed = (uint64_t)k->state[0], base = (uint64_t)k->state[2] * (uint64_t)k->row;
+  uint64_t seed = (uint64_t)k->state[0], first = (uint64_t)k->state[2];
   uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, word[4];
   uint64_t below = (uint64_t)((double)k->rate * 4294967296.0);
   float keep = 1 / (1 - k->rate);
   for (int64_t i = lo; i < hi;) {
-    uint64_t e = base + (uint64_t)i, block = e / 4;
-    uint32_t counter[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)k->state[1], k->op};
-    philox(word, counter, key);
-    for (uint64_t w = e % 4; w < 4 && i < hi; w++, i++) k->y[i] = word[w] < below ? 0 : keep * k->x[i];
+    int64_t run = i / k->inner, end = (run + 1) * k->inner < hi ? (run + 1) * k->inner : hi;
+    uint64_t window = first + (uint64_t)(run % k->windows), place = (uint64_t)(run / k->windows);
+    uint64_t e = (window * (uint64_t)k->outer + place) * (uint64_t)k->inner + (uint64_t)(i % k->inner);
+    while (i < end) {
+      uint32_t counter[4] = {(uint32_t)(e / 4), (uint32_t)(e / 4 >> 32), (uint32_t)k->state[1], k->op};
+      philox(word, counter, key);
+      for (uint64_t w = e % 4; w < 4 && i < end; w++, i++, e++) k->y[i] = word[w] < below ? 0 : keep * k->x[i];
+    }
   }
 }
 
-void k_dropout(pool *p, float *y, const float *x, const int64_t *state, uint32_t op, float rate, int64_t row, int64_t n) {
-  struct dropout k = {y, x, state, op, rate, row};
-  parallel(p, n, 1 << 12, drop, &k);
+void k_dropout(pool *p, float *y, const float *x, const int64_t *state, uint32_t op, float rate, int64_t outer, int64_t windows, int64_t inner) {
+  struct dropout k = {y, x, state, op, rate, outer, windows, inner};
+  parallel(p, outer * windows * inner, 1 << 12, drop, &k);
 }

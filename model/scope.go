@@ -37,13 +37,36 @@ type Scope struct {
 	path   string
 	params *Params
 	leaves map[string]*Tensor
+	drop   *dropping // nil where nothing is dropped: the graph does not train
+}
+
+// dropping is where the dropouts of a training graph draw from.
+type dropping struct {
+	state   *Tensor // see [Tensor.Dropout]
+	windows int
+	count   int // of the net's dropouts so far
 }
 
 // NewScope is the root of the names of one graph.
-func NewScope(g *Graph, p *Params) *Scope { return &Scope{g, "", p, map[string]*Tensor{}} }
+func NewScope(g *Graph, p *Params) *Scope { return &Scope{g, "", p, map[string]*Tensor{}, nil} }
 
 // In is the scope of a part of the net.
-func (s *Scope) In(name string) *Scope { return &Scope{s.g, s.path + name + ".", s.params, s.leaves} }
+func (s *Scope) In(name string) *Scope {
+	in := *s
+	in.path += name + "."
+	return &in
+}
+
+// Dropout drops elements of x where the graph trains (see [Tensor.Dropout]),
+// and is x where it does not. The batch's windows run along axis, which may
+// hold several rows of each window, side by side.
+func (s *Scope) Dropout(x *Tensor, axis int, rate float64) *Tensor {
+	if s.drop == nil || rate == 0 {
+		return x
+	}
+	s.drop.count++
+	return x.Dropout(float32(rate), s.drop.state, s.drop.count, axis, s.drop.windows)
+}
 
 // Param is the parameter of that name; asked for twice, it is shared.
 func (s *Scope) Param(name string, init Init, shape ...int) *Tensor {

@@ -181,7 +181,7 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 		lo, hi := b*o.Batch, min((b+1)*o.Batch, train.Len())
 		from, to := collective.Share(hi-lo, c.Rank(), c.Size())
 		lr := o.rate(i, total, epoch)
-		loss, err := f.Step(c, train, to-from, func(k int) int { return perm.at(lo + from + k) }, lr)
+		loss, err := f.Step(c, train, Part{i, from, to - from, func(k int) int { return perm.at(lo + from + k) }}, lr)
 		skipped := err == errNoTarget
 		if err != nil && !skipped {
 			return leave(err)

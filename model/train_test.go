@@ -54,8 +54,10 @@ func nets() map[string]Net {
 	return map[string]Net{"nlinear": &NLinear{}, "dlinear": &DLinear{Kernel: 5}, "scaled": Rescaled(&NLinear{}, "revin"), "mlp": &MLP{Layers: 2, Hidden: 16},
 		"nbeats": &NBEATS{Stacks: []string{"trend", "seasonality", "identity"}, Blocks: []int{2, 1, 1}, Layers: 1, Hidden: 16, Basis: "polynomial",
 			Degree: 2, Harmonics: 1, Activation: "tanh", Shared: true},
-		"nbeatsx": &NBEATSx{Stacks: []string{"identity", "trend"}, Blocks: []int{1, 1}, Layers: 1, Hidden: 16, Degree: 2, Harmonics: 1, Activation: "sigmoid"},
-		"nhits":   &NHITS{Blocks: []int{1, 1}, Pool: []int{2, 1}, Downsample: []int{4, 1}, Layers: 1, Hidden: 16, Pooling: "average", Interpolation: "linear", Activation: "softplus"}}
+		"nbeatsx":   &NBEATSx{Stacks: []string{"identity", "trend"}, Blocks: []int{1, 1}, Layers: 1, Hidden: 16, Degree: 2, Harmonics: 1, Activation: "sigmoid"},
+		"nhits":     &NHITS{Blocks: []int{1, 1}, Pool: []int{2, 1}, Downsample: []int{4, 1}, Layers: 1, Hidden: 16, Pooling: "average", Interpolation: "linear", Activation: "softplus"},
+		"lstm":      &LSTM{Layers: 2, Hidden: 16, Dropout: .1, DecoderLayers: 1},
+		"recursive": Rescaled(&GRU{Layers: 1, Hidden: 16, Recurrent: true, TrainHorizon: 3}, "standard")}
 }
 
 // trainToy trains on n ranks; it returns rank 0's history, parameters and fit.
@@ -181,7 +183,7 @@ func TestStepDoesNotAllocate(t *testing.T) {
 		pick := func(i int) int { return i }
 		ws := Windows(toyTrain)
 		if n := testing.AllocsPerRun(20, func() {
-			if _, err := f.Step(c, ws, 32, pick, 1e-3); err != nil {
+			if _, err := f.Step(c, ws, Part{N: 32, Pick: pick}, 1e-3); err != nil {
 				t.Fatal(err)
 			}
 		}); n > 0 {

@@ -30,11 +30,12 @@ type Columns struct {
 // rows is the number of offsets of a window of C channels.
 func (c Columns) rows(channels int) int { return channels + c.Hist + c.Future + min(c.Static, 1) }
 
-// batch records the batch of the windows at (B, rows) that a net reads.
-func (d Data) batch(g *Graph, past, target, inputs *Region, at *Tensor, channels, lookback, horizon, outputs int) Batch {
-	b := Batch{Past: g.At(past, 0, past.N).GatherRows(at, 0, channels, 0, lookback), Horizon: horizon, Outputs: outputs} // (B, C, L)
+// batch records the batch of the windows at (B, rows) that a net reads, known steps of the horizon being part of its past.
+func (d Data) batch(g *Graph, past, target, inputs *Region, at *Tensor, channels, lookback, known, horizon int, loss Loss) Batch {
+	b := Batch{Past: g.At(past, 0, past.N).GatherRows(at, 0, channels, 0, lookback+known), // (B, C, L)
+		Horizon: horizon, Outputs: loss.Outputs(), Loss: loss}
 	if past != target {
-		y := g.At(target, 0, target.N).GatherRows(at, 0, channels, 0, lookback)
+		y := g.At(target, 0, target.N).GatherRows(at, 0, channels, 0, lookback+known)
 		b.Mask = y.Equal(y) // NaN equals nothing
 	}
 	row := channels

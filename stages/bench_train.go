@@ -179,8 +179,9 @@ func (b *netBench) steps(n int) (float64, error) {
 	lo, hi := collective.Share(b.run.Shape.Batch, b.c.Rank(), b.c.Size())
 	begin := time.Now()
 	for range n {
+		i := b.seen
 		b.seen++
-		loss, err := b.fit.Step(b.c, b.windows, hi-lo, func(k int) int { return (b.seen*7919 + (lo+k)*31) % b.windows.Len() }, 1e-4)
+		loss, err := b.fit.Step(b.c, b.windows, model.Part{Batch: i, First: lo, N: hi - lo, Pick: func(k int) int { return (i*7919 + (lo+k)*31) % b.windows.Len() }}, 1e-4)
 		if err != nil {
 			return 0, fmt.Errorf("bench: %s: %w", b.run.Net, err)
 		}

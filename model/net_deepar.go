@@ -1,0 +1,48 @@
+package model
+
+var _ = register(Kind{"deepar", "Salinas et al., DeepAR: Probabilistic forecasting with autoregressive recurrent networks, Int. J. Forecasting 2020", func() Net { return &DeepAR{} }})
+
+// DeepAR forecasts the distribution of each step by an LSTM that reads the value
+// of the step before and the columns of its own: in training the
+// measured one, in a forecast the mean of the distribution, as NeuralForecast
+// has it (the paper samples paths). Give it a loss that is a distribution.
+type DeepAR struct {
+	Layers        int     `toml:"layers" default:"2" doc:"layers of LSTM"`
+	Hidden        int     `toml:"hidden" default:"128" doc:"units of each"`
+	Dropout       float64 `toml:"dropout" default:"0.1" doc:"share of the units that are dropped between the layers"`
+	DecoderLayers int     `toml:"decoder_layers" default:"0" doc:"hidden layers between LSTM and the distribution's parameters"`
+	DecoderHidden int     `toml:"decoder_hidden" default:"128" doc:"units of each"`
+	TrainHorizon  int     `toml:"train_horizon" default:"1" doc:"steps of the horizon that count in training"`
+}
+
+func (n DeepAR) check(_, _ int) error {
+	if n.DecoderLayers != 0 {
+		if err := size("decoder_layers", n.DecoderLayers); err != nil {
+			return err
+		}
+	}
+	return firstError(size("layers", n.Layers), size("hidden", n.Hidden), checkDropout("dropout", n.Dropout),
+		size("decoder_hidden", n.DecoderHidden), size("train_horizon", n.TrainHorizon))
+}
+
+func (n DeepAR) Steps() int { return n.TrainHorizon }
+
+func (n DeepAR) Forward(s *Scope, b Batch) *Tensor {
+	u := b.univariate()
+	return u.forecast(n.recursion(s, u).forecast())
+}
+
+func (n DeepAR) Learn(s *Scope, b Batch) *Tensor {
+	u := b.univariate()
+	return u.forecast(n.recursion(s, u).learn())
+}
+
+func (n DeepAR) recursion(s *Scope, u univariate) recursion {
+	r := recursion{univariate: u, drop: func(x *Tensor) *Tensor { return s.Dropout(x, 1, n.Dropout) },
+		reads: func(hist, static, future *Tensor) []*Tensor { return []*Tensor{hist, future, static} }}
+	r.layers = recurrentLayers(s.In("encoder"), "lstm", u.columns(u.Hist, u.Static, u.Future), n.Hidden, n.Layers, 0)
+	r.output = func(h *Tensor) *Tensor {
+		return decoderMLP(s.In("decoder"), h, n.DecoderLayers+1, n.DecoderHidden, u.Outputs)
+	}
+	return r
+}
