@@ -2,8 +2,9 @@
 
     python train_torch.py --engine torch-eager --net nhits --threads 2 --lookback 336 --horizon 96 --channels 7 --batch 32
 
-Engines: torch-eager, and torch-compile, in which model and loss go through torch.compile (of nets whose recurrence is a
-loop in Python only the loop's body, since the whole takes many minutes to compile). Both end in torch.optim.Adam with
+Engines: torch-eager, and torch-compile, in which model and loss go through torch.compile: all but the layers nn.RNN, nn.GRU and
+nn.LSTM, which stay PyTorch's own kernels, and of a recurrence that is a loop in Python only the loop's body. Else every time step is
+compiled by itself, for many minutes. Both end in torch.optim.Adam with
 fused=True, the fastest of its forms on a CPU. Nets are those of nets_torch.py.
 
 A step is what deeprc's is: windows gathered from series, forward, backward, update; float32.
@@ -62,6 +63,9 @@ def loss_of(y, future):
 
 
 if o.engine == "torch-compile":
+    for layer in net.modules():
+        if isinstance(layer, torch.nn.RNNBase):
+            layer.forward = torch.compiler.disable(layer.forward)
     if hasattr(net, "body"):
         net.body = torch.compile(net.body, dynamic=False)
     else:
