@@ -124,6 +124,11 @@ func TestWriteText(t *testing.T) {
 			})
 			return f.isRead("CSV", fmt.Sprintf("read_csv('%s', header = true, auto_detect = false, columns = %s)", path, f.columns()))
 		}
+		for i, c := range f.Columns { // DuckDB reads a number of JSON as float64, which has no more than 15 digits
+			if d, ok := c.Type.(*arrow.Decimal128Type); ok && d.Precision > 15 {
+				f.Columns[i].Type = &arrow.Decimal128Type{Precision: 15, Scale: d.Scale}
+			}
+		}
 		path := filepath.Join(dir, "x.jsonl")
 		f.saved(t, ranks, func(c collective.Comm, t *frame.Table) error { return frame.WriteJSONLFile(c, t, path) })
 		return f.isRead("JSON lines", fmt.Sprintf("read_json('%s', format = 'newline_delimited', columns = %s)", path, f.columns()))
