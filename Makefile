@@ -56,7 +56,7 @@ bench-mpi: build ## time the collectives against MPI's own in C (bench/collectiv
 		./deeprc bench collective --c-program bench/collective-$$mpi --launcher "mpirun.$$mpi -n 2"; \
 	done
 
-peers: ## the Python environment of bench/peers, whose engines deeprc bench frame --peers compares with
+peers: ## the Python environment of bench/peers, whose engines deeprc bench frame --peers and bench train --peer compare with
 	python3 -m venv bench/peers/venv
 	bench/peers/venv/bin/pip install --quiet --requirement bench/peers/requirements.txt
 

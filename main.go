@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -272,39 +271,6 @@ func synthCommand() *cobra.Command {
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure this machine", Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	train := &cobra.Command{
-		Use:     "train",
-		Short:   "Steps per second of training, and seconds of a whole run",
-		Example: "  deeprc bench train --net nlinear --repeats 9 --json",
-		Args:    args(cobra.NoArgs),
-	}
-	var o stages.BenchOptions
-	asJSON := train.Flags().Bool("json", false, "print one JSON document and nothing else on standard output")
-	train.Flags().StringSliceVar(&o.Nets, "net", []string{"nlinear", "dlinear"}, "nets to train")
-	train.Flags().IntVar(&o.Repeats, "repeats", 7, "measurements, of which median and spread are told")
-	train.Flags().IntVar(&o.Steps, "steps", 500, "updates of one measurement")
-	train.Flags().IntVar(&o.Lookback, "lookback", 336, "steps that a forecast sees")
-	train.Flags().IntVar(&o.Horizon, "horizon", 96, "steps that it covers")
-	train.Flags().IntVar(&o.Channels, "channels", 7, "series of a window")
-	train.Flags().IntVar(&o.Batch, "batch", 32, "windows of a global batch")
-	world := worldFlags(train)
-	train.RunE = func(*cobra.Command, []string) error {
-		if err := checkRanks(world.Ranks); err != nil {
-			return err
-		}
-		return collective.Run(*world, func(c collective.Comm) error {
-			res, err := stages.BenchTrain(c, o, version)
-			if err != nil || c.Rank() != 0 {
-				return err
-			}
-			if *asJSON {
-				e := json.NewEncoder(os.Stdout)
-				e.SetIndent("", "  ")
-				return e.Encode(res)
-			}
-			return res.Print(os.Stdout)
-		})
-	}
-	cmd.AddCommand(train, benchCollectiveCommand(), benchFrameCommand())
+	cmd.AddCommand(benchTrainCommand(), benchCollectiveCommand(), benchFrameCommand())
 	return cmd
 }

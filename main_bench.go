@@ -13,6 +13,79 @@ import (
 	"deeprc/stages"
 )
 
+func benchTrainCommand() *cobra.Command {
+	nets := stages.BenchNets()
+	cmd := &cobra.Command{
+		Use:   "train",
+		Short: "Windows per second of training each net, beside PyTorch, and seconds of a whole run",
+		Long: "Train measures updates of nets with their default options on noise: forward and backward pass, gradient AllReduce, Adam. With\n" +
+			"--peer it measures the same by bench/peers/train_torch.py, in eager mode and through torch.compile, in turn, each in a process\n" +
+			"of its own on as many threads; without, it measures the ranks that it is started on, and a whole quickstart.",
+		Example: "  deeprc bench train --net nlinear --repeats 9 --json\n" +
+			"  make peers && taskset -c 0,1 deeprc bench train --peer bench/peers/venv/bin/python",
+		Args: args(cobra.NoArgs),
+	}
+	t := stages.TrainComparison{}
+	o := &t.BenchOptions
+	asJSON := cmd.Flags().Bool("json", false, "print one JSON document and nothing else on standard output")
+	cmd.Flags().StringSliceVar(&o.Nets, "net", nets, "nets to train: "+strings.Join(nets, ", "))
+	cmd.Flags().IntVar(&o.Repeats, "repeats", 5, "measurements, of which median and spread are told")
+	cmd.Flags().IntVar(&o.Steps, "steps", 0, "updates of one measurement; 0: as many as take about a second")
+	cmd.Flags().IntVar(&o.Lookback, "lookback", 0, "steps that a forecast sees; 0: 336, but for nets of hydrology")
+	cmd.Flags().IntVar(&o.Horizon, "horizon", 0, "steps that it covers; 0: 96")
+	cmd.Flags().IntVar(&o.Channels, "channels", 0, "series of a window; 0: 7")
+	cmd.Flags().IntVar(&o.Batch, "batch", 0, "windows of a global batch; 0: 32")
+	cmd.Flags().StringVar(&t.Python, "peer", "", "a Python that has the packages of bench/peers/requirements.txt; make peers makes one")
+	cmd.Flags().StringVar(&t.Scripts, "scripts", "bench/peers", "with --peer: the folder of train_torch.py")
+	once := cmd.Flags().String("once", "", "measure this net once and print the run")
+	cmd.Flags().MarkHidden("once")
+	world := worldFlags(cmd)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if err := checkRanks(world.Ranks); err != nil {
+			return err
+		}
+		if err := o.Check(); err != nil {
+			return err
+		}
+		if t.Python != "" {
+			return benchTrainPeers(*world, t, *asJSON)
+		}
+		return collective.Run(*world, func(c collective.Comm) error {
+			if *once != "" {
+				r, err := stages.TrainOnce(c, *o, *once, version)
+				if err != nil || c.Rank() != 0 {
+					return err
+				}
+				return json.NewEncoder(os.Stdout).Encode(r)
+			}
+			res, err := stages.BenchTrain(c, *o, version)
+			if err != nil || c.Rank() != 0 {
+				return err
+			}
+			return printBench(res, *asJSON)
+		})
+	}
+	return cmd
+}
+
+func benchTrainPeers(world collective.Options, t stages.TrainComparison, asJSON bool) error {
+	if name := collective.LauncherName(); name != "" || world.Ranks != 0 || world.Comm != "" {
+		return stages.ConfigError{Err: errors.New("bench: --peer compares one process of each: start it without a launcher, --ranks and --comm")}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	t.Deeprc = []string{self, "bench", "train"}
+	ctx, cancel := interruptible()
+	defer cancel()
+	res, err := t.Run(ctx, version)
+	if err != nil {
+		return err
+	}
+	return printBench(res, asJSON)
+}
+
 func benchCollectiveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "collective",

@@ -114,6 +114,81 @@ func TestBenchCollectiveRefuses(t *testing.T) {
 	}
 }
 
+// trainResult is the document of `deeprc bench train`.
+type trainResult struct {
+	Version, Go, Date, Host, CPU, Device string
+	Cores, Ranks                         int
+	Options                              map[string]any
+	Train                                []struct {
+		trial
+		Engine        string
+		EngineVersion string `json:"engine_version"`
+		Threads       int
+		Shape         stages.TrainShape
+		Parameters    int
+		StepSeconds   float64 `json:"step_seconds"`
+		RSSBytes      int64   `json:"rss_bytes"`
+		Ratio         float64
+	}
+	Mean float64 `json:"geometric_mean"`
+	Run  trial
+}
+
+// fakeTorch is an interpreter of train_torch.py that says it trains nlinear of 4 → 2 steps with that many parameters.
+func fakeTorch(t *testing.T, dir string, parameters int) {
+	t.Helper()
+	script := fmt.Sprintf("#!/bin/sh\n"+`echo "$@" >>calls; shift; while [ $# -gt 0 ]; do case $1 in --engine) E=$2;; --threads) T=$2;; esac; shift 2; done
+S=1; [ $E = torch-compile ] && S=0.5
+echo '{"engine": "'$E'", "version": "9", "net": "nlinear", "threads": '$T', "parameters": %d, "steps": 10, "seconds": '$S', "rss_bytes": 3145728,
+"shape": {"lookback": 4, "horizon": 2, "channels": 7, "batch": 8, "future": 0, "static": 0, "loss": "mse"}}'
+`, parameters)
+	for name, text := range map[string]string{"fake": script, "train_torch.py": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestBenchTrainPeers(t *testing.T) {
+	dir := t.TempDir()
+	args := strings.Fields("bench train --peer ./fake --scripts . --net nlinear --lookback 4 --horizon 2 --batch 8 --steps 10 --repeats 2")
+	fakeTorch(t, dir, 10)
+	code, stdout, stderr := deeprc(t, dir, append(args, "--json")...)
+	var r trainResult
+	d := json.NewDecoder(strings.NewReader(stdout))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); code != 0 || stderr != "" || err != nil || d.More() || len(r.Train) != 3 {
+		t.Fatalf("exit code %d, %v\n%s%s", code, err, stdout, stderr)
+	}
+	for i, x := range r.Train {
+		if x.Engine != []string{"deeprc", "torch-eager", "torch-compile"}[i] || len(x.All) != 2 || x.Name != "nlinear" || x.Unit != "windows/s" || x.Parameters != 10 {
+			t.Errorf("%+v", x)
+		}
+	}
+	ours, eager, compiled := r.Train[0], r.Train[1], r.Train[2]
+	if eager.Median != 80 || eager.StepSeconds != .1 || eager.RSSBytes != 3<<20 || compiled.Median != 160 || ours.Ratio != ours.Median/160 || r.Mean < .999*ours.Ratio || r.Mean > 1.001*ours.Ratio {
+		t.Errorf("%+v", r)
+	}
+	calls, err := os.ReadFile(filepath.Join(dir, "calls"))
+	if want := "train_torch.py --engine torch-eager --net nlinear --threads "; err != nil || !strings.HasPrefix(string(calls), want) || strings.Count(string(calls), "\n") != 4 ||
+		!strings.Contains(string(calls), " --future 0 --static 0 --loss mse --steps 10 --lookback 4 --horizon 2 --channels 7 --batch 8\n") {
+		t.Errorf("%v\n%s", err, calls)
+	}
+	if code, stdout, stderr = deeprc(t, dir, args...); code != 0 || !strings.Contains(stdout, "geometric mean") {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	fakeTorch(t, dir, 11)
+	if code, _, stderr = deeprc(t, dir, args...); code != 1 || !strings.Contains(stderr, "nlinear: torch-eager has 11 parameters") || !strings.Contains(stderr, "they train different nets") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	if code, _, stderr = deeprc(t, dir, append(args, "--ranks", "2")...); code != 2 || !strings.Contains(stderr, "without a launcher, --ranks and --comm") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	if code, _, stderr = deeprc(t, dir, "bench", "train", "--peer", "./nopython"); code != 2 || !strings.Contains(stderr, "make peers makes") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+}
+
 // TestBenchCollectiveMPI builds the C program and compares with it on two ranks of each MPI.
 func TestBenchCollectiveMPI(t *testing.T) {
 	here, err := os.Getwd()

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"deeprc/stages"
 )
 
 var built string // folder of the binary, once there is one
@@ -211,7 +213,7 @@ func TestExitCodes(t *testing.T) {
 		{"synth over a file", nil, "data synth t.csv", 2, `t\.csv exists already`},
 		{"synth of nothing", nil, "data synth x.csv --hours 0", 2, `want at least 1 of each`},
 		{"synth of no layout", nil, "data synth x.csv --layout tall", 2, `layout "tall"`},
-		{"bench of nothing", nil, "bench train --steps 0", 2, `every number must be at least 1`},
+		{"bench of nothing", nil, "bench train --repeats 0", 2, `--repeats 0: want 1 to 1000`},
 		{"bench of no net", nil, "bench train --net prophet", 2, `no net "prophet"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -292,39 +294,37 @@ func TestBenchPrintsOneDocument(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it runs the quickstart")
 	}
-	code, stdout, stderr := deeprc(t, t.TempDir(), "bench", "train", "--json", "--steps", "5", "--repeats", "1", "--lookback", "48", "--horizon", "12")
+	code, stdout, stderr := deeprc(t, t.TempDir(), "bench", "train", "--json", "--net", "nlinear,nhits", "--steps", "5", "--repeats", "1", "--lookback", "48", "--horizon", "12")
 	if code != 0 {
 		t.Fatal(stderr)
 	}
 	d := json.NewDecoder(strings.NewReader(stdout))
 	d.DisallowUnknownFields()
-	var r struct {
-		Version, Date, Device, CPU string
-		Ranks                      int
-		Options                    map[string]any
-		Train                      []trial
-		Run                        trial
-	}
+	var r trainResult
 	if err := d.Decode(&r); err != nil {
 		t.Fatalf("%v in\n%s", err, stdout)
 	}
 	if d.More() || stderr != "" {
 		t.Errorf("more than one document:\n%s\n%s", stdout, stderr)
 	}
-	if r.Version != "v1.2.3" || r.Ranks != 1 || len(r.Train) != 2 || r.Train[0].Name != "nlinear" || r.Train[1].Name != "dlinear" || r.Run.Name != "quickstart" {
+	if r.Version != "v1.2.3" || r.Ranks != 1 || len(r.Train) != 2 || r.Train[0].Name != "nlinear" || r.Train[1].Name != "nhits" || r.Run.Name != "quickstart" {
 		t.Errorf("%+v", r)
 	}
-	for _, x := range append(r.Train, r.Run) {
+	for _, x := range []trial{r.Train[0].trial, r.Train[1].trial, r.Run} {
 		if len(x.All) != 1 || !(x.Median > 0) || x.Median != x.Min || x.Median != x.Max {
 			t.Errorf("%+v", x)
 		}
 	}
+	if x := r.Train[0]; x.Engine != "deeprc" || x.Parameters != 48*12+12 || x.RSSBytes < 1<<20 || x.Threads < 1 ||
+		x.Shape != (stages.TrainShape{Lookback: 48, Horizon: 12, Channels: 7, Batch: 32, Loss: "mse"}) {
+		t.Errorf("%+v", x)
+	}
 }
 
 type trial struct {
-	Name, Unit               string
-	Median, Min, Max, GFlops float64
-	All                      []float64
+	Name, Unit       string
+	Median, Min, Max float64
+	All              []float64
 }
 
 func TestInterrupt(t *testing.T) {

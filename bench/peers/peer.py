@@ -74,4 +74,5 @@ def main():
     }))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+package stages
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+)
+
+// TrainComparison is `deeprc bench train --peer`: what it starts.
+type TrainComparison struct {
+	BenchOptions
+	Deeprc  []string // deeprc bench train, which measures one net once
+	Python  string   // an interpreter that has PyTorch
+	Scripts string   // the folder of train_torch.py
+}
+
+// TrainPeers are the ways of PyTorch to train: see bench/peers/train_torch.py.
+func TrainPeers() []string { return []string{"torch-eager", "torch-compile"} }
+
+// Run starts every engine on every net in turn, each in a process of its own,
+// Repeats times over, so that a disturbance spreads over them, all on deeprc's number of
+// threads. Nets of different numbers of parameters are an error.
+func (t TrainComparison) Run(ctx context.Context, version string) (*BenchResult, error) {
+	if err := t.Check(); err != nil {
+		return nil, err
+	}
+	if _, err := exec.LookPath(t.Python); err != nil {
+		return nil, configErrorf("bench: --peer: %w; make peers makes bench/peers/venv/bin/python", err)
+	}
+	if _, err := os.Stat(t.script()); err != nil {
+		return nil, configErrorf("bench: --scripts: %w; name deeprc's folder bench/peers", err)
+	}
+	engines := append([]string{"deeprc"}, TrainPeers()...)
+	runs := map[[2]string][]TrainRun{} // by net and engine
+	for range t.Repeats {
+		for _, net := range t.Nets {
+			for _, engine := range engines {
+				of := &TrainRun{Threads: 0, Shape: t.shape(net)}
+				if ours := runs[[2]string{net, "deeprc"}]; len(ours) > 0 {
+					of = &ours[0]
+				}
+				r, err := t.start(ctx, net, engine, of)
+				if err != nil {
+					return nil, err
+				}
+				key := [2]string{net, engine}
+				runs[key] = append(runs[key], *r)
+				if err := r.sameNet(&runs[[2]string{net, "deeprc"}][0]); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	res := &BenchResult{benchMachine: thisMachine(version), Ranks: 1, Options: t.BenchOptions}
+	for _, net := range t.Nets {
+		first, best := len(res.Train), 0.
+		for _, engine := range engines {
+			trial := trainTrial(runs[[2]string{net, engine}])
+			res.Train = append(res.Train, trial)
+			if engine != "deeprc" {
+				best = max(best, trial.Median)
+			}
+		}
+		res.Train[first].Ratio = res.Train[first].Median / best
+	}
+	res.Mean = geometricMean(res.Train)
+	return res, nil
+}
+
+func (t TrainComparison) script() string { return filepath.Join(t.Scripts, "train_torch.py") }
+
+// start measures one net by one engine in a process of its own; of says the shape, and the threads of a peer.
+func (t TrainComparison) start(ctx context.Context, net, engine string, of *TrainRun) (*TrainRun, error) {
+	s := of.Shape
+	args := append([]string(nil), t.Deeprc...)
+	args = append(args, "--once", net)
+	if engine != "deeprc" {
+		args = []string{t.Python, t.script(), "--engine", engine, "--net", net, "--threads", strconv.Itoa(of.Threads),
+			"--future", strconv.Itoa(s.Future), "--static", strconv.Itoa(s.Static), "--loss", s.Loss}
+	}
+	args = append(args, "--steps", strconv.Itoa(t.Steps), "--lookback", strconv.Itoa(s.Lookback), "--horizon", strconv.Itoa(s.Horizon),
+		"--channels", strconv.Itoa(s.Channels), "--batch", strconv.Itoa(s.Batch))
+	stdout, err := output(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	r := new(TrainRun)
+	d := json.NewDecoder(bytes.NewReader(stdout))
+	d.DisallowUnknownFields()
+	if err := d.Decode(r); err != nil || d.More() || r.Engine != engine || r.Net != net || r.Steps < 1 || r.Seconds <= 0 {
+		return nil, fmt.Errorf("bench: %s of %s printed %.400q: want one run as JSON (%v); is it of this version?", net, engine, stdout, err)
+	}
+	return r, nil
+}
+
+// sameNet compares what two engines trained.
+func (r *TrainRun) sameNet(as *TrainRun) error {
+	if r.Parameters == as.Parameters && r.Threads == as.Threads && r.Shape == as.Shape {
+		return nil
+	}
+	return fmt.Errorf("bench: %s: %s has %d parameters and %d thread(s), on batches of %+v, but %s has %d and %d, on %+v: they train different nets",
+		r.Net, r.Engine, r.Parameters, r.Threads, r.Shape, as.Engine, as.Parameters, as.Threads, as.Shape)
+}
