@@ -21,14 +21,15 @@ import (
 // Config is one experiment, as a TOML file describes it. A field's tags are its
 // key, its default and its line in the reference.
 type Config struct {
-	Run      RunConfig          `toml:"run" doc:"the run as a whole"`
-	Steps    []StepConfig       `toml:"preprocess" doc:"one step of preparing the table to learn from, in order; the last one's result is that table"`
-	Data     DataConfig         `toml:"data" doc:"the table to learn from"`
-	Windows  WindowsConfig      `toml:"windows" doc:"what one forecast sees and covers"`
-	Models   []ModelConfig      `toml:"model" doc:"one a model; all are trained and evaluated on the same windows"`
-	Train    model.TrainOptions `toml:"train" doc:"training, for every model; [model.train] changes single keys for one"`
-	Evaluate EvaluateConfig     `toml:"evaluate" doc:"the test"`
-	CV       CVConfig           `toml:"cv" doc:"cross-validation over the end of each series, test part included, after the run: every model and baseline is fitted on what lies before a cutoff, of which the last steps, as many as the validation part has, validate it, and forecasts the horizon after it; as NeuralForecast's cross_validation"`
+	Run       RunConfig          `toml:"run" doc:"the run as a whole"`
+	Steps     []StepConfig       `toml:"preprocess" doc:"one step of preparing the table to learn from, in order; the last one's result is that table"`
+	Data      DataConfig         `toml:"data" doc:"the table to learn from"`
+	Windows   WindowsConfig      `toml:"windows" doc:"what one forecast sees and covers"`
+	Models    []ModelConfig      `toml:"model" doc:"one a model; all are trained and evaluated on the same windows"`
+	Train     model.TrainOptions `toml:"train" doc:"training, for every model; [model.train] changes single keys for one"`
+	Evaluate  EvaluateConfig     `toml:"evaluate" doc:"the test"`
+	Intervals IntervalsConfig    `toml:"intervals" doc:"intervals around the forecasts of models that forecast points, from the errors of a cross-validation before the test part; as NeuralForecast's PredictionIntervals"`
+	CV        CVConfig           `toml:"cv" doc:"cross-validation over the end of each series, test part included, after the run: every model and baseline is fitted on what lies before a cutoff, of which the last steps, as many as the validation part has, validate it, and forecasts the horizon after it; as NeuralForecast's cross_validation"`
 }
 
 // RunConfig is the [run] table.
@@ -152,7 +153,7 @@ func LoadConfig(path string, sets []string) (*Config, error) {
 func (cfg *Config) checkColumns() error {
 	of := map[string]string{}
 	for _, m := range cfg.Models {
-		for _, ending := range model.ColumnNames(cfg.quantiles(m)) {
+		for _, ending := range model.ColumnNames(cfg.columns(m)) {
 			if other, taken := of[m.Name+ending]; taken {
 				return fmt.Errorf("model %q: its column %q is one of model %q, too: rename one of them", m.Name, m.Name+ending, other)
 			}
@@ -168,13 +169,22 @@ func (cfg *Config) checkQuantileMetrics() error {
 		metric, _ := model.FindMetric(name)
 		has := metric.Series != nil || len(metric.Terms([]float64{0})) > 0
 		for _, m := range cfg.Models {
-			has = has || len(metric.Terms(cfg.quantiles(m))) > 0
+			has = has || len(metric.Terms(cfg.columns(m))) > 0
 		}
 		if !has {
-			return fmt.Errorf("evaluate.metrics: %s measures quantiles, which no model forecasts: set train.loss to mqloss or a distribution", name)
+			return fmt.Errorf("evaluate.metrics: %s measures quantiles, which no model forecasts: set train.loss to mqloss or a distribution, or intervals.levels", name)
 		}
 	}
 	return nil
+}
+
+// columns are the quantiles of a model's columns in the run's forecasts, those of its intervals included.
+func (cfg *Config) columns(m ModelConfig) []float64 {
+	own := cfg.quantiles(m)
+	if len(own) == 1 {
+		own = append(own, cfg.Intervals.quantiles()...)
+	}
+	return own
 }
 
 // quantiles are those of the columns that a model forecasts, 0 for the point forecast. An ensemble and least squares forecast
@@ -229,6 +239,9 @@ func (cfg *Config) check() error {
 		return err
 	}
 	if err := cfg.CV.check(); err != nil {
+		return err
+	}
+	if err := cfg.Intervals.check(); err != nil {
 		return err
 	}
 	for _, m := range e.Metrics {

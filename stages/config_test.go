@@ -46,7 +46,8 @@ func TestConfigDefaults(t *testing.T) {
 		Train: train,
 		Evaluate: EvaluateConfig{Metrics: []string{"mse", "mae"}, Scale: "standardized",
 			Baselines: []string{"repeat_last", "seasonal_naive", "nlinear_ols"}, Forecasts: true, Plots: 4},
-		CV: CVConfig{StepSize: 1, Refit: false},
+		CV:        CVConfig{StepSize: 1, Refit: false},
+		Intervals: IntervalsConfig{Levels: []float64{}, Method: "conformal_distribution", Windows: 2, StepSize: 1},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -266,7 +267,8 @@ func TestConfigWriteParses(t *testing.T) {
 			Train:   train(),
 			Evaluate: EvaluateConfig{Metrics: []string{pick("mae", "smape", "nse")}, Scale: pick("standardized", "original"), Baselines: []string{},
 				Season: rnd.IntN(9), Forecasts: rnd.IntN(2) == 0, Plots: rnd.IntN(9)},
-			CV: CVConfig{rnd.IntN(9), 1 + rnd.IntN(1e6), []any{true, false, int64(1 + rnd.IntN(9))}[rnd.IntN(3)]},
+			Intervals: IntervalsConfig{Levels: []float64{80}, Method: pick("conformal_error", "conformal_distribution"), Windows: 2 + rnd.IntN(3), StepSize: 1},
+			CV:        CVConfig{rnd.IntN(9), 1 + rnd.IntN(1e6), []any{true, false, int64(1 + rnd.IntN(9))}[rnd.IntN(3)]},
 		}
 		switch rnd.IntN(3) {
 		case 0:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -75,14 +76,29 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 	if err := p.extend(); err != nil {
 		return fmt.Errorf("%s: %w", o.Data, err)
 	}
-	weights := filepath.Join(dir, "model.safetensors")
-	text, err = shareFile(c, weights, false)
+	read := func(name string) ([]model.Named, error) {
+		path := filepath.Join(dir, name)
+		text, err := shareFile(c, path, false)
+		if err != nil {
+			return nil, err
+		}
+		arrays, _, err := model.ReadSafetensors(bytes.NewReader(text), int64(len(text)))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return arrays, nil
+	}
+	arrays, err := read("model.safetensors")
 	if err != nil {
 		return err
 	}
-	arrays, _, err := model.ReadSafetensors(bytes.NewReader(text), int64(len(text)))
-	if err != nil {
-		return fmt.Errorf("%s: %w", weights, err)
+	if len(cfg.Intervals.Levels) > 0 {
+		if p.intervals, err = read(intervalsFile); err != nil {
+			return err
+		}
+		for _, k := range run.Channels {
+			p.known = append(p.known, k.Name)
+		}
 	}
 	names, preds, err := p.models(arrays)
 	if err != nil || c.Rank() != 0 {
@@ -100,6 +116,8 @@ type prediction struct {
 	slab       []float32 // (groups, C, L + steps)
 	row, total int       // words of a series in slab; steps to forecast
 	shift      int       // steps forecast so far
+	intervals  []model.Named
+	known      []string // the run's channels, of which intervals has a row each
 }
 
 // extend copies the lookbacks to slab.
@@ -129,7 +147,8 @@ func (p *prediction) Offsets(dst []int64, i int) {
 	}
 }
 
-// models forecasts with each [[model]]: standardised (groups, C, total), the same on every rank; collective.
+// models forecasts with each [[model]], a column each of its quantiles and intervals: standardised (groups, C, total), the same on
+// every rank; collective. Quantiles are forecast as far as the models' horizon; behind it they are NaN.
 func (p *prediction) models(arrays []model.Named) (names []string, preds [][]float32, err error) {
 	dev, err := model.CPU(1)
 	if err != nil {
@@ -138,49 +157,108 @@ func (p *prediction) models(arrays []model.Named) (names []string, preds [][]flo
 	defer dev.Close()
 	l, h, ch := p.cfg.Windows.Lookback, p.cfg.Windows.Horizon, p.s.channels()
 	lo, hi := collective.Share(p.Len(), p.c.Rank(), p.c.Size())
-	part := make([]float32, (hi-lo)*ch*h)
 	for _, m := range p.cfg.Models {
-		load := func(name string) (*fitted, error) {
-			fit, err := model.NewFit(dev, m.net(), model.Shape{Lookback: l, Horizon: h, Channels: ch, Batch: min(m.Train.Batch, p.Len())},
-				model.Data{Past: p.slab, Target: p.slab}, m.Train, 0)
-			if err != nil {
-				return nil, err
-			}
-			params := make([]float32, fit.Params.Region.N)
-			if err := fit.Params.Fill(params, name+".", arrays); err != nil {
-				return nil, fmt.Errorf("model.safetensors, model %q: %w", name, err)
-			}
-			return &fitted{name: name, fit: fit, forecaster: fit}, fit.SetParams(params)
+		f, err := p.load(dev, m, arrays)
+		if err != nil {
+			return nil, nil, err
 		}
-		e := &ensemble{median: m.Combine == "median"}
-		for _, name := range m.members() {
-			f, err := load(name)
-			if err != nil {
-				return nil, nil, err
-			}
-			e.members = append(e.members, f)
+		part := make([][]float32, len(f.columns()))
+		for k := range part {
+			part[k] = make([]float32, (hi-lo)*ch*h)
 		}
-		out := make([]float32, p.Len()*ch*p.total)
+		columns := make([][]float32, len(part))
+		for k := range columns {
+			columns[k] = slices.Repeat([]float32{float32(math.NaN())}, p.Len()*ch*p.total)
+		}
 		for p.shift = 0; p.shift < p.total; p.shift += h {
-			if err := e.Predict(part, p, lo, hi-lo); err != nil {
+			if err := f.predict(part, p, lo, hi-lo); err != nil {
 				return nil, nil, err
 			}
-			all, _, err := collective.AllGatherV(p.c, part)
-			if err != nil {
-				return nil, nil, err
-			}
-			for r := range p.Len() * ch { // to where the next forecast sees them
-				next := all[r*h:][:h]
-				copy(p.slab[r*p.row+l+p.shift:], next)
-				copy(out[r*p.total+p.shift:(r+1)*p.total], next)
+			for k := range part {
+				all, _, err := collective.AllGatherV(p.c, part[k])
+				if err != nil {
+					return nil, nil, err
+				}
+				for r := range p.Len() * ch {
+					next := all[r*h:][:h]
+					if k == 0 { // to where the next forecast sees them
+						copy(p.slab[r*p.row+l+p.shift:], next)
+					}
+					if k == 0 || p.shift == 0 {
+						copy(columns[k][r*p.total+p.shift:(r+1)*p.total], next)
+					}
+				}
 			}
 		}
-		names, preds = append(names, m.Name), append(preds, out)
+		for _, ending := range model.ColumnNames(f.columns()) {
+			names = append(names, m.Name+ending)
+		}
+		preds = append(preds, columns...)
+		if len(columns) == 1 && p.intervals != nil {
+			for _, ending := range model.ColumnNames(append([]float64{0}, p.cfg.Intervals.quantiles()...))[1:] {
+				column, err := p.interval(m.Name+ending, columns[0])
+				if err != nil {
+					return nil, nil, err
+				}
+				names, preds = append(names, m.Name+ending), append(preds, column)
+			}
+		}
 	}
 	return names, preds, nil
 }
 
-// write writes unique_id, ds and a column a model, in the original scale.
+// load is model m of the run.
+func (p *prediction) load(dev model.Device, m ModelConfig, arrays []model.Named) (*fitted, error) {
+	e := &ensemble{median: m.Combine == "median"}
+	for _, name := range m.members() {
+		shape := model.Shape{Lookback: p.cfg.Windows.Lookback, Horizon: p.cfg.Windows.Horizon, Channels: p.s.channels(), Batch: min(m.Train.Batch, p.Len())}
+		fit, err := model.NewFit(dev, m.net(), shape, model.Data{Past: p.slab, Target: p.slab}, m.Train, 0)
+		if err != nil {
+			return nil, err
+		}
+		params := make([]float32, fit.Params.Region.N)
+		if err := fit.Params.Fill(params, name+".", arrays); err != nil {
+			return nil, fmt.Errorf("model.safetensors, model %q: %w", name, err)
+		}
+		if err := fit.SetParams(params); err != nil {
+			return nil, err
+		}
+		e.members = append(e.members, &fitted{name: name, fit: fit, forecaster: fit})
+	}
+	if m.Solver == "gradient" && len(m.Seeds) == 0 {
+		return e.members[0], nil
+	}
+	return &fitted{name: m.Name, forecaster: e}, nil
+}
+
+// interval is the column of that name around the point forecasts, NaN of a series that the run had no errors of, and behind the models' horizon.
+func (p *prediction) interval(name string, points []float32) ([]float32, error) {
+	h, ch := p.cfg.Windows.Horizon, p.s.channels()
+	i := slices.IndexFunc(p.intervals, func(a model.Named) bool { return a.Name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("%s has no %q", intervalsFile, name)
+	}
+	offsets, ok := p.intervals[i].Data.([]float32)
+	if !ok || !slices.Equal(p.intervals[i].Shape, []int{len(p.known), h}) {
+		return nil, fmt.Errorf("%s: %q has shape %v, want float32 of (%d, %d)", intervalsFile, name, p.intervals[i].Shape, len(p.known), h)
+	}
+	column := slices.Repeat([]float32{float32(math.NaN())}, len(points))
+	for g := range p.s.Groups {
+		for c := range ch {
+			row := slices.Index(p.known, p.s.Channels[p.s.row(g)+c])
+			if row < 0 {
+				continue
+			}
+			from := (g*ch + c) * p.total
+			for t := range min(h, p.total) {
+				column[from+t] = points[from+t] + offsets[row*h+t]
+			}
+		}
+	}
+	return column, nil
+}
+
+// write writes unique_id, ds and the columns of each model, in the original scale, nothing where there is no value.
 func (p *prediction) write(w io.Writer, names []string, preds [][]float32) error {
 	if _, err := io.WriteString(w, "unique_id,ds"); err != nil {
 		return err
@@ -205,6 +283,12 @@ func (p *prediction) write(w io.Writer, names []string, preds [][]float32) error
 				}
 				for _, pred := range preds {
 					v := float64(pred[(g*ch+c)*p.total+t])*s.Std[row] + s.Mean[row]
+					if math.IsNaN(v) { // no value
+						if _, err := io.WriteString(w, ","); err != nil {
+							return err
+						}
+						continue
+					}
 					if _, err := fmt.Fprintf(w, ",%.9g", v); err != nil {
 						return err
 					}

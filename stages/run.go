@@ -275,6 +275,12 @@ func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logge
 		}
 		return nil, err
 	}
+	var unsure error // of models without the intervals that they should have
+	if len(j.cfg.Intervals.Levels) > 0 {
+		if unsure, err = j.addIntervals(dir, all); err != nil {
+			return nil, err
+		}
+	}
 	var sink *forecastSink
 	if j.cfg.Evaluate.Forecasts {
 		if sink, err = j.openSink(filepath.Join(dir, "forecasts.parquet"), all); err != nil {
@@ -298,9 +304,9 @@ func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logge
 		return nil, err
 	}
 	if j.cfg.CV.Windows > 0 { // last: what the run has found is on disk
-		return out, errors.Join(failures(all), j.crossValidate(dir))
+		return out, errors.Join(failures(all), unsure, j.crossValidate(dir))
 	}
-	return out, failures(all)
+	return out, errors.Join(failures(all), unsure)
 }
 
 // fitAll fits baselines and models, and keeps the best parameters on disk as they come.

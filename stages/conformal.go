@@ -1,0 +1,234 @@
+package stages
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+
+	"deeprc/collective"
+	"deeprc/model"
+)
+
+// IntervalsConfig is the [intervals] table.
+type IntervalsConfig struct {
+	Levels   []float64 `toml:"levels" default:"[]" doc:"central intervals, in percent, of every model that forecasts points, as columns <model>-lo-80 and <model>-hi-80; empty: none"`
+	Method   string    `toml:"method" default:"conformal_distribution" doc:"conformal_distribution: quantiles of the forecast plus and minus each error; conformal_error: the forecast plus and minus a quantile of the errors"`
+	Windows  int       `toml:"n_windows" default:"2" doc:"cutoffs before the test part at which errors are measured; every model is fitted once more for them, on what lies before the first"`
+	StepSize int       `toml:"step_size" default:"1" doc:"steps between two cutoffs"`
+}
+
+func (c IntervalsConfig) check() error {
+	switch {
+	case c.Method != "conformal_distribution" && c.Method != "conformal_error":
+		return fmt.Errorf("intervals.method = %q: want conformal_distribution or conformal_error", c.Method)
+	case c.Windows < 2 || c.Windows > maxCutoffs:
+		return fmt.Errorf("intervals.n_windows = %d: want 2 to %d", c.Windows, maxCutoffs)
+	case c.StepSize < 1 || c.StepSize > math.MaxInt32:
+		return fmt.Errorf("intervals.step_size = %d: must be at least 1 and below 2³¹", c.StepSize)
+	case len(c.Levels) > 100:
+		return fmt.Errorf("intervals.levels: at most 100")
+	}
+	for i, l := range c.Levels {
+		if !(l > 0 && l < 100) || slices.Contains(c.Levels[:i], l) {
+			return fmt.Errorf("intervals.levels = %v: want different percents between 0 and 100", c.Levels)
+		}
+	}
+	return nil
+}
+
+// quantiles are the ends of the intervals, ascending.
+func (c IntervalsConfig) quantiles() (qs []float64) {
+	for _, l := range c.Levels {
+		qs = append(qs, (100-l)/200, (100+l)/200)
+	}
+	slices.Sort(qs)
+	return qs
+}
+
+// offset is how far from the forecast the q-quantile lies, given the absolute errors of earlier forecasts, which it sorts; NaN
+// without any. They are NeuralForecast's methods, after Xu and Xie (Conformal prediction interval for dynamic time-series, ICML
+// 2021) and Stankevičiūtė et al. (Conformal time-series forecasting, NeurIPS 2021).
+func (c IntervalsConfig) offset(q float64, errs []float64) float64 {
+	if len(errs) == 0 {
+		return math.NaN()
+	}
+	if c.Method == "conformal_error" {
+		slices.Sort(errs)
+		return math.Copysign(model.Quantile(errs, math.Abs(2*q-1)), q-.5)
+	}
+	both := slices.Clone(errs)
+	for _, e := range errs {
+		both = append(both, -e)
+	}
+	slices.Sort(both)
+	return model.Quantile(both, q)
+}
+
+// calibration is the job on what lies before the test part, which the cutoffs of the intervals divide.
+func (j *job) calibration() (*job, error) {
+	fold := *j
+	fold.dir, fold.resume, fold.times = "", false, &timings{}
+	s, l := *j.series, j.cfg.Windows.Lookback
+	s.Groups = slices.Clone(s.Groups)
+	span := CVConfig{Windows: j.cfg.Intervals.Windows, StepSize: j.cfg.Intervals.StepSize}.span(j.cfg.Windows.Horizon)
+	for g := range s.Groups {
+		b := s.Groups[g].Bounds
+		if at := b[1] - span; at >= l && at < b[0] {
+			return nil, configErrorf("intervals: the first cutoff of %s is step %d, in the train part of %d steps, which scales the data: "+
+				"take a smaller intervals.n_windows or step_size, or a larger validation part in data.split", s.Channels[s.row(g)], at, b[0])
+		}
+		s.Groups[g].Bounds = [3]int{max(2*b[0]-b[1], 0), b[0], b[1]}
+	}
+	fold.series = &s
+	return &fold, nil
+}
+
+// intervalsFile holds, of each column of an interval, named as in forecasts.parquet, its distance from the forecast: (rows, H) of
+// float32, standardised, rows in the order of model.json's channels.
+const intervalsFile = "intervals.safetensors"
+
+// addIntervals gives every model that forecasts points the intervals of [intervals], from the absolute errors at cutoffs before
+// the test part, and writes them to the run's folder dir; collective. A model that cannot be fitted there has NaN for intervals, and failed says why.
+func (j *job) addIntervals(dir string, all []*fitted) (failed, err error) {
+	cfg, h := j.cfg.Intervals, j.cfg.Windows.Horizon
+	base, err := j.calibration()
+	if err != nil {
+		return nil, err
+	}
+	l, rows := j.cfg.Windows.Lookback, len(j.series.Channels)
+	cv := CVConfig{Windows: cfg.Windows, StepSize: cfg.StepSize}
+	var models []*fitted // of the cutoffs; nil where nothing is to be measured
+	// errs are 1 + |y − ŷ| of each model, row, cutoff and step, 0 where there is no window, NaN where there is no value.
+	errs := make([][]float64, len(j.cfg.Models))
+	for i := range cfg.Windows {
+		fold := *base
+		fold.series = base.series.cutSeries(cv.span(h), i*cfg.StepSize, l, h)
+		if fold.sets, err = splitWindows(fold.series, j.cfg.Windows); err != nil {
+			return failed, fmt.Errorf("intervals, cutoff %d: %w", i+1, err)
+		}
+		for k, m := range j.cfg.Models {
+			if i == 0 {
+				models = append(models, nil)
+				if f := all[k]; f.err == nil && len(f.columns()) == 1 {
+					j.screen.printf("intervals: fit %s on what lies before the first of %d cutoffs", m.Name, cfg.Windows)
+					if models[k], err = fold.fitModel(k, m, func(*fitted) error { return nil }); err != nil {
+						return failed, fmt.Errorf("intervals, model %s: %w", m.Name, err)
+					}
+					if e := models[k].err; e != nil {
+						failed, models[k] = errors.Join(failed, fmt.Errorf("intervals of model %s: %w", m.Name, e)), nil
+					}
+					errs[k] = make([]float64, rows*cfg.Windows*h)
+				}
+			}
+			if models[k] != nil {
+				if err := fold.cutoffErrors(models[k], errs[k], i); err != nil {
+					return failed, fmt.Errorf("intervals, model %s: %w", m.Name, err)
+				}
+			}
+		}
+	}
+	var arrays []model.Named
+	for k, e := range errs {
+		if e == nil {
+			continue
+		}
+		if err := collective.AllReduce(j.c, e, collective.Sum); err != nil {
+			return failed, err
+		}
+		f := j.withIntervals(all[k].forecaster, e)
+		all[k].forecaster = f
+		for i, ending := range model.ColumnNames(f.quantiles) {
+			if i > 0 {
+				arrays = append(arrays, model.Named{Name: all[k].name + ending, Shape: []int{rows, h}, Data: f.offsets[i]})
+			}
+		}
+	}
+	if j.c.Rank() == 0 {
+		err = writeAtomic(filepath.Join(dir, intervalsFile), func(w io.Writer) error { return model.WriteSafetensors(w, arrays, nil) })
+	}
+	return failed, collective.Agree(j.c, err)
+}
+
+// cutoffErrors writes 1 + |y − ŷ| of this rank's windows of cutoff i into errs (rows, cutoffs, H).
+func (j *job) cutoffErrors(f *fitted, errs []float64, i int) error {
+	ws, s, l, h := j.sets[2], j.series, j.cfg.Windows.Lookback, j.cfg.Windows.Horizon
+	ch := s.channels()
+	from, to := collective.Share(ws.Len(), j.c.Rank(), j.c.Size())
+	p := make([]float32, (to-from)*ch*h)
+	if err := f.forecaster.Predict(p, ws, from, to-from); err != nil {
+		return err
+	}
+	at := make([]int64, ch)
+	for w := from; w < to; w++ {
+		g, _ := ws.at(w)
+		ws.Offsets(at, w)
+		for c := range ch {
+			y := s.Data.Target[at[c]+int64(l):][:h]
+			for t, v := range y {
+				errs[((s.row(g)+c)*j.cfg.Intervals.Windows+i)*h+t] = 1 + math.Abs(float64(v)-float64(p[((w-from)*ch+c)*h+t]))
+			}
+		}
+	}
+	return nil
+}
+
+// withIntervals is f with the intervals that errs (rows, cutoffs, H) make.
+func (j *job) withIntervals(f model.Forecaster, errs []float64) conformal {
+	cfg, h := j.cfg.Intervals, j.cfg.Windows.Horizon
+	out := conformal{Forecaster: f, series: j.series, horizon: h, quantiles: append([]float64{0}, cfg.quantiles()...)}
+	rows := len(errs) / cfg.Windows / h
+	out.offsets = make([][]float32, len(out.quantiles))
+	for k := range out.offsets[1:] {
+		out.offsets[1+k] = make([]float32, rows*h)
+	}
+	var here []float64
+	for row := range rows {
+		for t := range h {
+			here = here[:0]
+			for i := range cfg.Windows {
+				if e := errs[(row*cfg.Windows+i)*h+t]; e > 0 { // neither absent nor NaN
+					here = append(here, e-1)
+				}
+			}
+			for k, q := range out.quantiles[1:] {
+				out.offsets[1+k][row*h+t] = float32(cfg.offset(q, here))
+			}
+		}
+	}
+	return out
+}
+
+// conformal is a forecaster of points with intervals around them.
+type conformal struct {
+	model.Forecaster
+	series    *Series
+	horizon   int
+	quantiles []float64   // 0, then those of the ends
+	offsets   [][]float32 // of each but the first, (rows, H) from the point, standardised
+}
+
+// Columns is as [model.ColumnForecaster] says.
+func (f conformal) Columns() []float64 { return f.quantiles }
+
+// PredictColumns is as [model.ColumnForecaster] says.
+func (f conformal) PredictColumns(dst [][]float32, ws model.Windows, lo, n int) error {
+	if err := f.Predict(dst[0], ws, lo, n); err != nil {
+		return err
+	}
+	h, ch := f.horizon, f.series.channels()
+	for i := range n {
+		g, _ := ws.(*windowSet).at(lo + i)
+		for c := range ch {
+			begin, row := (i*ch+c)*h, f.series.row(g)+c
+			for k := 1; k < len(dst); k++ {
+				for t, d := range f.offsets[k][row*h:][:h] {
+					dst[k][begin+t] = dst[0][begin+t] + d
+				}
+			}
+		}
+	}
+	return nil
+}
