@@ -67,23 +67,36 @@ func (c IntervalsConfig) offset(q float64, errs []float64) float64 {
 	return model.Quantile(both, q)
 }
 
-// calibration is the job on what lies before the test part, which the cutoffs of the intervals divide.
-func (j *job) calibration() (*job, error) {
-	fold := *j
-	fold.dir, fold.resume, fold.times = "", false, &timings{}
-	s, l := *j.series, j.cfg.Windows.Lookback
-	s.Groups = slices.Clone(s.Groups)
-	span := CVConfig{Windows: j.cfg.Intervals.Windows, StepSize: j.cfg.Intervals.StepSize}.span(j.cfg.Windows.Horizon)
+// cutoffs are those of the intervals.
+func (c IntervalsConfig) cutoffs() CVConfig { return CVConfig{Windows: c.Windows, StepSize: c.StepSize} }
+
+// checkIntervals reports a series that is scaled by values after the first cutoff of the intervals.
+func (s *Series) checkIntervals(c IntervalsConfig, lookback, horizon int) error {
+	if len(c.Levels) == 0 {
+		return nil
+	}
 	for g := range s.Groups {
 		b := s.Groups[g].Bounds
-		if at := b[1] - span; at >= l && at < b[0] {
-			return nil, configErrorf("intervals: the first cutoff of %s is step %d, in the train part of %d steps, which scales the data: "+
+		if at := b[1] - c.cutoffs().span(horizon); at >= lookback && at < b[0] {
+			return configErrorf("intervals: the first cutoff of %s is step %d, in the train part of %d steps, which scales the data: "+
 				"take a smaller intervals.n_windows or step_size, or a larger validation part in data.split", s.Channels[s.row(g)], at, b[0])
 		}
+	}
+	return nil
+}
+
+// calibration is the job on what lies before the test part, which the cutoffs of the intervals divide.
+func (j *job) calibration() *job {
+	fold := *j
+	fold.dir, fold.resume, fold.times = "", false, &timings{}
+	s := *j.series
+	s.Groups = slices.Clone(s.Groups)
+	for g := range s.Groups {
+		b := s.Groups[g].Bounds
 		s.Groups[g].Bounds = [3]int{max(2*b[0]-b[1], 0), b[0], b[1]}
 	}
 	fold.series = &s
-	return &fold, nil
+	return &fold
 }
 
 // intervalsFile holds, of each column of an interval, named as in forecasts.parquet, its distance from the forecast: (rows, H) of
@@ -94,18 +107,13 @@ const intervalsFile = "intervals.safetensors"
 // the test part, and writes them to the run's folder dir; collective. A model that cannot be fitted there has NaN for intervals, and failed says why.
 func (j *job) addIntervals(dir string, all []*fitted) (failed, err error) {
 	cfg, h := j.cfg.Intervals, j.cfg.Windows.Horizon
-	base, err := j.calibration()
-	if err != nil {
-		return nil, err
-	}
-	l, rows := j.cfg.Windows.Lookback, len(j.series.Channels)
-	cv := CVConfig{Windows: cfg.Windows, StepSize: cfg.StepSize}
+	base, l, rows, span := j.calibration(), j.cfg.Windows.Lookback, len(j.series.Channels), cfg.cutoffs().span(h)
 	var models []*fitted // of the cutoffs; nil where nothing is to be measured
 	// errs are 1 + |y − ŷ| of each model, row, cutoff and step, 0 where there is no window, NaN where there is no value.
 	errs := make([][]float64, len(j.cfg.Models))
 	for i := range cfg.Windows {
 		fold := *base
-		fold.series = base.series.cutSeries(cv.span(h), i*cfg.StepSize, l, h)
+		fold.series = base.series.cutSeries(span, i*cfg.StepSize, l, h)
 		if fold.sets, err = splitWindows(fold.series, j.cfg.Windows); err != nil {
 			return failed, fmt.Errorf("intervals, cutoff %d: %w", i+1, err)
 		}
