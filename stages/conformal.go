@@ -68,7 +68,9 @@ func (c IntervalsConfig) offset(q float64, errs []float64) float64 {
 }
 
 // cutoffs are those of the intervals.
-func (c IntervalsConfig) cutoffs() CVConfig { return CVConfig{Windows: c.Windows, StepSize: c.StepSize} }
+func (c IntervalsConfig) cutoffs() CVConfig {
+	return CVConfig{Windows: c.Windows, StepSize: c.StepSize}
+}
 
 // checkIntervals reports a series that is scaled by values after the first cutoff of the intervals.
 func (s *Series) checkIntervals(c IntervalsConfig, lookback, horizon int) error {
