@@ -141,7 +141,7 @@ class RNN(EncoderDecoder):
 
 
 class GRU(EncoderDecoder):
-    cell = nn.GRU
+    cell, hidden = nn.GRU, 200
 
 
 class DilatedRNN(Univariate):
