@@ -68,7 +68,7 @@ func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 // experiment adds the flags that change a config to a command, and loads it.
 func experiment(cmd *cobra.Command) (world *collective.Options, load func(a []string) (*stages.Config, error)) {
 	world = worldFlags(cmd)
-	sets := cmd.Flags().StringArray("set", nil, "change a key of the config: table.key=value, repeatable")
+	sets := setsFlag(cmd)
 	cmd.Args = args(cobra.MaximumNArgs(1))
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return []string{"toml"}, cobra.ShellCompDirectiveFilterFileExt
@@ -79,6 +79,11 @@ func experiment(cmd *cobra.Command) (world *collective.Options, load func(a []st
 		}
 		return stages.LoadConfig(strings.Join(a, ""), *sets)
 	}
+}
+
+// setsFlag adds the flag that changes keys of a config.
+func setsFlag(cmd *cobra.Command) *[]string {
+	return cmd.Flags().StringArray("set", nil, "change a key of the config: table.key=value, repeatable")
 }
 
 // worldFlags adds the flags that say which ranks there are.

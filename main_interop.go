@@ -18,7 +18,7 @@ func importCommand() *cobra.Command {
 			"  deeprc run etth1.toml --set model.0.init=nhits_weights.safetensors",
 		Args: args(cobra.ExactArgs(2)),
 	}
-	sets := cmd.Flags().StringArray("set", nil, "change a key of the config: table.key=value, repeatable")
+	sets := setsFlag(cmd)
 	name, out := weightFlags(cmd, "weights.safetensors")
 	cmd.RunE = func(_ *cobra.Command, a []string) error {
 		cfg, err := stages.LoadConfig(a[1], *sets)

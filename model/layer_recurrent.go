@@ -2,6 +2,7 @@ package model
 
 import (
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -17,7 +18,7 @@ type recurrentLayer struct {
 // (LSTM only) makes P of the hidden state's H before anything reads it (Sak, Senior and Beaufays 2014, eq. 6).
 func recurrentLayers(s *Scope, kind string, in, hidden, layers, projection int) []recurrentLayer {
 	init := Uniform(1 / math.Sqrt(float64(hidden)))
-	gates := map[string]int{"lstm": 4, "gru": 3, "rnn": 1}[kind] * hidden
+	gates := map[string]int{"lstm": 4, "lstm selu": 4, "gru": 3, "rnn": 1}[kind] * hidden
 	width := hidden
 	if projection > 0 {
 		width = projection
@@ -36,6 +37,8 @@ func recurrentLayers(s *Scope, kind string, in, hidden, layers, projection int) 
 		switch kind {
 		case "lstm":
 			l.cell, l.bias = LSTMCell(w, Tanh), l.bias.Add(b)
+		case "lstm selu":
+			l.cell, l.bias = LSTMCell(w, SELU), l.bias.Add(b)
 		case "gru":
 			l.cell = GRUCell(w, b)
 		case "rnn":
@@ -116,8 +119,16 @@ func stepwise(y *Tensor) *Tensor {
 
 // decoderMLP is layers linear maps, with ReLU between them (…, out).
 func decoderMLP(s *Scope, x *Tensor, layers, hidden, out int) *Tensor {
-	for i := range layers - 1 {
-		x = Dense(s.In(strconv.Itoa(i)), x, hidden, ReLU)
+	return perceptron(s, x, ReLU, append(slices.Repeat([]int{hidden}, layers-1), out)...)
+}
+
+// perceptron is linear maps to these widths, with the activation between them.
+func perceptron(s *Scope, x *Tensor, act Activation, widths ...int) *Tensor {
+	for i, w := range widths {
+		if i == len(widths)-1 {
+			act = Identity
+		}
+		x = Dense(s.In(strconv.Itoa(i)), x, w, act)
 	}
-	return Dense(s.In(strconv.Itoa(layers-1)), x, out, Identity)
+	return x
 }

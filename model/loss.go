@@ -79,12 +79,28 @@ func (o TrainOptions) loss() Loss {
 
 // levelQuantiles are the median and both ends of the central intervals of these levels in percent, ascending.
 func levelQuantiles(levels []float64) []float64 {
-	qs := []float64{.5}
+	qs := append(IntervalEnds(levels), .5)
+	sort.Float64s(qs)
+	return qs
+}
+
+// IntervalEnds are the quantiles at both ends of the central intervals of these levels in percent, ascending.
+func IntervalEnds(levels []float64) (qs []float64) {
 	for _, l := range levels {
 		qs = append(qs, (100-l)/200, (100+l)/200)
 	}
 	sort.Float64s(qs)
 	return qs
+}
+
+// CheckLevels reports levels that are no different percents.
+func CheckLevels(levels []float64) error {
+	for i, l := range levels {
+		if !(l > 0 && l < 100) || slices.Contains(levels[:i], l) {
+			return fmt.Errorf("levels = %v: want different percents between 0 and 100", levels)
+		}
+	}
+	return nil
 }
 
 // checkLoss reports the first option of a loss that makes no sense, by its key.
@@ -103,10 +119,8 @@ func (o TrainOptions) checkLoss() error {
 	case len(o.Quantiles) > 0 && !slices.Contains(o.Quantiles, .5):
 		return fmt.Errorf("quantiles = %v: want 0.5 among them, which is the point forecast", o.Quantiles)
 	}
-	for i, l := range o.Levels {
-		if !(l > 0 && l < 100) || slices.Contains(o.Levels[:i], l) {
-			return fmt.Errorf("levels = %v: want different percents between 0 and 100", o.Levels)
-		}
+	if err := CheckLevels(o.Levels); err != nil {
+		return err
 	}
 	for i, q := range o.Quantiles {
 		if !(q > 0 && q < 1) || slices.Contains(o.Quantiles[:i], q) {

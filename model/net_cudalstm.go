@@ -1,9 +1,6 @@
 package model
 
-import (
-	"math"
-	"strconv"
-)
+import "math"
 
 var _ = register(Kind{"cudalstm", "Kratzert et al., Towards learning universal, regional, and local hydrological behaviors via machine learning applied to large-sample datasets, HESS 2019, as NeuralHydrology's CudaLSTM", func() Net { return &CudaLSTM{} }})
 
@@ -26,9 +23,9 @@ func (n CudaLSTM) check(_, _ int) error {
 }
 
 func (n CudaLSTM) Forward(s *Scope, b Batch) *Tensor {
-	x := n.embed(s.In("dynamics"), b.dynamics("cudalstm"), n.Dynamics) // (L+H, B, F)
+	x := perceptron(s.In("dynamics"), b.dynamics("cudalstm"), Tanh, n.Dynamics...) // (L+H, B, F)
 	if b.Static != nil {
-		static := n.embed(s.In("statics"), b.Static, n.Statics)
+		static := perceptron(s.In("statics"), b.Static, Tanh, n.Statics...)
 		x = Concat(2, x, static.Unsqueeze(0).Expand(x.Shape[0], x.Shape[1], static.Last()))
 	}
 	lstm, init := s.In("lstm"), Uniform(1/math.Sqrt(float64(n.Hidden)))
@@ -40,18 +37,6 @@ func (n CudaLSTM) Forward(s *Scope, b Batch) *Tensor {
 	}, 4*n.Hidden)
 	h, _ := runLayers(recurrentLayers(lstm, "lstm", x.Last(), n.Hidden, 1, 0), x, nil, nil)
 	return b.simulate(s, h, n.Dropout)
-}
-
-// embed is a perceptron with tanh between its layers of these widths.
-func (CudaLSTM) embed(s *Scope, x *Tensor, widths []int) *Tensor {
-	for i, w := range widths {
-		act := Tanh
-		if i == len(widths)-1 {
-			act = Identity
-		}
-		x = Dense(s.In(strconv.Itoa(i)), x, w, act)
-	}
-	return x
 }
 
 // dynamics are the future columns of all steps, time first (L+H, B, F).

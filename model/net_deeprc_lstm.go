@@ -1,7 +1,5 @@
 package model
 
-import "math"
-
 var _ = register(Kind{"deeprc_lstm", "Sarkar et al., Radical-Cylon and Deep RC, arXiv 2502.20724, hydrology: He et al., arXiv 2410.15218", func() Net { return &DeepRCLSTM{} }})
 
 // DeepRCLSTM is Deep RC's net for hydrology: dense, two LSTMs, dense, the
@@ -29,19 +27,9 @@ func (n DeepRCLSTM) Forward(s *Scope, b Batch) *Tensor {
 	x := Concat(1, parts...).Permute(2, 0, 1) // (L, B, inputs)
 	x = Dense(s.In("embed"), x, n.Hidden, SELU)
 	for _, name := range []string{"lstm1", "lstm2"} {
-		x = n.layer(s.In(name), x)
+		x, _ = runLayers(recurrentLayers(s.In(name), map[string]string{"selu": "lstm selu", "tanh": "lstm"}[n.Activation], n.Hidden, n.Hidden, 1, 0), x, nil, nil)
 		x = s.Dropout(x, 1, n.Dropout)
 	}
 	h := Dense(s.In("dense"), x.Slice(0, L-1, L).Squeeze(0), n.Hidden, SELU) // (B, hidden)
 	return Dense(s.In("head"), h, C*b.Width(), Identity).Reshape(B, C, b.Width())
-}
-
-// layer is one LSTM with the net's activation.
-func (n DeepRCLSTM) layer(s *Scope, x *Tensor) *Tensor {
-	act := map[string]Activation{"selu": SELU, "tanh": Tanh}[n.Activation]
-	init, M := Uniform(1/math.Sqrt(float64(n.Hidden))), 4*n.Hidden
-	w, hidden := s.Param("weight_ih_l0", init, M, x.Last()), s.Param("weight_hh_l0", init, M, n.Hidden)
-	bias := s.Param("bias_ih_l0", init, M).Add(s.Param("bias_hh_l0", init, M))
-	h, _ := LSTMCell(hidden, act).Run(x.Linear(w, bias, Identity), nil, CellState{})
-	return h
 }

@@ -31,22 +31,14 @@ func (c IntervalsConfig) check() error {
 	case len(c.Levels) > 100:
 		return fmt.Errorf("intervals.levels: at most 100")
 	}
-	for i, l := range c.Levels {
-		if !(l > 0 && l < 100) || slices.Contains(c.Levels[:i], l) {
-			return fmt.Errorf("intervals.levels = %v: want different percents between 0 and 100", c.Levels)
-		}
+	if err := model.CheckLevels(c.Levels); err != nil {
+		return fmt.Errorf("intervals.%w", err)
 	}
 	return nil
 }
 
 // quantiles are the ends of the intervals, ascending.
-func (c IntervalsConfig) quantiles() (qs []float64) {
-	for _, l := range c.Levels {
-		qs = append(qs, (100-l)/200, (100+l)/200)
-	}
-	slices.Sort(qs)
-	return qs
-}
+func (c IntervalsConfig) quantiles() []float64 { return model.IntervalEnds(c.Levels) }
 
 // offset is how far from the forecast the q-quantile lies, given the absolute errors of earlier forecasts, which it sorts; NaN
 // without any. They are NeuralForecast's methods, after Xu and Xie (Conformal prediction interval for dynamic time-series, ICML
@@ -72,33 +64,16 @@ func (c IntervalsConfig) cutoffs() CVConfig {
 	return CVConfig{Windows: c.Windows, StepSize: c.StepSize}
 }
 
-// checkIntervals reports a series that is scaled by values after the first cutoff of the intervals.
-func (s *Series) checkIntervals(c IntervalsConfig, lookback, horizon int) error {
-	if len(c.Levels) == 0 {
-		return nil
-	}
-	for g := range s.Groups {
-		b := s.Groups[g].Bounds
-		if at := b[1] - c.cutoffs().span(horizon); at >= lookback && at < b[0] {
-			return configErrorf("intervals: the first cutoff of %s is step %d, in the train part of %d steps, which scales the data: "+
-				"take a smaller intervals.n_windows or step_size, or a larger validation part in data.split", s.Channels[s.row(g)], at, b[0])
-		}
-	}
-	return nil
-}
-
 // calibration is the job on what lies before the test part, which the cutoffs of the intervals divide.
 func (j *job) calibration() *job {
-	fold := *j
-	fold.dir, fold.resume, fold.times = "", false, &timings{}
-	s := *j.series
+	fold, s := j.aside(), *j.series
 	s.Groups = slices.Clone(s.Groups)
 	for g := range s.Groups {
 		b := s.Groups[g].Bounds
 		s.Groups[g].Bounds = [3]int{max(2*b[0]-b[1], 0), b[0], b[1]}
 	}
 	fold.series = &s
-	return &fold
+	return fold
 }
 
 // intervalsFile holds, of each column of an interval, named as in forecasts.parquet, its distance from the forecast: (rows, H) of

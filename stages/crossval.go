@@ -68,20 +68,35 @@ func (s *Series) cutSeries(span, after, lookback, horizon int) *Series {
 // span is how many steps before the end of each series the first cutoff is.
 func (c CVConfig) span(horizon int) int { return horizon + (c.Windows-1)*c.StepSize }
 
-// checkCutoffs reports a series that is scaled by values after its first cutoff.
-func (s *Series) checkCutoffs(cv CVConfig, lookback, horizon int) error {
-	if cv.Windows == 0 {
+// checkCutoffs reports a series that is scaled by values after the first cutoff of [cv] or of [intervals].
+func (s *Series) checkCutoffs(cfg *Config) error {
+	check := func(table string, c CVConfig, part int, remedy string) error {
+		span := c.span(cfg.Windows.Horizon)
+		for g := range s.Groups {
+			b := s.Groups[g].Bounds
+			if at := b[part] - span; at >= cfg.Windows.Lookback && at < b[0] {
+				return configErrorf("%s: the first cutoff of %s is step %d, in the train part of %d steps, which scales the data: "+
+					"take a smaller %[1]s.n_windows or %[1]s.step_size, or %s part in data.split", table, s.Channels[s.row(g)], at, b[0], remedy)
+			}
+		}
 		return nil
 	}
-	span := cv.span(horizon)
-	for g := range s.Groups {
-		b := s.Groups[g].Bounds
-		if at := b[2] - span; at >= lookback && at < b[0] {
-			return configErrorf("cv: the first cutoff of %s is step %d, in the train part of %d steps, which scales the data: "+
-				"take a smaller cv.n_windows or cv.step_size, or a smaller train part in data.split", s.Channels[s.row(g)], at, b[0])
+	if cfg.CV.Windows > 0 {
+		if err := check("cv", cfg.CV, 2, "a smaller train"); err != nil {
+			return err
 		}
 	}
+	if len(cfg.Intervals.Levels) > 0 {
+		return check("intervals", cfg.Intervals.cutoffs(), 1, "a larger validation")
+	}
 	return nil
+}
+
+// aside is the job on other parts of the series, which leaves nothing in the run's folder: checkpoints are the run's.
+func (j *job) aside() *job {
+	fold := *j
+	fold.dir, fold.resume, fold.times = "", false, &timings{}
+	return &fold
 }
 
 // A cutoffScores are the metrics of one cutoff.
@@ -114,8 +129,7 @@ func (j *job) crossValidate(dir string) error {
 	errs := map[string]string{}
 	byCutoff := make([]cutoffScores, cv.Windows)
 	root := j.c.Rank() == 0
-	fold := *j
-	fold.dir, fold.resume, fold.times = "", false, &timings{} // no checkpoints: they are the run's
+	fold := j.aside()
 	for i := range cv.Windows {
 		var err error
 		fold.series = j.series.cutSeries(span, i*cv.StepSize, j.cfg.Windows.Lookback, h)

@@ -134,10 +134,7 @@ func (j *job) prepare() error {
 		return err
 	}
 	s := j.series
-	if err := s.checkCutoffs(j.cfg.CV, j.cfg.Windows.Lookback, j.cfg.Windows.Horizon); err != nil {
-		return err
-	}
-	if err := s.checkIntervals(j.cfg.Intervals, j.cfg.Windows.Lookback, j.cfg.Windows.Horizon); err != nil {
+	if err := s.checkCutoffs(j.cfg); err != nil {
 		return err
 	}
 	bar.end(fmt.Sprintf("%d rows, %d channels, a step is %s, %d values missing", s.Rows, len(s.Channels), s.Step, s.Missing))
