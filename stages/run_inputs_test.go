@@ -85,32 +85,42 @@ columns = ["unique_id", "ds", "y", "p", "f"]
 	}
 }
 
-// TestCaravanRuns: the experiment of inputs/caravan.toml, a few steps on twelve basins.
+// TestCaravanRuns: the experiments on Caravan of inputs/, a few steps on twelve basins.
 func TestCaravanRuns(t *testing.T) {
 	data := os.Getenv("DEEPRC_DATA")
 	if data == "" {
 		t.Skip("DEEPRC_DATA names no folder with caravan_camels and nh_camels_us_test")
 	}
-	cfg, err := LoadConfig("../inputs/caravan.toml", []string{
-		"preprocess.0.path=" + filepath.Join(data, "nh_camels_us_test", "camels_us"),
-		`preprocess.1.paths=["` + filepath.Join(data, "caravan_camels", "sample12", "[0-9]*.csv") + `"]`,
-		"model.0.hidden=16", "train.steps=40", "train.val_every=20", "run.dir=" + t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	res := mustRun(t, 2, cfg)
-	var m metricsFile
-	readJSON(t, filepath.Join(res.Dir, "metrics.json"), &m)
-	if mse := res.Metrics["mlp"]["mse"]; !(mse > 0) || math.IsInf(mse, 0) {
-		t.Errorf("mean squared error %g", mse)
-	}
-	const days = 12418
-	if train, test := m.Windows.Train, m.Windows.Test; train != 12*(5113-364) || test != 12*(days-5478) {
-		t.Errorf("%d train and %d test windows", train, test)
-	}
-	var file modelFile
-	readJSON(t, filepath.Join(res.Dir, "model.json"), &file)
-	if len(file.Inputs) != 3+27 || len(file.Inputs[0].Mean) != 1 || file.Inputs[3].Kind != "static" {
-		t.Errorf("%d inputs", len(file.Inputs))
+	const days, test = 12418, 5478 // of a basin, and those before the test part
+	for _, c := range []struct {
+		file, net, metric string
+		train, test       int // windows of a basin
+	}{
+		{"caravan.toml", "mlp", "mse", 5113 - 364, days - test},
+		{"caravan_lstm.toml", "cudalstm", "nse", (5447-365)/30 + 1, (days - test) / 30},
+	} {
+		t.Run(c.net, func(t *testing.T) {
+			cfg, err := LoadConfig("../inputs/"+c.file, []string{
+				"preprocess.0.path=" + filepath.Join(data, "nh_camels_us_test", "camels_us"),
+				`preprocess.1.paths=["` + filepath.Join(data, "caravan_camels", "sample12", "[0-9]*.csv") + `"]`,
+				"model.0.hidden=16", "train.steps=40", "train.val_every=20", "run.dir=" + t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			res := mustRun(t, 2, cfg)
+			var m metricsFile
+			readJSON(t, filepath.Join(res.Dir, "metrics.json"), &m)
+			if v := res.Metrics[c.net][c.metric]; math.IsNaN(v) || math.IsInf(v, 0) || v == 0 {
+				t.Errorf("%s %g", c.metric, v)
+			}
+			if train, test := m.Windows.Train, m.Windows.Test; train != 12*c.train || test != 12*c.test {
+				t.Errorf("%d train and %d test windows", train, test)
+			}
+			var file modelFile
+			readJSON(t, filepath.Join(res.Dir, "model.json"), &file)
+			if len(file.Inputs) != 3+27 || len(file.Inputs[0].Mean) != 1 || file.Inputs[3].Kind != "static" {
+				t.Errorf("%d inputs", len(file.Inputs))
+			}
+		})
 	}
 }
