@@ -30,7 +30,9 @@ type Fit struct {
 	lossAt, lossW, lossDev       *Tensor
 	lossOut                      *Tensor
 	castAt, castOut              *Tensor
-	rows                         int // offsets of a window
+	castDraw                     *Tensor // nil where the net draws no paths
+	paths                        int     // drawn of each channel for a forecast
+	rows                         int     // offsets of a window
 	at                           []int64
 	weight, out                  []float32
 	deviation                    []float32
@@ -38,7 +40,7 @@ type Fit struct {
 	sum                          [2]float32
 	rate                         [3]float32
 	seed                         uint64
-	dropAt                       [3]int64
+	drawAt                       [3]int64 // of dropout or paths
 	opt                          TrainOptions
 	steps                        int // updates made
 }
@@ -58,7 +60,14 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 	f.at = make([]int64, f.Batch*f.rows)
 	loss := f.Loss
 	f.cells = make([]float64, len(loss.Columns()))
-	f.out = make([]float32, sh.Batch*sh.Channels*sh.Horizon*loss.Outputs())
+	if r, ok := n.(Sampler); ok {
+		f.paths = r.Paths(loss)
+	}
+	outputs := loss.Outputs()
+	if f.paths > 0 {
+		outputs = f.paths
+	}
+	f.out = make([]float32, sh.Batch*sh.Channels*sh.Horizon*outputs)
 	if err := loss.checkTargets(data.Target); err != nil {
 		return nil, err
 	}
@@ -112,7 +121,12 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 		f.lossW, f.lossDev, f.lossOut = measure(&lossG, f.lossAt, x, pred, f.Horizon)
 		lossP = lossG.Plan(0, f.lossOut)
 
-		f.castAt, _, f.castOut = record(NewScope(&castG, f.Params), n.Forward, 0, f.Horizon)
+		cast := n.Forward
+		if f.paths > 0 {
+			f.castDraw = castG.Input(I64, 3)
+			cast = func(s *Scope, b Batch) *Tensor { return n.(Sampler).Sample(s, b, f.castDraw) }
+		}
+		f.castAt, _, f.castOut = record(NewScope(&castG, f.Params), cast, 0, f.Horizon)
 		castP = castG.Plan(0, f.castOut)
 
 		m, v = &Region{"moment 1", f.tail}, &Region{"moment 2", f.tail}
@@ -164,8 +178,8 @@ type Part struct {
 func (f *Fit) Step(c collective.Comm, ws Windows, part Part, lr float64) (float64, error) {
 	batchOffsets(f.at, f.weight, ws, f.rows, part.N, part.Pick)
 	if f.stepDrop != nil {
-		f.dropAt = [3]int64{int64(f.seed), int64(part.Batch), int64(part.First)}
-		if err := f.step.WriteInts(f.stepDrop, f.dropAt[:]); err != nil {
+		f.drawAt = [3]int64{int64(f.seed), int64(part.Batch), int64(part.First)}
+		if err := f.step.WriteInts(f.stepDrop, f.drawAt[:]); err != nil {
 			return 0, err
 		}
 	}
@@ -289,12 +303,22 @@ func (f *Fit) Columns() []float64 { return f.Loss.Columns() }
 
 // PredictColumns writes the first columns of the forecasts (n, C, H) of windows lo … lo+n−1.
 func (f *Fit) PredictColumns(dst [][]float32, ws Windows, lo, n int) error {
-	size, k := f.Channels*f.Horizon, f.Loss.Outputs()
+	size := f.Channels * f.Horizon
+	k, columns := f.Loss.Outputs(), f.Loss.Forecast
+	if f.paths > 0 {
+		k, columns = f.paths, f.Loss.ForecastPaths
+	}
 	for i := 0; i < n; i += f.Batch {
 		m := min(f.Batch, n-i)
 		batchOffsets(f.at, f.weight, ws, f.rows, m, func(j int) int { return lo + i + j })
 		if err := f.forecast.WriteInts(f.castAt, f.at); err != nil {
 			return err
+		}
+		if f.castDraw != nil {
+			f.drawAt = [3]int64{int64(f.seed), 0, int64(lo + i)}
+			if err := f.forecast.WriteInts(f.castDraw, f.drawAt[:]); err != nil {
+				return err
+			}
 		}
 		if err := f.forecast.Run(); err != nil {
 			return err
@@ -307,7 +331,7 @@ func (f *Fit) PredictColumns(dst [][]float32, ws Windows, lo, n int) error {
 			continue
 		}
 		for j := range m * size {
-			f.Loss.Forecast(f.cells, f.out[j*k:][:k])
+			columns(f.cells, f.out[j*k:][:k])
 			for c := range dst {
 				dst[c][i*size+j] = float32(f.cells[c])
 			}

@@ -33,20 +33,69 @@ func (r recursion) learn() *Tensor {
 
 // forecast is the forecast (N, H·K), each step from the point forecast of the one before.
 func (r recursion) forecast() *Tensor {
-	L, H := r.past.Last(), r.Horizon
-	hist, future := r.inputs(L, H)
-	h, states := runLayers(r.layers, r.sequence(0, L, r.past, r.reads(hist, r.Static, future)...), nil, r.drop)
-	all := []*Tensor{r.output(h.Slice(0, L-1, L))} // (1, N, K)
-	for t := range H - 1 {
-		at := func(x *Tensor) *Tensor {
-			if x == nil {
-				return nil
-			}
-			return x.Slice(2, L+t, L+t+1)
-		}
-		y := r.Loss.Point(all[t]).Squeeze(0) // (N, 1)
-		h, states = runLayers(r.layers, r.sequence(0, 1, y, r.reads(at(hist), r.Static, at(future))...), states, r.drop)
+	h, states := r.encode()
+	all := []*Tensor{r.output(h)} // (1, N, K)
+	for t := range r.Horizon - 1 {
+		h, states = r.next(t, r.Loss.Point(all[t]).Squeeze(0), states)
 		all = append(all, r.output(h))
 	}
 	return stepwise(Concat(0, all...))
+}
+
+// sample is S paths (B, C, H·S) for each channel, each step drawn from the distribution that follows from the path so far
+// (Salinas et al. 2020, §3.2): rows of paths are N' = B·C·S, as if a window had C·S channels.
+func (r recursion) sample(S int, draw *Tensor) *Tensor {
+	B, C, H := r.Past.Shape[0], r.Past.Shape[1], r.Horizon
+	h, states := r.encode()
+	raw := r.output(h)                  // (1, N, K)
+	spread := func(x *Tensor) *Tensor { // (…, N, n) → (N', n)
+		N, n := B*C, x.Last()
+		return x.Reshape(N, 1, n).Expand(N, S, n).Reshape(N*S, n)
+	}
+	raw = spread(raw)
+	for i, s := range states {
+		states[i] = CellState{h: spread(s.h)}
+		if s.c != nil {
+			states[i].c = spread(s.c)
+		}
+	}
+	r.Past = r.Past.Slice(2, 0, 1).Expand(B, C, S).Reshape(B, C*S, 1) // for its shape
+	all := make([]*Tensor, H)
+	for t := range H {
+		if r.unscale != nil {
+			raw = r.unscale(raw.Reshape(B, C, S*r.Outputs)).Reshape(B*C*S, r.Outputs)
+		}
+		y := r.Loss.Sample(raw, draw, t, B).Reshape(B, C, S)
+		all[t] = y.Reshape(1, B*C, S)
+		if t == H-1 {
+			break
+		}
+		if r.scale != nil {
+			y = r.scale(y)
+		}
+		h, states = r.next(t, y.Reshape(B*C*S, 1), states)
+		raw = r.output(h).Squeeze(0)
+	}
+	return stepwise(Concat(0, all...)).Reshape(B, C, H*S)
+}
+
+// encode is the last layer's output (1, N, width) of the lookback's last step, and the states behind it.
+func (r recursion) encode() (h *Tensor, states []CellState) {
+	L := r.past.Last()
+	hist, future := r.inputs(L, r.Horizon)
+	h, states = runLayers(r.layers, r.sequence(0, L, r.past, r.reads(hist, r.Static, future)...), nil, r.drop)
+	return h.Slice(0, L-1, L), states
+}
+
+// next is the output (1, N, width) of step t+1 of the horizon, from the values y (N, 1) and the states of step t, from 0.
+func (r recursion) next(t int, y *Tensor, from []CellState) (h *Tensor, states []CellState) {
+	L := r.past.Last()
+	hist, future := r.inputs(L, r.Horizon)
+	at := func(x *Tensor) *Tensor {
+		if x == nil {
+			return nil
+		}
+		return x.Slice(2, L+t, L+t+1)
+	}
+	return runLayers(r.layers, r.sequence(0, 1, y, r.reads(at(hist), r.Static, at(future))...), from, r.drop)
 }

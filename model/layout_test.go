@@ -92,6 +92,15 @@ var layoutCases = []opCase{
 		want: taken(func() []int { return []int{9, 10, 11, 0, 1, 2, 9, 10, 11, 3, 4, 5, 3, 4, 5, 3, 4, 5} })},
 	{name: "take along", shapes: [][]int{{2, 3, 2}, {2, 2, 2}}, at: []int64{2, 0, 2, 1, 1, 1, 0, 2}, build: func(in []*Tensor) *Tensor { return in[0].TakeAlong(1, in[1]) },
 		want: taken(func() []int { return []int{4, 1, 4, 3, 8, 9, 6, 11} })},
+	{name: "scatter add", shapes: [][]int{{2, 3, 2}, {2, 3, 2}}, at: []int64{2, 0, 2, 3, 0, 0, 1, 1, 1, 0, 3, 2},
+		build: func(in []*Tensor) *Tensor { return in[0].ScatterAdd(1, in[1], 4) },
+		want: func(in [][]float32) []float64 {
+			y := make([]float64, 16)
+			for i, v := range in[0] {
+				y[i/6*8+int(in[1][i])*2+i%2] += float64(v)
+			}
+			return y
+		}},
 }
 
 // products is op(a)·op(b) for batches whose matrices in a and b are at these indices.

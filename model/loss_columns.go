@@ -2,6 +2,7 @@ package model
 
 import (
 	"math"
+	"slices"
 	"sort"
 	"strconv"
 
@@ -61,6 +62,23 @@ func (l Loss) Forecast(dst []float64, raw []float32) {
 		for i, v := range raw {
 			dst[1+i] = float64(v)
 		}
+	}
+}
+
+// ForecastPaths writes the columns of one step from its values on paths: their mean, then their quantiles, between
+// neighbours linear as NumPy's. It sorts the values.
+func (l Loss) ForecastPaths(dst []float64, paths []float32) {
+	slices.Sort(paths)
+	var sum float64
+	for _, v := range paths {
+		sum += float64(v)
+	}
+	dst[0] = sum / float64(len(paths))
+	for i, q := range l.Quantiles {
+		at := q * float64(len(paths)-1)
+		k := min(int(at), len(paths)-1)
+		lo, hi := float64(paths[k]), float64(paths[min(k+1, len(paths)-1)])
+		dst[1+i] = lo + (at-float64(k))*(hi-lo)
 	}
 }
 

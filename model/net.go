@@ -16,6 +16,8 @@ type Batch struct {
 	Horizon int     // H
 	Outputs int     // K: the values that the loss wants of every step, such as quantiles or a distribution's parameters; 1 for a point forecast
 	Loss    Loss    // whose outputs they are
+
+	scale, unscale func(x *Tensor) *Tensor // of targets (B, C, n) to what the net sees of them, and of what it puts out back; nil: they are the same
 }
 
 // Width is what a net forecasts of a channel: H·K values, the K of a step side by side.
@@ -38,6 +40,16 @@ type Recursive interface {
 	// (B, C, L+T−1), the values of the first T−1 steps of the horizon among them,
 	// b.Future is (B, F, L+T), and b.Horizon is T.
 	Learn(s *Scope, b Batch) *Tensor
+}
+
+// A Sampler forecasts a distribution step by step. It draws paths, each step from the distribution that follows
+// from the path's values before it.
+type Sampler interface {
+	Net
+	// Paths is S, the paths drawn of a window's channel; 0 where l is no distribution.
+	Paths(l Loss) int
+	// Sample records the paths (B, C, H·S) on the scale of the targets, those of a step side by side; draw is the state of [Loss.Sample].
+	Sample(s *Scope, b Batch, draw *Tensor) *Tensor
 }
 
 // learner is what a net records in training, over how many steps of the horizon H, and how many of them it is given.

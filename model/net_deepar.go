@@ -4,14 +4,16 @@ var _ = register(Kind{"deepar", "Salinas et al., DeepAR: Probabilistic forecasti
 
 // DeepAR forecasts the distribution of each step by an LSTM that reads the value
 // of the step before and the columns of its own: in training the
-// measured one, in a forecast the mean of the distribution, as NeuralForecast
-// has it (the paper samples paths). Give it a loss that is a distribution.
+// measured one, in a forecast that of a path drawn from the distributions (§3.2); quantiles and mean are those
+// of the paths. In the validation loss it is the distribution's mean, which also takes the paths' place where the loss is no
+// distribution. Give it a loss that is one.
 type DeepAR struct {
 	Layers        int     `toml:"layers" default:"2" doc:"layers of LSTM"`
 	Hidden        int     `toml:"hidden" default:"128" doc:"units of each"`
 	Dropout       float64 `toml:"dropout" default:"0.1" doc:"share of the units that are dropped between the layers"`
 	DecoderLayers int     `toml:"decoder_layers" default:"0" doc:"hidden layers between LSTM and the distribution's parameters"`
 	DecoderHidden int     `toml:"decoder_hidden" default:"128" doc:"units of each"`
+	Samples       int     `toml:"samples" default:"100" doc:"paths that are drawn of each window for a forecast, where the loss is a distribution"`
 	TrainHorizon  int     `toml:"train_horizon" default:"1" doc:"steps of the horizon that count in training"`
 }
 
@@ -22,7 +24,7 @@ func (n DeepAR) check(_, _ int) error {
 		}
 	}
 	return firstError(size("layers", n.Layers), size("hidden", n.Hidden), checkDropout("dropout", n.Dropout),
-		size("decoder_hidden", n.DecoderHidden), size("train_horizon", n.TrainHorizon))
+		size("decoder_hidden", n.DecoderHidden), size("samples", n.Samples), size("train_horizon", n.TrainHorizon))
 }
 
 func (n DeepAR) Steps() int { return n.TrainHorizon }
@@ -35,6 +37,17 @@ func (n DeepAR) Forward(s *Scope, b Batch) *Tensor {
 func (n DeepAR) Learn(s *Scope, b Batch) *Tensor {
 	u := b.univariate()
 	return u.forecast(n.recursion(s, u).learn())
+}
+
+func (n DeepAR) Paths(l Loss) int {
+	if len(losses[l.Kind].params) == 0 {
+		return 0
+	}
+	return n.Samples
+}
+
+func (n DeepAR) Sample(s *Scope, b Batch, draw *Tensor) *Tensor {
+	return n.recursion(s, b.univariate()).sample(n.Samples, draw)
 }
 
 func (n DeepAR) recursion(s *Scope, u univariate) recursion {

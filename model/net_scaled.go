@@ -28,7 +28,8 @@ func (n Scaled) check(lookback, horizon int) error {
 }
 
 func (n Scaled) Forward(s *Scope, b Batch) *Tensor {
-	return n.around(s, b, b.Past.Last(), n.Net.Forward)
+	b, back := n.around(s, b, b.Past.Last())
+	return back.undo(n.Net.Forward(s, b))
 }
 
 // Steps is that of the net within.
@@ -41,11 +42,26 @@ func (n Scaled) Steps() int {
 
 // Learn scales by the lookback alone, too.
 func (n Scaled) Learn(s *Scope, b Batch) *Tensor {
-	return n.around(s, b, b.Past.Last()-b.Horizon+1, n.Net.(Recursive).Learn)
+	b, back := n.around(s, b, b.Past.Last()-b.Horizon+1)
+	return back.undo(n.Net.(Recursive).Learn(s, b))
 }
 
-// around is forward of the windows scaled by their first L steps, scaled back.
-func (n Scaled) around(s *Scope, b Batch, L int, forward func(s *Scope, b Batch) *Tensor) *Tensor {
+// Paths is that of the net within.
+func (n Scaled) Paths(l Loss) int {
+	if r, ok := n.Net.(Sampler); ok {
+		return r.Paths(l)
+	}
+	return 0
+}
+
+// Sample draws from the distributions scaled back, as the loss measures them.
+func (n Scaled) Sample(s *Scope, b Batch, draw *Tensor) *Tensor {
+	b, _ = n.around(s, b, b.Past.Last())
+	return n.Net.(Sampler).Sample(s, b, draw)
+}
+
+// around is b scaled by its windows' first L steps, and the way back.
+func (n Scaled) around(s *Scope, b Batch, L int) (Batch, windowScale) {
 	mask := b.Mask
 	if mask != nil {
 		mask = mask.Slice(2, 0, L)
@@ -63,7 +79,8 @@ func (n Scaled) around(s *Scope, b Batch, L int, forward func(s *Scope, b Batch)
 		γ, β := s.Param("weight", constant(1), 1), s.Param("bias", constant(0), 1)
 		back = past.affine(γ, β)
 	}
-	return back.undo(forward(s, b))
+	b.scale, b.unscale = past.apply, back.undo
+	return b, back
 }
 
 // affine is RevIN's way back.

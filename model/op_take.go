@@ -36,6 +36,18 @@ func (x *Tensor) TakeAlong(axis int, at *Tensor) *Tensor {
 	return x.g.add(o, at.Shape, x, at)
 }
 
+// ScatterAdd adds single elements up along an axis of n: y[o,at[o,j,i],i] += x[o,j,i], from zeros (PyTorch's scatter_add). at has x's shape.
+func (x *Tensor) ScatterAdd(axis int, at *Tensor, n int) *Tensor {
+	axis = x.axis(axis)
+	if at.Type != I64 || x.Type != F32 || !slices.Equal(at.Shape, x.Shape) || n < 1 {
+		badBuild("scatter along %d of %d: %v %s, indices %v %s: want f32 and i64 of one shape", axis, n, x.Shape, x.Type, at.Shape, at.Type)
+	}
+	shape := slices.Clone(x.Shape)
+	shape[axis] = n
+	o := take{outer: length(shape[:axis]), from: n, to: x.Shape[axis], inner: length(shape[axis+1:]), each: true}
+	return x.g.add(scatterAdd{o}, shape, x, at)
+}
+
 // take is y (outer, to, inner) of x (outer, from, inner): one index a row of inner, or one for each element.
 type take struct {
 	outer, from, to, inner int
@@ -43,7 +55,7 @@ type take struct {
 }
 
 func (o take) Grad(y, dy *Tensor) []*Tensor {
-	return []*Tensor{y.g.add(takeGrad{take: o}, y.in[0].Shape, dy, y.in[1]), nil}
+	return []*Tensor{y.g.add(scatterAdd{o}, y.in[0].Shape, dy, y.in[1]), nil}
 }
 
 func (o take) CPU(p *Pool, y Array, in []Array) {
@@ -59,13 +71,16 @@ func (o take) check(at []int64) {
 	}
 }
 
-// takeGrad adds each dy to the element that was taken.
-type takeGrad struct {
-	noGrad
-	take take
+// scatterAdd adds each element of (outer, to, inner) to the place of (outer, from, inner) that take would take it from; it is take's gradient, and
+// take is its.
+type scatterAdd struct{ take take }
+
+func (o scatterAdd) Grad(y, dy *Tensor) []*Tensor {
+	return []*Tensor{y.g.add(o.take, y.in[0].Shape, dy, y.in[1]), nil}
 }
 
-func (g takeGrad) CPU(p *Pool, dx Array, in []Array) {
+func (g scatterAdd) CPU(p *Pool, y Array, in []Array) {
 	o := g.take
-	C.k_take_grad(p.c, dx.ptr(), in[0].ptr(), (*C.int64_t)(&in[1].I[0]), C.int64_t(o.outer), C.int64_t(o.from), C.int64_t(o.to), C.int64_t(o.inner), flag(o.each))
+	o.check(in[1].I)
+	C.k_take_grad(p.c, y.ptr(), in[0].ptr(), (*C.int64_t)(&in[1].I[0]), C.int64_t(o.outer), C.int64_t(o.from), C.int64_t(o.to), C.int64_t(o.inner), flag(o.each))
 }

@@ -210,9 +210,13 @@ func (p *prediction) models(arrays []model.Named) (names []string, preds [][]flo
 // load is model m of the run.
 func (p *prediction) load(dev model.Device, m ModelConfig, arrays []model.Named) (*fitted, error) {
 	e := &ensemble{median: m.Combine == "median"}
-	for _, name := range m.members() {
+	for i, name := range m.members() {
+		seed := p.cfg.Run.Seed
+		if len(m.Seeds) > 0 {
+			seed = m.Seeds[i]
+		}
 		shape := model.Shape{Lookback: p.cfg.Windows.Lookback, Horizon: p.cfg.Windows.Horizon, Channels: p.s.channels(), Batch: min(m.Train.Batch, p.Len())}
-		fit, err := model.NewFit(dev, m.net(), shape, model.Data{Past: p.slab, Target: p.slab}, m.Train, 0)
+		fit, err := model.NewFit(dev, m.net(), shape, model.Data{Past: p.slab, Target: p.slab}, m.Train, uint64(seed))
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,36 @@
+package model
+
+/*
+#cgo noescape k_sample
+#cgo nocallback k_sample
+#include "sample.h"
+*/
+import "C"
+
+// Sample is one draw (…, 1) of each distribution whose parameters, the K values that a net put out for a step, are raw (…, K).
+// state (3) is {seed, 0, number of the first window}, of windows of the batch, along the first axis. What is drawn depends on these, on number, which tells apart
+// the draws of a net, and on the place in the window: any rank draws the same. It carries no gradient.
+func (l Loss) Sample(raw, state *Tensor, number, windows int) *Tensor {
+	kind, K := losses[l.Kind], raw.Last()
+	if len(kind.params) == 0 || K != len(kind.params) {
+		badBuild("sample: raw %v, loss %s: want a distribution and its %d parameters", raw.Shape, l.Kind, len(kind.params))
+	}
+	if state.Type != I64 || state.Len() != 3 || windows < 1 || raw.rows()%windows != 0 {
+		badBuild("sample: raw %v of %d windows, state %v %s: want i64 of 3", raw.Shape, windows, state.Shape, state.Type)
+	}
+	wantF32("sample", raw)
+	shape := append([]int{}, raw.Shape...)
+	shape[len(shape)-1] = 1
+	return raw.g.add(draw{kind: kind.kernel, number: number, per: raw.rows() / windows}, shape, raw, state)
+}
+
+type draw struct {
+	noGrad
+	kind   C.int
+	number int
+	per    int // draws of a window
+}
+
+func (o draw) CPU(p *Pool, y Array, in []Array) {
+	C.k_sample(p.c, y.ptr(), in[0].ptr(), (*C.int64_t)(&in[1].I[0]), C.uint32_t(o.number), o.kind, in[0].cols(), C.int64_t(o.per), C.int64_t(len(y.F)))
+}

@@ -1,0 +1,105 @@
+package model
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"deeprc/collective"
+)
+
+// families has one net of each, small, with dropout where it has any.
+func families() map[string]Net {
+	return map[string]Net{
+		"nlinear":     &NLinear{},
+		"mlp":         &MLP{Layers: 2, Hidden: 16},
+		"nbeats":      nets()["nbeats"],
+		"nhits":       nets()["nhits"],
+		"lstm":        &LSTM{Layers: 2, Hidden: 8, Dropout: .1, DecoderLayers: 2, DecoderHidden: 8},
+		"gru":         Rescaled(&GRU{Layers: 1, Hidden: 8, Recurrent: true, TrainHorizon: 3}, "standard"),
+		"dilatedrnn":  &DilatedRNN{Cell: "lstm", Dilations: [][]int{{1, 2}, {4}}, Hidden: 8, DecoderLayers: 2, DecoderHidden: 8},
+		"deepar":      &DeepAR{Layers: 2, Hidden: 8, Dropout: .1, TrainHorizon: 3},
+		"cudalstm":    &CudaLSTM{Hidden: 8, Forget: 3, Dropout: .1, Statics: []int{4}, Dynamics: []int{4}},
+		"ealstm":      &EALSTM{Hidden: 8, Forget: 3, Dropout: .1},
+		"deeprc_lstm": &DeepRCLSTM{Hidden: 8, Activation: "selu", Dropout: .1},
+	}
+}
+
+const famL, famH, famC, famN, famX, famF, famS = 12, 4, 2, 200, 1, 2, 3
+
+// famData is two series of each channel that follow the columns beside them, with gaps.
+func famData() Data {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	d := Data{Columns: Columns{famX, famF, famS}, Past: make([]float32, 2*famC*famN), Inputs: make([]float32, 2*((famX+famF)*famN+famS))}
+	for i := range d.Inputs {
+		d.Inputs[i] = float32(math.Sin(float64(i)*2*math.Pi/9) + .3*rnd.NormFloat64())
+	}
+	for i := range d.Past {
+		series, t := i/famN, i%famN
+		futr := d.Inputs[series/famC*((famX+famF)*famN+famS)+famX*famN+t]
+		d.Past[i] = float32(math.Sin(float64(t)*2*math.Pi/12+float64(series))+.1*rnd.NormFloat64()) + .5*futr
+	}
+	d.Target = slices.Clone(d.Past)
+	for i := 0; i < len(d.Target); i += 37 {
+		d.Target[i] = float32(math.NaN())
+	}
+	return d
+}
+
+// n ranks train as one does, to 1e-4 of the losses after 200 steps.
+func TestFamiliesTrainAsOne(t *testing.T) {
+	const steps = 200
+	d := famData()
+	ws := twoGroups{famN, famC, famX + famF, famS, famN - famL - famH + 1}
+	for name, net := range families() {
+		o := toyOptions()
+		o.Steps, o.ValEvery, o.Batch, o.LR = steps, steps/4, 20, 1e-3
+		if name == "deepar" {
+			o.Loss = "normal"
+		}
+		train := func(n int) (h *History) {
+			t.Helper()
+			must(t, collective.RunLocal(n, func(c collective.Comm) error {
+				dev, err := CPU(1)
+				if err != nil {
+					return err
+				}
+				defer dev.Close()
+				f, err := NewFit(dev, net, Shape{famL, famH, famC, (o.Batch + n - 1) / n}, d, o, 1)
+				if err != nil {
+					return err
+				}
+				hist, err := Train(context.Background(), c, f, ws, ws, 1, Hooks{})
+				if c.Rank() == 0 {
+					h = hist
+				}
+				return err
+			}))
+			return h
+		}
+		want := train(1)
+		if first, last := want.Records[0].Loss, want.Records[steps-1].Loss; !(last < first) {
+			t.Errorf("%s: the loss did not fall: %g at first, %g at last", name, first, last)
+		}
+		for _, n := range []int{2, 3} {
+			got, worst := train(n), 0.
+			if len(got.Records) != len(want.Records) || got.Steps != steps {
+				t.Fatalf("%s, %d ranks: %d records of %d steps, with one rank %d", name, n, len(got.Records), got.Steps, len(want.Records))
+			}
+			for i, r := range got.Records {
+				a, b := want.Records[i].Loss, r.Loss
+				if a != a { // a validation
+					a, b = want.Records[i].Val, r.Val
+				}
+				off := math.Abs(a-b) / math.Abs(a)
+				if !(off <= 1e-4) {
+					t.Fatalf("%s, %d ranks: record %d is %+v, with one rank %+v", name, n, i, r, want.Records[i])
+				}
+				worst = max(worst, off)
+			}
+			t.Logf("%s, %d ranks: at most %.1e apart", name, n, worst)
+		}
+	}
+}
