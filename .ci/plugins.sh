@@ -76,7 +76,7 @@ if [ -n "${DEEPRC_OPENBLAS:-}" ]; then
 elif [ -n "$blas" ]; then
 	say "BLAS at run time: $blas (another: DEEPRC_OPENBLAS=/path/to/libopenblas.so)"
 else
-	say 'BLAS at run time: pure Go, slower; OpenBLAS was not found (load its module, or set DEEPRC_OPENBLAS=/path/to/libopenblas.so)'
+	say 'BLAS at run time: none, slower without AVX-512; OpenBLAS was not found (load its module, or set DEEPRC_OPENBLAS=/path/to/libopenblas.so)'
 fi
 
 [ -z "$failed" ]

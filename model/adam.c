@@ -1,7 +1,7 @@
 #include "isa.h"
 #include "adam.h"
 #include <math.h>
-#include "vecmath.h"
+#include "tile.h"
 
 #ifndef ISA
 struct adam {
@@ -17,6 +17,16 @@ struct squares {
   int64_t n, each;
   float inv;
 };
+
+// √ of a vector: a loop over sqrtf does not vectorise, since it may set errno.
+#ifdef __x86_64__
+VEC __m128 root_base(__m128 x) { return _mm_sqrt_ps(x); }
+VEC __attribute__((target("avx2"))) __m256 root_avx2(__m256 x) { return _mm256_sqrt_ps(x); }
+VEC __attribute__((target("avx512f"))) __m512 root_avx512(__m512 x) { return _mm512_sqrt_ps(x); }
+#else
+typedef float four __attribute__((vector_size(16)));
+VEC four root_base(four x) { return (four){sqrtf(x[0]), sqrtf(x[1]), sqrtf(x[2]), sqrtf(x[3])}; }
+#endif
 
 #define LOOPS "adam.c"
 #include "versions.h"
@@ -46,31 +56,36 @@ void k_adam(pool *pl, float *norm2, float *p, const float *g, float *m, float *v
 
 #else
 
-#define UPDATE(i, square)                                             \
-  do {                                                                \
-    float d = g[i] * k->inv;                                          \
-    square += d * d;                                                  \
-    d += k->l2 * p[i];                                                \
-    m[i] = k->beta1 * m[i] + (1 - k->beta1) * d;                      \
-    v[i] = k->beta2 * v[i] + (1 - k->beta2) * d * d;                  \
-    p[i] = k->keep * p[i] - k->step * m[i] / (v_sqrt(v[i]) * k->root2 + k->eps); \
+// of one element, or of a vector of them
+#define UPDATE(T, p, m, v, g, square, root)                        \
+  do {                                                             \
+    T d = (g)*k->inv;                                              \
+    square += d * d;                                               \
+    d += k->l2 * (p);                                              \
+    m = k->beta1 * (m) + (1 - k->beta1) * d;                       \
+    v = k->beta2 * (v) + (1 - k->beta2) * d * d;                   \
+    p = k->keep * (p)-k->step * (m) / (root(v) * k->root2 + k->eps); \
   } while (0)
+#define AT(x) (*(VECTOR *)((x) + i + l * WIDTH))
 
 KERNEL(adam) {
-  ARGS(adam);
-  float *restrict p = k->p, *restrict m = k->m, *restrict v = k->v;
-  const float *restrict g = k->g;
+  const struct adam copy = *(const struct adam *)args, *k = &copy;  // no store can change it
+  float *p = k->p, *m = k->m, *v = k->v;
+  const float *g = k->g;
   for (int64_t part = lo; part < hi; part++) {
     int64_t i = part * k->each, end = i + k->each < k->n ? i + k->each : k->n;
-    float acc[LANES] = {0}, rest = 0;
+    VECTOR acc[LANES / WIDTH] = {0};
+    float rest = 0;
     for (; i + LANES <= end; i += LANES)
-      for (int l = 0; l < LANES; l++) UPDATE(i + l, acc[l]);
-    for (; i < end; i++) UPDATE(i, rest);
+      for (int l = 0; l < LANES / WIDTH; l++) UPDATE(VECTOR, AT(p), AT(m), AT(v), AT(g), acc[l], NAME(root));
+    for (; i < end; i++) UPDATE(float, p[i], m[i], v[i], g[i], rest, v_sqrt);
     double s = rest;
-    for (int l = 0; l < LANES; l++) s += acc[l];
+    for (int l = 0; l < LANES; l++) s += acc[l / WIDTH][l % WIDTH];
     k->part[part] = s;
   }
 }
+#undef UPDATE
+#undef AT
 
 KERNEL(squares) {
   ARGS(squares);

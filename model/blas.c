@@ -49,6 +49,10 @@ static void multiply(const void *args, int64_t lo, int64_t hi) {
 enum { SMALLEST = 32, ENOUGH = 1 << 18 };  // a side of a piece; multiplications worth a piece, some 10 µs
 
 void blas_product(pool *p, const product *o, const float *a, const float *b, float *c) {
+  if (gemm_faster(o)) {
+    gemm(p, o, a, b, c);
+    return;
+  }
   int64_t batch = 1, down = 1, across = 1, want = pool_threads(p);
   for (int64_t d = 0; d < o->batch.axes; d++) batch *= o->batch.dim[d];
   int64_t most = o->m * o->n * o->k / ENOUGH;

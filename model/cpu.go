@@ -12,6 +12,8 @@ import (
 	"math"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"deeprc/collective"
 )
 
@@ -56,11 +58,24 @@ func (d cpu) Close() error { d.pool.close(); return nil }
 
 func (cpu) Alloc(n int) (Mem, error) { return cpuMem(aligned(n)), nil }
 
-// aligned is n words that start on a cache line.
+// hugePage is that of x86-64 and of AArch64 with pages of 4 KiB, in words.
+const hugePage = 2 << 20 / 4
+
+// aligned is n words that start on a cache line, many on a huge page, which the
+// system is asked for: a pass over a slab takes a TLB miss every few kilobytes else.
 func aligned(n int) []float32 {
-	s := make([]float32, n+align)
-	off := (-int(uintptr(unsafe.Pointer(&s[0])) / 4)) & (align - 1)
-	return s[off:][:n:n]
+	unit := align
+	if n >= hugePage {
+		unit = hugePage
+	}
+	s := make([]float32, n+unit)
+	off := (-int(uintptr(unsafe.Pointer(&s[0])) / 4)) & (unit - 1)
+	s = s[off:][:n:n]
+	if n >= hugePage {
+		// A kernel without them says no, and its small pages do as well.
+		_ = unix.Madvise(unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), 4*n), unix.MADV_HUGEPAGE)
+	}
+	return s
 }
 
 // Shared wraps host memory as a Region's Mem without a copy.

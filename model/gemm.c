@@ -1,0 +1,158 @@
+#include "isa.h"
+#include "gemm.h"
+#include "tile.h"
+#include <string.h>
+
+#ifndef ISA
+struct gemm {
+  const product *o;
+  const float *a, *b;
+  float *c;
+};
+
+// Of each version: rows and vectors of c whose sums stay in registers (Goto, Van de Geijn, Anatomy of High-Performance
+// Matrix Multiplication, 2008, §4.2.3). DEPTH of k are added up before c is written; a panel of b of that depth is packed.
+enum { TALL_base = 4, TALL_avx2 = 6, TALL_avx512 = 14 };
+enum { ENOUGH = 1 << 18 };  // multiplications worth a piece, some 10 µs
+enum { WIDE = 2, DEPTH = 512, ALIAS = 1024 };  // ALIAS: floats of a page, from one line to the next of the same set
+
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+#define LOOPS "gemm.c"
+#include "versions.h"
+
+// OpenBLAS packs both operands of every piece it is given, we only b: a is read again for every panel, which is cheap where
+// it fits the L2 cache. Its kernels for AVX2 are as fast as ours.
+int gemm_faster(const product *o) {
+  enum { CACHE = 1 << 18 };  // floats
+  return isa_used() == ISA_AVX512 && o->n > WIDTH_avx512 / 2 && o->m * o->k <= CACHE;
+}
+
+void gemm(pool *p, const product *o, const float *a, const float *b, float *c) {
+  static const int tall[ISAS] = {TALL_base, TALL_avx2, TALL_avx512}, wide[ISAS] = {WIDE * WIDTH_base, WIDE * WIDTH_avx2, WIDE * WIDTH_avx512};
+  int64_t rows = tall[isa_used()], cols = wide[isa_used()], tiles = (o->m + rows - 1) / rows * ((o->n + cols - 1) / cols);
+  for (int64_t d = 0; d < o->batch.axes; d++) tiles *= o->batch.dim[d];
+  RUN(p, tiles, 1 + ENOUGH / (rows * cols * o->k), gemm, o, a, b, c);
+}
+
+#else
+#define TALL ISA_JOIN(TALL, ISA)
+enum { NAME(PANEL) = WIDE * WIDTH };
+#define PANEL NAME(PANEL)
+
+// depth × n of b as rows of PANEL, the rest of them 0; b is (k, n), or (n, k) if transposed
+static void NAME(pack_panel)(float *restrict to, const float *b, int64_t ldb, int transposed, int64_t depth, int64_t n) {
+  if (n < PANEL) memset(to, 0, depth * PANEL * sizeof *to);
+  if (!transposed) {
+    for (int64_t k = 0; k < depth; k++)
+      if (n == PANEL) memcpy(to + k * PANEL, b + k * ldb, PANEL * sizeof *to);  // inline, since of a known size
+      else memcpy(to + k * PANEL, b + k * ldb, n * sizeof *to);
+    return;
+  }
+  int64_t j = 0;
+#ifdef __SSE__
+  for (; j + 4 <= n; j += 4) {
+    const float *row = b + j * ldb;
+    int64_t k = 0;
+    for (; k + 4 <= depth; k += 4) {
+      __m128 r0 = _mm_loadu_ps(row + k), r1 = _mm_loadu_ps(row + ldb + k), r2 = _mm_loadu_ps(row + 2 * ldb + k), r3 = _mm_loadu_ps(row + 3 * ldb + k);
+      _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+      float *y = to + k * PANEL + j;
+      _mm_storeu_ps(y, r0);
+      _mm_storeu_ps(y + PANEL, r1);
+      _mm_storeu_ps(y + 2 * PANEL, r2);
+      _mm_storeu_ps(y + 3 * PANEL, r3);
+    }
+    for (; k < depth; k++)
+      for (int64_t l = 0; l < 4; l++) to[k * PANEL + j + l] = row[l * ldb + k];
+  }
+#endif
+  for (; j < n; j++)
+    for (int64_t k = 0; k < depth; k++) to[k * PANEL + j] = b[j * ldb + k];
+}
+
+// c = a·b, or c += a·b if more, for rows × vecs vectors: a[r·ar + k·ak], b packed, c of rows ldc apart
+VEC void NAME(micro)(const int rows, const int vecs, int64_t depth, const float *a, int64_t ar, int64_t ak, const float *b, int more, float *c,
+                     int64_t ldc) {
+#define EACH_ROW _Pragma("GCC unroll 14") for (int r = 0; r < rows; r++)
+#define EACH_VECTOR _Pragma("GCC unroll 2") for (int j = 0; j < vecs; j++)
+  VECTOR sum[TALL][WIDE];
+  EACH_ROW EACH_VECTOR sum[r][j] = more ? *(const VECTOR *)(c + r * ldc + j * WIDTH) : (VECTOR){0};
+  const float *row[(TALL + 2) / 3];  // every third: an address is one of them and 0, 1 or 2 times ar
+  _Pragma("GCC unroll 5") for (int r = 0; r < rows; r += 3) row[r / 3] = a + r * ar;
+  for (int64_t k = 0; k < depth; k++) {
+    VECTOR x[WIDE];
+    EACH_VECTOR x[j] = *(const VECTOR *)(b + k * PANEL + j * WIDTH);
+    EACH_ROW EACH_VECTOR sum[r][j] += row[r / 3][r % 3 * ar] * x[j];
+    _Pragma("GCC unroll 5") for (int r = 0; r < rows; r += 3) row[r / 3] += ak;
+  }
+  EACH_ROW EACH_VECTOR *(VECTOR *)(c + r * ldc + j * WIDTH) = sum[r][j];
+#undef EACH_ROW
+#undef EACH_VECTOR
+}
+
+#define ROWS_OF(R)                                                                           \
+  if (R <= TALL && m >= R) {                                                                 \
+    if (vecs == 2 && ar == 1) NAME(micro)(R, 2, depth, a, 1, ak, b, more, c, ldc);            \
+    else if (vecs == 2) NAME(micro)(R, 2, depth, a, ar, 1, b, more, c, ldc);                  \
+    else if (ar == 1) NAME(micro)(R, 1, depth, a, 1, ak, b, more, c, ldc);                    \
+    else NAME(micro)(R, 1, depth, a, ar, 1, b, more, c, ldc);                                 \
+    return R;                                                                                \
+  }
+// the tallest tile that fits does some of the m rows left, and says how many
+static __attribute__((noinline)) int64_t NAME(rows)(int64_t m, int vecs, int64_t depth, const float *a, int64_t ar, int64_t ak, const float *b, int more,
+                                                    float *c, int64_t ldc) {
+  ROWS_OF(14) ROWS_OF(8) ROWS_OF(6) ROWS_OF(4) ROWS_OF(2) ROWS_OF(1)
+  return m;
+}
+#undef ROWS_OF
+
+// m ≤ TALL rows and n ≤ PANEL columns of c
+VEC void NAME(gemm_tile)(int64_t m, int64_t n, int64_t depth, const float *a, int64_t ar, int64_t ak, const float *b, int more, float *c, int64_t ldc) {
+  int vecs = n > WIDTH ? 2 : 1;
+  float rows[TALL * (DEPTH + LANES)];
+  if (ar % ALIAS == 0) {  // rows would share one set of the L1 cache, which has fewer ways than they are
+    for (int64_t r = 0; r < m; r++) memcpy(rows + r * (DEPTH + LANES), a + r * ar, depth * sizeof *a);
+    a = rows, ar = DEPTH + LANES;
+  }
+  float edge[TALL * PANEL], *y = c;
+  int64_t ldy = ldc, part = n % WIDTH;
+  if (part) {
+    y = edge, ldy = PANEL;
+    for (int64_t r = 0; more && r < m; r++) memcpy(y + r * ldy, c + r * ldc, n * sizeof *y);
+  }
+  for (int64_t r = 0; r < m;) r += NAME(rows)(m - r, vecs, depth, a + r * ar, ar, ak, b, more, y + r * ldy, ldy);
+  for (int64_t r = 0; part && r < m; r++) memcpy(c + r * ldc, y + r * ldy, n * sizeof *y);
+}
+
+KERNEL(gemm) {
+  ARGS(gemm);
+  const product *o = k->o;
+  int64_t down = (o->m + TALL - 1) / TALL, across = (o->n + PANEL - 1) / PANEL;
+  int64_t ar = o->ta ? 1 : o->k, ak = o->ta ? o->m : 1, ldb = o->tb ? o->k : o->n;
+  float packed[DEPTH * PANEL] __attribute__((aligned(64)));
+  for (int64_t u = 0; u < o->k; u += DEPTH) {  // outermost, so that this part of a is in the L2 cache for all panels but the first
+    int64_t depth = least(DEPTH, o->k - u);
+    for (int64_t i = lo, end; i < hi; i = end) {  // tiles of one panel
+      int64_t batch = i / (down * across), left = batch, ia = 0, ib = 0;
+      for (int64_t d = o->batch.axes - 1; d >= 0; d--) {
+        int64_t at = left % o->batch.dim[d];
+        left /= o->batch.dim[d];
+        ia += at * o->batch.move[0][d];
+        ib += at * o->batch.move[1][d];
+      }
+      int64_t first = i / down * down, q = i / down % across * PANEL, n = least(PANEL, o->n - q);
+      end = least(hi, first + down);
+      const float *a = k->a + ia * o->m * o->k + u * ak, *b = k->b + ib * o->k * o->n + (o->tb ? q * ldb + u : q + u * ldb);
+      float *c = k->c + batch * o->m * o->n + q;
+      NAME(pack_panel)(packed, b, ldb, o->tb, depth, n);
+      for (int64_t t = i; t < end; t++) {
+        int64_t r = (t - first) * TALL;
+        NAME(gemm_tile)(least(TALL, o->m - r), n, depth, a + r * ar, ar, ak, packed, u > 0, c + r * o->n, o->n);
+      }
+    }
+  }
+}
+#undef TALL
+#undef PANEL
+#endif
