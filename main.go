@@ -143,16 +143,16 @@ func runCommand() *cobra.Command {
 
 func predictCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "predict RUN --data NEW.csv",
+		Use:   "predict RUN --data NEW",
 		Short: "Forecast what follows new data, with a run's models",
-		Long: "Predict reads NEW.csv as RUN's config.toml describes its data, and forecasts what follows the last row of each series with\n" +
+		Long: "Predict reads NEW, a CSV file or one ending in .parquet, as RUN's config.toml describes its data, and forecasts what follows the last row of each series with\n" +
 			"the run's models, by the run's means and deviations; nothing is trained. A horizon longer than the models' is reached by\n" +
 			"forecasting from forecasts.",
 		Example: "  deeprc predict runs/etth1-20260102-030405 --data new.csv --horizon 192 --out forecast.csv",
 		Args:    args(cobra.ExactArgs(1)),
 	}
 	o := stages.PredictOptions{}
-	cmd.Flags().StringVar(&o.Data, "data", "", "CSV file with the same columns as the run's data")
+	cmd.Flags().StringVar(&o.Data, "data", "", "CSV file, or Parquet file (.parquet), with the same columns as the run's data")
 	cmd.Flags().StringVar(&o.Out, "out", "predictions.csv", "CSV file to write: unique_id, ds, and a column a model")
 	cmd.Flags().IntVar(&o.Horizon, "horizon", 0, "steps to forecast; 0: the run's windows.horizon")
 	world := worldFlags(cmd)

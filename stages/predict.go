@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"deeprc/collective"
+	"deeprc/frame"
 	"deeprc/model"
 )
 
 // PredictOptions are what [Predict] needs beside the run.
 type PredictOptions struct {
-	Data    string // CSV file
+	Data    string // CSV file, or Parquet file by its ending .parquet
 	Out     string // CSV file to write
 	Horizon int    // steps; 0: the run's
 }
@@ -37,7 +38,7 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 	}
 	switch {
 	case o.Data == "":
-		return configErrorf("--data is not set: name a CSV file with the columns of the run's data")
+		return configErrorf("--data is not set: name a CSV or Parquet file with the columns of the run's data")
 	case o.Horizon < 0 || o.Horizon > maxPredictHorizon:
 		return configErrorf("--horizon %d: want 1 to %d", o.Horizon, maxPredictHorizon)
 	case len(cfg.Steps) > 0:
@@ -55,7 +56,13 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 	}
 	data := cfg.Data
 	data.Path, data.Split = o.Data, Split{Fractions: []float64{1, 0, 0}}
-	raw, err := readData(c, &data, nil, func(int64, int64) {})
+	var table *frame.Table // nil: readData reads CSV
+	if filepath.Ext(o.Data) == ".parquet" {
+		if table, _, err = frame.ReadParquet(c, []string{o.Data}, frame.ParquetReadOptions{}); err != nil {
+			return err
+		}
+	}
+	raw, err := readData(c, &data, table, func(int64, int64) {})
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"deeprc/collective"
+	"deeprc/frame"
 )
 
 // waves is a wide table of n hours.
@@ -76,6 +77,44 @@ func TestPredictContinuesTheSeries(t *testing.T) {
 		})
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("got %v, want %q", err, name)
+		}
+	}
+}
+
+// A Parquet file is forecast as the CSV file of the same rows, by any number of ranks.
+func TestPredictReadsParquet(t *testing.T) {
+	res := mustRun(t, 1, small(t, "data.path="+waves(t, 1500), "model.0.solver=ols", "evaluate.forecasts=false"))
+	data, folder := waves(t, 1507), filepath.Join(t.TempDir(), "parquet")
+	one := collective.Local(1)[0]
+	table, _, err := frame.ReadCSV(one, data, frame.CSVOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Release()
+	if err := frame.WriteParquet(one, table, folder, frame.ParquetWriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(folder, "*.parquet"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	var want string
+	for i, path := range []string{data, files[0], files[0]} {
+		out := filepath.Join(t.TempDir(), "p.csv")
+		err := collective.RunLocal(1+i, func(c collective.Comm) error {
+			return Predict(c, res.Dir, PredictOptions{Data: path, Out: out})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			want = string(text)
+		} else if string(text) != want {
+			t.Errorf("%s, %d ranks: another forecast than from CSV", path, 1+i)
 		}
 	}
 }
