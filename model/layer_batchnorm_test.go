@@ -11,7 +11,7 @@ import (
 	"deeprc/collective"
 )
 
-// batchNet has a batch norm over rows of windows side by side, and one of channels in front of time.
+// batchNet has a batch norm over rows of windows side by side, attention that drops weights, and a batch norm of channels in front of time.
 type batchNet struct{ Hidden int }
 
 func (n *batchNet) Forward(s *Scope, b Batch) *Tensor {
@@ -20,7 +20,9 @@ func (n *batchNet) Forward(s *Scope, b Batch) *Tensor {
 	h := b.Past.Linear(s.In("in").Param("weight", Uniform(.2), n.Hidden, L), nil, Identity) // (B, C, hidden)
 	h = BatchNorm(s.In("norm"), h.Reshape(B*C, n.Hidden), 1)
 	h = s.Dropout(h.GELU(), 0, .1)
-	h = BatchNorm(s.In("channels"), h.Reshape(B, C, n.Hidden), 1)
+	h = h.Reshape(B, C, n.Hidden)
+	h = h.Add(s.Attention(h, h, h, nil, .25, false, .1))
+	h = BatchNorm(s.In("channels"), h, 1)
 	return Dense(s.In("out"), Concat(2, h, b.Past.Slice(2, L-1, L)), b.Width(), Identity) // (B, C, H·K)
 }
 

@@ -93,6 +93,16 @@ func (s *Scope) Dropout(x *Tensor, axis int, rate float64) *Tensor {
 	return x.Dropout(float32(rate), s.train.state, s.train.dropped, axis, s.train.windows)
 }
 
+// Attention is [Tensor.Attention] whose weights are dropped where the graph trains (Vaswani et al. 2017, as PyTorch's
+// scaled_dot_product_attention); the windows run along axis 0, as in Dropout.
+func (s *Scope) Attention(q, k, v, bias *Tensor, scale float32, causal bool, rate float64) *Tensor {
+	if s.train == nil || rate == 0 {
+		return q.Attention(k, v, bias, scale, causal)
+	}
+	s.train.dropped++
+	return q.attend(k, v, bias, scale, causal, drop{float32(rate), s.train.state, s.train.dropped, s.train.windows})
+}
+
 // Param is the parameter of that name; asked for twice, it is shared.
 func (s *Scope) Param(name string, init Init, shape ...int) *Tensor {
 	return s.leaf(s.params.Region, &s.params.List, name, init, shape)
