@@ -63,7 +63,7 @@ var goldenOps = []struct {
 		return []*Tensor{in[0].BatchNorm(1, in[1], in[2], in[3], in[4], 1e-5)}
 	}},
 	{"ops_norm", "instance_norm", nil, func(in []*Tensor) []*Tensor {
-		return []*Tensor{in[0].Standardise(1e-5).Mul(in[1].Unsqueeze(1)).Add(in[2].Unsqueeze(1))}
+		return []*Tensor{in[0].InstanceNorm(in[1], in[2], 1e-5)}
 	}},
 	{"scaler_standard", "standard", []string{"mask"}, scaled("standard")},
 	{"scaler_robust", "robust", []string{"mask"}, scaled("robust")},
