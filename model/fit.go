@@ -170,18 +170,18 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 
 // SetParams writes a slab of parameters and buffers.
 func (f *Fit) SetParams(slab []float32) error {
-	if err := f.params.Write(0, slab[:f.tail]); err != nil {
+	if err := f.params.Write(0, slab[:f.Params.Region.N]); err != nil {
 		return err
 	}
-	return f.buffers.Write(0, slab[f.tail:])
+	return f.buffers.Write(0, slab[f.Params.Region.N:])
 }
 
 // GetParams reads parameters and buffers into slab, of Params.Words() words.
 func (f *Fit) GetParams(slab []float32) error {
-	if err := f.params.Read(slab[:f.tail], 0); err != nil {
+	if err := f.params.Read(slab[:f.Params.Region.N], 0); err != nil {
 		return err
 	}
-	return f.buffers.Read(slab[f.tail:], 0)
+	return f.buffers.Read(slab[f.Params.Region.N:], 0)
 }
 
 // A Part is one rank's part of a global batch of windows.
