@@ -10,6 +10,9 @@ const (
 // mean and variance of the global batch over all other axes, and else by the running ones. Its parameters are weight and
 // bias (C), its buffers running_mean and running_var (C). The windows run along the first axis, which may hold several
 // rows of each, side by side.
+//
+// A bias that is added right before has no gradient but rounding, which Adam makes into steps of the learning rate. Losses
+// do not see them, but running means follow late: validations then differ from one number of ranks to another. Leave it out.
 func BatchNorm(s *Scope, x *Tensor, channel int) *Tensor {
 	C := x.Shape[x.axis(channel)]
 	one := func(int, float64) float64 { return 1 }

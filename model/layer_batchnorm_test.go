@@ -16,7 +16,7 @@ type batchNet struct{ Hidden int }
 
 func (n *batchNet) Forward(s *Scope, b Batch) *Tensor {
 	B, C, L := b.Past.Shape[0], b.Past.Shape[1], b.Past.Last()
-	// Without a bias: a batch norm leaves it no gradient but rounding, which Adam makes into steps of the learning rate.
+	// without a bias: see BatchNorm
 	h := b.Past.Linear(s.In("in").Param("weight", Uniform(.2), n.Hidden, L), nil, Identity) // (B, C, hidden)
 	h = BatchNorm(s.In("norm"), h.Reshape(B*C, n.Hidden), 1)
 	h = s.Dropout(h.GELU(), 0, .1)
