@@ -1,11 +1,12 @@
 #include "attention.h"
 #include "isa.h"
+#include "random.h"
 #include "rows.h"
 #include "tile.h"
 #include <string.h>
 
 #ifndef ISA
-struct attend { const attention *o; float *out; const float *y, *q, *k, *v, *bias, *dy; int scores; };
+struct attend { const attention *o; float *out; const float *y, *q, *k, *v, *bias; const int64_t *state; const float *dy; int scores; };
 
 enum { QUERIES = 48, KEYS = 64 };  // of a block; multiples of a tile's rows and vectors in every version
 
@@ -26,13 +27,14 @@ static inline const float *bias_of(const attention *o, const float *bias, int64_
 #define LOOPS "attention.c"
 #include "versions.h"
 
-void k_attention(pool *p, const attention *o, float *y, const float *q, const float *k, const float *v, const float *bias) {
+void k_attention(pool *p, const attention *o, float *y, const float *q, const float *k, const float *v, const float *bias,
+                 const int64_t *state) {
   int64_t blocks = (o->Lq + QUERIES - 1) / QUERIES, work = QUERIES * o->Lk * (o->d + o->dv);
-  RUN_AS(p, o->N * blocks, 1 + (1 << 18) / work, attend, attention, o, y, 0, q, k, v, bias, 0, 0);
+  RUN_AS(p, o->N * blocks, 1 + (1 << 18) / work, attend, attention, o, y, 0, q, k, v, bias, state, 0, 0);
 }
 void k_attention_grad(pool *p, const attention *o, float *d, const float *y, const float *q, const float *k, const float *v, const float *bias,
-                      const float *dy, int scores) {
-  RUN_AS(p, o->N, 1 + (1 << 18) / (o->Lq * o->Lk * (o->d + o->dv)), attend, attention_grad, o, d, y, q, k, v, bias, dy, scores);
+                      const int64_t *state, const float *dy, int scores) {
+  RUN_AS(p, o->N, 1 + (1 << 18) / (o->Lq * o->Lk * (o->d + o->dv)), attend, attention_grad, o, d, y, q, k, v, bias, state, dy, scores);
 }
 
 #else
@@ -70,12 +72,28 @@ static void NAME(scores)(const attention *o, float *s, const float *q, const flo
   }
 }
 
+// keep (KEYS) = 1/(1 − rate), or 0 where the weight of query i of attention n for a key from k0 falls. Computed again wherever it is asked for.
+static void NAME(kept)(const attention *o, const int64_t *state, float *restrict keep, int64_t n, int64_t i, int64_t k0, int64_t keys) {
+  uint64_t e = (((uint64_t)state[2] * (uint64_t)o->rows + (uint64_t)n) * (uint64_t)o->Lq + (uint64_t)i) * (uint64_t)o->Lk + (uint64_t)k0;
+  uint32_t word[KEYS + 8], seed = (uint32_t)state[0], seed2 = (uint32_t)((uint64_t)state[0] >> 32), step = (uint32_t)state[1], below = fall_below(o->rate);
+  int64_t skip = e % 4, counters = (skip + keys + 3) / 4;
+  float scale = 1 / (1 - o->rate);
+  for (int64_t l = 0; l < counters; l++) {
+    uint64_t c = e / 4 + (uint64_t)l;
+    uint32_t c0 = (uint32_t)c, c1 = (uint32_t)(c >> 32), c2 = step, c3 = o->number, key = seed, key2 = seed2;
+    PHILOX(c0, c1, c2, c3, key, key2);
+    word[4 * l] = c0, word[4 * l + 1] = c1, word[4 * l + 2] = c2, word[4 * l + 3] = c3;
+  }
+  for (int64_t j = 0; j < keys; j++) keep[j] = word[skip + j] < below ? 0 : scale;
+  for (int64_t j = keys; j < KEYS; j++) keep[j] = 0;
+}
+
 // Dao et al. 2022, algorithm 1: the softmax of what was seen so far, corrected when a larger score comes.
 KERNEL(attention) {  // blocks of queries
   ARGS(attend);
   const attention *o = k->o;
   int64_t blocks = (o->Lq + QUERIES - 1) / QUERIES, wide = padded(o->dv);
-  _Alignas(64) float kt[HEAD * KEYS], vp[KEYS * HEAD], s[QUERIES * KEYS], sum[QUERIES * HEAD];
+  _Alignas(64) float kt[HEAD * KEYS], vp[KEYS * HEAD], s[QUERIES * KEYS], sum[QUERIES * HEAD], keep[KEYS];
   float top[QUERIES], total[QUERIES];
   for (int64_t r = lo; r < hi; r++) {
     int64_t n = r / blocks, q0 = r % blocks * QUERIES, rows = lesser(o->Lq - q0, QUERIES);
@@ -98,6 +116,10 @@ KERNEL(attention) {  // blocks of queries
         total[i] = total[i] * old + row_sum(t, KEYS);
         top[i] = m;
         for (int64_t c = 0; c < wide; c++) a[c] *= old;
+        if (o->rate > 0) {
+          NAME(kept)(o, k->state, keep, n, q0 + i, k0, keys);
+          for (int64_t j = 0; j < KEYS; j++) t[j] *= keep[j];
+        }
       }
       const sums product = {keys, 1, KEYS, 1, 0, wide, 0};
       NAME(add_up)(rows, wide, &product, s, vp, 0, 1, sum, wide);
@@ -111,13 +133,13 @@ KERNEL(attention) {  // blocks of queries
   }
 }
 
-// Dao et al. 2022, algorithm 4: dv = pᵀ dy, dp = dy vᵀ, ds = p (dp − Σ dy y), dq = ds k, dk = dsᵀ q
+// Dao et al. 2022, algorithm 4: dv = (z p)ᵀ dy, dp = z (dy vᵀ), ds = p (dp − Σ dy y), dq = ds k, dk = dsᵀ q, z what dropout keeps
 KERNEL(attention_grad) {
   ARGS(attend);
   const attention *o = k->o;
   int64_t wd = padded(o->d), wv = padded(o->dv);
   _Alignas(64) float kt[HEAD * KEYS], vt[HEAD * KEYS], kp[KEYS * HEAD], dk[KEYS * HEAD], dv[KEYS * HEAD];
-  _Alignas(64) float qp[QUERIES * HEAD], gp[QUERIES * HEAD], dq[QUERIES * HEAD], p[QUERIES * KEYS], ds[QUERIES * KEYS];
+  _Alignas(64) float qp[QUERIES * HEAD], gp[QUERIES * HEAD], dq[QUERIES * HEAD], p[QUERIES * KEYS], ds[QUERIES * KEYS], keep[KEYS];
   for (int64_t n = lo; n < hi; n++) {
     const float *q = k->q + n * o->Lq * o->d, *key = k->k + n * o->Lk * o->d, *v = k->v + n * o->Lk * o->dv, *bias = bias_of(o, k->bias, n);
     const float *y = k->y + n * o->Lq * o->dv, *log = k->y + o->N * o->Lq * o->dv + n * o->Lq, *dy = k->dy + n * o->Lq * o->dv;
@@ -139,10 +161,18 @@ KERNEL(attention_grad) {
         for (int64_t i = 0; i < rows; i++) {
           float *restrict pr = p + i * KEYS, *restrict d = ds + i * KEYS, l = log[q0 + i];
           float mean = row_dot(dy + (q0 + i) * o->dv, y + (q0 + i) * o->dv, o->dv), scale = k->scores ? 1 : o->scale;
-          for (int64_t j = 0; j < KEYS; j++) {
-            pr[j] = v_exp(pr[j] - l);
-            d[j] = scale * pr[j] * (d[j] - mean);
-          }
+          if (o->rate > 0) {
+            NAME(kept)(o, k->state, keep, n, q0 + i, k0, keys);
+            for (int64_t j = 0; j < KEYS; j++) {
+              float e = v_exp(pr[j] - l);
+              d[j] = scale * e * (keep[j] * d[j] - mean);
+              pr[j] = keep[j] * e;
+            }
+          } else
+            for (int64_t j = 0; j < KEYS; j++) {
+              pr[j] = v_exp(pr[j] - l);
+              d[j] = scale * pr[j] * (d[j] - mean);
+            }
           if (k->scores) memcpy(to_s + (q0 + i) * o->Lk + k0, d, keys * sizeof *d);
         }
         if (k->scores) continue;

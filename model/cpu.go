@@ -185,7 +185,11 @@ func (r *cpuRunner) Run() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s := r.steps[r.cur]
-			err = fmt.Errorf("model: step %d of %d, %T → %v: %v", r.cur+1, len(r.steps), s.op, s.y.Shape, p)
+			cause, ok := p.(error)
+			if !ok {
+				cause = fmt.Errorf("%v", p)
+			}
+			err = fmt.Errorf("model: step %d of %d, %T → %v: %w", r.cur+1, len(r.steps), s.op, s.y.Shape, cause)
 		}
 	}()
 	for i := range r.steps {

@@ -32,7 +32,7 @@ func forecastColumns(t *testing.T, f *Fit, lo, n int) [][]float32 {
 
 // scalarDeepAR draws paths of one series with a cell written out, one number at a time: (H, paths). shift and scale are those of the scaler.
 func scalarDeepAR(f *Fit, past []float64, shift, scale float64, paths int) [][]float32 {
-	slab := make([]float32, f.Params.Region.N)
+	slab := make([]float32, f.Params.Words())
 	if err := f.GetParams(slab); err != nil {
 		panic(err)
 	}

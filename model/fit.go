@@ -20,7 +20,9 @@ type Fit struct {
 	Batch                        int // windows of one rank's part of a batch
 	dev                          Device
 	data                         Data
-	params, grads                Mem // parameters; gradients, then {Σ loss, Σ count}
+	params, buffers              Mem
+	grads                        Mem   // gradients, then {Σ loss, Σ count}
+	ranks                        ranks // of the step under way
 	moments                      [2]Mem
 	tail                         int // where the gradient slab's loss and count stand
 	step, update, loss, forecast Runner
@@ -82,7 +84,7 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 	if unsafe.SliceData(data.Past) != unsafe.SliceData(data.Target) {
 		target = &Region{"target", len(data.Target)}
 	}
-	grads := &Region{Name: "gradients"}
+	grads, stats := &Region{Name: "gradients"}, &Region{Name: "statistics of the batch"}
 	var stepG, lossG, castG, updG Graph
 	var stepP, lossP, castP, updP *Program
 	var m, v *Region
@@ -93,32 +95,37 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 			b := data.batch(s.g, past, target, inputs, at, f.Channels, f.Lookback, known, steps, loss)
 			return at, b.Past.Slice(2, 0, f.Lookback), forward(s, b) // (B, C, T·K)
 		}
-		measure := func(g *Graph, at, x, pred *Tensor, steps int) (w, d, l *Tensor) {
-			w = g.Input(F32, f.Batch)
+		measure := func(g *Graph, w, at, x, pred *Tensor, steps int) (d, l *Tensor) {
 			if loss.Kind == "nse" {
 				d = g.Input(F32, f.Batch, f.Channels)
 			}
 			y := g.At(target, 0, target.N).GatherRows(at, 0, f.Channels, f.Lookback, steps) // (B, C, T)
-			return w, d, loss.Of(pred, y, w, loss.Divisor(x, d))
+			return d, loss.Of(pred, y, w, loss.Divisor(x, d))
 		}
 		s := NewScope(&stepG, f.Params)
-		s.drop = &dropping{state: stepG.Input(I64, 3), windows: f.Batch}
+		f.stepW = stepG.Input(F32, f.Batch)
+		s.train = &training{windows: f.Batch, state: stepG.Input(I64, 3), weight: f.stepW, ranks: &f.ranks, batch: map[*Param]*Tensor{}}
 		var x, pred, l *Tensor
 		f.stepAt, x, pred = record(s, learn, known, T)
-		if s.drop.count > 0 {
-			f.stepDrop = s.drop.state
+		if s.train.dropped > 0 {
+			f.stepDrop = s.train.state
 		}
-		f.stepW, f.stepDev, l = measure(&stepG, f.stepAt, x, pred, T)
+		f.stepDev, l = measure(&stepG, f.stepW, f.stepAt, x, pred, T)
 		f.tail = f.Params.Region.N
 		grads.N = f.tail + align
 		outs := []*Tensor{stepG.Store(l, grads, f.tail)}
 		for i, d := range stepG.Gradients(l, s.Leaves()...) {
 			outs = append(outs, stepG.Store(d, grads, f.Params.List[i].Off))
 		}
+		stats.N = f.Params.Buffers.N
+		for _, q := range f.Params.Running {
+			outs = append(outs, stepG.Store(s.train.batch[q], stats, q.Off))
+		}
 		stepP = stepG.Plan(0, outs...)
 
 		f.lossAt, x, pred = record(NewScope(&lossG, f.Params), n.Forward, 0, f.Horizon)
-		f.lossW, f.lossDev, f.lossOut = measure(&lossG, f.lossAt, x, pred, f.Horizon)
+		f.lossW = lossG.Input(F32, f.Batch)
+		f.lossDev, f.lossOut = measure(&lossG, f.lossW, f.lossAt, x, pred, f.Horizon)
 		lossP = lossG.Plan(0, f.lossOut)
 
 		cast := n.Forward
@@ -133,18 +140,22 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 		f.hyper = updG.Input(F32, 3)
 		f.norm2 = opt.adam().of(updG.At(f.Params.Region, 0, f.tail), updG.At(grads, 0, f.tail),
 			updG.At(m, 0, f.tail), updG.At(v, 0, f.tail), loss.Slope(updG.At(grads, f.tail, 2)), f.hyper)
-		updP = updG.Plan(0, f.norm2)
+		updates := []*Tensor{f.norm2}
+		if n := stats.N; n > 0 {
+			updates = append(updates, runningAverage(updG.At(f.Params.Buffers, 0, n), updG.At(stats, 0, n)))
+		}
+		updP = updG.Plan(0, updates...)
 	})
 	if err != nil {
 		return nil, err
 	}
 	bind := map[*Region]Mem{past: Shared(data.Past), target: Shared(data.Target), inputs: Shared(data.Inputs)}
-	for _, r := range []*Region{f.Params.Region, grads, m, v} {
+	for _, r := range []*Region{f.Params.Region, f.Params.Buffers, stats, grads, m, v} {
 		if bind[r], err = dev.Alloc(r.N); err != nil {
 			return nil, err
 		}
 	}
-	f.params, f.grads = bind[f.Params.Region], bind[grads]
+	f.params, f.buffers, f.grads = bind[f.Params.Region], bind[f.Params.Buffers], bind[grads]
 	f.moments = [2]Mem{bind[m], bind[v]}
 	for _, c := range []struct {
 		p *Program
@@ -157,11 +168,21 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 	return f, f.SetParams(f.Params.Initial(seed))
 }
 
-// SetParams writes a slab laid out like Params.Region.
-func (f *Fit) SetParams(slab []float32) error { return f.params.Write(0, slab) }
+// SetParams writes a slab of parameters and buffers.
+func (f *Fit) SetParams(slab []float32) error {
+	if err := f.params.Write(0, slab[:f.Params.Region.N]); err != nil {
+		return err
+	}
+	return f.buffers.Write(0, slab[f.Params.Region.N:])
+}
 
-// GetParams reads all parameters into slab, of Params.Region.N words.
-func (f *Fit) GetParams(slab []float32) error { return f.params.Read(slab, 0) }
+// GetParams reads parameters and buffers into slab, of Params.Words() words.
+func (f *Fit) GetParams(slab []float32) error {
+	if err := f.params.Read(slab[:f.Params.Region.N], 0); err != nil {
+		return err
+	}
+	return f.buffers.Read(slab[f.Params.Region.N:], 0)
+}
 
 // A Part is one rank's part of a global batch of windows.
 type Part struct {
@@ -171,8 +192,8 @@ type Part struct {
 }
 
 // Step trains on one global batch, of which this rank computes part, of at most
-// Batch windows: gradients of the summed loss, AllReduce of gradients, loss and
-// count in one call, update by the mean. It returns the mean loss over the
+// Batch windows: gradients of the summed loss (in which batch norms sum over the
+// ranks), AllReduce of gradients, loss and count in one call, update by the mean. It returns the mean loss over the
 // global batch before the update, equal on all ranks; NaN or Inf stops short of
 // the update.
 func (f *Fit) Step(c collective.Comm, ws Windows, part Part, lr float64) (float64, error) {
@@ -192,6 +213,7 @@ func (f *Fit) Step(c collective.Comm, ws Windows, part Part, lr float64) (float6
 	if err := f.writeDeviation(f.step, f.stepDev); err != nil {
 		return 0, err
 	}
+	f.ranks.c = c
 	if err := f.step.Run(); err != nil {
 		return 0, err
 	}

@@ -55,8 +55,15 @@ var goldenOps = []struct {
 	{"ops_attention", "attention_bias", nil, attended(.5, false, nil)},
 	{"ops_attention", "attention_causal", nil, attended(.5, true, nil)},
 	{"ops_attention", "attention_scale", nil, attended(.3, false, nil)},
+	{"ops_norm", "batch_norm_train", nil, func(in []*Tensor) []*Tensor {
+		y, _, _ := in[0].batchNormTrain(1, in[0].g.Const(1, 4), in[1], in[2], 1e-5, &ranks{})
+		return []*Tensor{y}
+	}},
+	{"ops_norm", "batch_norm_eval", nil, func(in []*Tensor) []*Tensor {
+		return []*Tensor{in[0].BatchNorm(1, in[1], in[2], in[3], in[4], 1e-5)}
+	}},
 	{"ops_norm", "instance_norm", nil, func(in []*Tensor) []*Tensor {
-		return []*Tensor{in[0].Standardise(1e-5).Mul(in[1].Unsqueeze(1)).Add(in[2].Unsqueeze(1))}
+		return []*Tensor{in[0].InstanceNorm(in[1], in[2], 1e-5)}
 	}},
 	{"scaler_standard", "standard", []string{"mask"}, scaled("standard")},
 	{"scaler_robust", "robust", []string{"mask"}, scaled("robust")},

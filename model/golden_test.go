@@ -71,6 +71,7 @@ type golden struct {
 	Rate                        float64 // of Adam
 	Quantiles                   []float64
 	Distribution                string
+	Cases                       map[string]json.RawMessage // attributes of functions, by key
 	arrays                      map[string]Named
 }
 
@@ -154,7 +155,7 @@ func (g *golden) weights(t testing.TB, params *Params) []float32 {
 	t.Helper()
 	weights, err := references[g.Kind].Import(g.net(t), params, g.checkpoint())
 	must(t, err)
-	slab := make([]float32, params.Region.N)
+	slab := make([]float32, params.Words())
 	must(t, params.Fill(slab, "", weights))
 	return slab
 }

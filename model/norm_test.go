@@ -51,6 +51,14 @@ var normCases = []opCase{
 			return y
 		})},
 	{name: "standardise", shapes: [][]int{{2, 2, 19}}, build: func(in []*Tensor) *Tensor { return in[0].Standardise(.01) }, want: rowsOf(19, standardised)},
+	{name: "instance norm", shapes: [][]int{{2, 3, 19}, {3}, {3}}, build: func(in []*Tensor) *Tensor { return in[0].InstanceNorm(in[1], in[2], .01) },
+		want: func(in [][]float32) []float64 {
+			y := rowsOf(19, standardised)(in[:1])
+			for i := range y {
+				y[i] = y[i]*float64(in[1][i/19%3]) + float64(in[2][i/19%3])
+			}
+			return y
+		}},
 	{name: "layer norm", shapes: [][]int{{2, 2, 19}, {19}, {19}}, build: func(in []*Tensor) *Tensor { return in[0].LayerNorm(in[1], in[2], .01) },
 		want: rowsOf(19, standardised)},
 }

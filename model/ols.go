@@ -52,7 +52,7 @@ func (f *Fit) OLS(c collective.Comm, n Net, train Windows) (rows int64, err erro
 	if err != nil {
 		return 0, err
 	}
-	slab := make([]float32, f.Params.Region.N)
+	slab := make([]float32, f.Params.Words())
 	for _, name := range form.weights {
 		copy(f.Params.find(name).Of(slab), w)
 	}

@@ -102,7 +102,7 @@ func TestOLSEqualsTheDenseSolution(t *testing.T) {
 						if int(n) != rows {
 							t.Errorf("%T, holes %v, stride %d, %d ranks: %d rows, want %d", net, holes, stride, ranks, n, rows)
 						}
-						slab := make([]float32, f.Params.Region.N)
+						slab := make([]float32, f.Params.Words())
 						if err := f.GetParams(slab); err != nil {
 							return err
 						}

@@ -89,7 +89,7 @@ func (o *linear) Grad(y, dy *Tensor) []*Tensor {
 		dy = o.act.back(y, dy) // before the activation
 	}
 	x, w := y.in[0], y.in[1]
-	d := []*Tensor{dy.MatMul(w), dy.matMul(x, true, false)}
+	d := []*Tensor{dy.MatMul(w), dy.TMatMul(x)}
 	if len(y.in) == 3 {
 		d = append(d, dy.Sum(0).Squeeze(0))
 	}

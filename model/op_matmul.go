@@ -11,6 +11,9 @@ func (x *Tensor) MatMul(y *Tensor) *Tensor { return x.matMul(y, false, false) }
 // MatMulT is x·yᵀ for x (…, m, k) and y (…, n, k); see [Tensor.MatMul].
 func (x *Tensor) MatMulT(y *Tensor) *Tensor { return x.matMul(y, false, true) }
 
+// TMatMul is xᵀ·y for x (…, k, m) and y (…, k, n); see [Tensor.MatMul].
+func (x *Tensor) TMatMul(y *Tensor) *Tensor { return x.matMul(y, true, false) }
+
 // matMul is op(x)·op(y), where op transposes the last two axes if its flag is set.
 func (x *Tensor) matMul(y *Tensor, tx, ty bool) *Tensor {
 	wantF32("matmul", x, y)

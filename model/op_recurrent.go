@@ -172,10 +172,10 @@ func (o *recurrent) gradients(y, dh, dc *Tensor) []*Tensor {
 	}
 	var dw *Tensor
 	if T > 1 {
-		dw = steps(dr, 1, T, M).matMul(steps(hidden, 0, T-1, H), true, false)
+		dw = steps(dr, 1, T, M).TMatMul(steps(hidden, 0, T-1, H))
 	}
 	if o.h0 != 0 {
-		if first := steps(dr, 0, 1, M).matMul(ins[o.h0], true, false); dw == nil {
+		if first := steps(dr, 0, 1, M).TMatMul(ins[o.h0]); dw == nil {
 			dw = first
 		} else {
 			dw = dw.Add(first)

@@ -23,7 +23,7 @@ type opCase struct {
 	kink   bool                           // a loss that is not differentiable everywhere: inputs are kept apart
 }
 
-var opCases = slices.Concat(elementwiseCases, reduceCases, layoutCases, matmulCases, normCases, poolCases, convCases, scalerCases, lossCases,
+var opCases = slices.Concat(elementwiseCases, reduceCases, layoutCases, matmulCases, normCases, batchNormCases, poolCases, convCases, scalerCases, lossCases,
 	recurrentCases, attentionCases, otherCases)
 
 var otherCases = []opCase{

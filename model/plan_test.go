@@ -91,16 +91,27 @@ func TestBuildNamesTheLineOfTheNet(t *testing.T) {
 		t.Fatalf("got %v, want file, line and shapes", err)
 	}
 	for name, f := range map[string]func(){
-		"matmul":   func() { x.MatMul(x) },
-		"add":      func() { x.Add(w) },
-		"slice":    func() { x.Slice(1, 1, 9) },
-		"reshape":  func() { x.Reshape(5) },
-		"average":  func() { x.MovingAvg(4) },
-		"region":   func() { g.At(&Region{"r", 3}, 1, 3) },
-		"empty":    func() { g.Input(F32, 0) },
-		"foreign":  func() { x.Add((&Graph{}).Input(F32, 4, 3)) },
-		"gather":   func() { x.Gather(w, 0, 3) },
-		"loss":     func() { Loss{Kind: "mse"}.Of(x, w, b, nil) },
+		"matmul":                func() { x.MatMul(x) },
+		"add":                   func() { x.Add(w) },
+		"slice":                 func() { x.Slice(1, 1, 9) },
+		"reshape":               func() { x.Reshape(5) },
+		"average":               func() { x.MovingAvg(4) },
+		"region":                func() { g.At(&Region{"r", 3}, 1, 3) },
+		"empty":                 func() { g.Input(F32, 0) },
+		"foreign":               func() { x.Add((&Graph{}).Input(F32, 4, 3)) },
+		"gather":                func() { x.Gather(w, 0, 3) },
+		"loss":                  func() { Loss{Kind: "mse"}.Of(x, w, b, nil) },
+		"batch norm of windows": func() { x.BatchNorm(0, b, b, b, b, 1) },
+		"batch norm's vectors":  func() { x.BatchNorm(1, b, b, b, b, 1) },
+		"batch norm's weight":   func() { c := g.Input(F32, 3); x.batchNormTrain(1, c, c, c, 1, &ranks{}) }, // 4 rows of 3 windows
+		"instance norm":         func() { x.InstanceNorm(b, b, 1) },
+		"dropout of attention":  func() { x.attend(x, x, nil, 1, false, drop{.5, g.Input(I64, 3), 1, 4}) }, // no axis of windows
+		"batch norm used twice": func() {
+			s := NewScope(g, NewParams("p"))
+			s.train = &training{weight: g.Input(F32, 4), ranks: &ranks{}, batch: map[*Param]*Tensor{}}
+			BatchNorm(s, x, 1)
+			BatchNorm(s, x, 1)
+		},
 		"gradient": func() { g.Gradients(x.Sum(), w) },
 	} {
 		if Build(f) == nil {

@@ -2,15 +2,7 @@
 
 void philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]) {
   uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];
-  for (int round = 0; round < 10; round++) {
-    uint64_t a = (uint64_t)0xD2511F53u * c0, b = (uint64_t)0xCD9E8D57u * c2;
-    c0 = (uint32_t)(b >> 32) ^ c1 ^ k0;
-    c2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
-    c1 = (uint32_t)b;
-    c3 = (uint32_t)a;
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
+  PHILOX(c0, c1, c2, c3, k0, k1);
   out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
@@ -20,7 +12,7 @@ static void drop(const void *args, int64_t lo, int64_t hi) {
   const struct dropout *k = args;
   uint64_t seed = (uint64_t)k->state[0], first = (uint64_t)k->state[2];
   uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, word[4];
-  uint64_t below = (uint64_t)((double)k->rate * 4294967296.0);
+  uint32_t below = fall_below(k->rate);
   float keep = 1 / (1 - k->rate);
   for (int64_t i = lo; i < hi;) {
     int64_t run = i / k->inner, end = (run + 1) * k->inner < hi ? (run + 1) * k->inner : hi;

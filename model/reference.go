@@ -72,8 +72,8 @@ func ReferenceOf(net string) (r Reference, ok bool) {
 }
 
 // unread are arrays of a checkpoint of NeuralForecast that no forecast depends on: losses' quantiles, the bases of [NBEATS], which
-// are computed here, sizes of [DilatedRNN]'s cells, and the map to a residual's width of a cell that has it already.
-var unread = []string{"loss.*", "valid_loss.*", "blocks.{i}.basis.*", "rnn_stack.{i}.cells.{j}.cell.hidden_size",
+// are computed here, sizes of [DilatedRNN]'s cells, the map to a residual's width of a cell that has it already, and counts of batch norms' batches.
+var unread = []string{"loss.*", "valid_loss.*", "*.num_batches_tracked", "blocks.{i}.basis.*", "rnn_stack.{i}.cells.{j}.cell.hidden_size",
 	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir"}
 
 // Name is what r calls n's parameter name.
@@ -154,7 +154,7 @@ func (r Reference) Import(n Net, p *Params, arrays []Named) (ours []Named, err e
 	}
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	for _, q := range p.List {
+	for _, q := range slices.Concat(p.List, p.Running) {
 		name := r.Name(n, q.Name)
 		a, ok := byName[name]
 		delete(byName, name)

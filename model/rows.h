@@ -43,6 +43,11 @@ VEC float row_dot3(const float *x, const float *y, const float *z, int64_t n) { 
   ROW_REDUCE(n, 0, FOLD, ROW_PLUS)
 #undef FOLD
 }
+VEC float row_dot_from(const float *x, float c, const float *y, int64_t n) {  // Σ (x − c)·y
+#define FOLD(a, i) (a + (x[i] - c) * y[i])
+  ROW_REDUCE(n, 0, FOLD, ROW_PLUS)
+#undef FOLD
+}
 VEC float row_square(const float *x, float c, int64_t n) {  // Σ (x − c)²
 #define FOLD(a, i) (a + (x[i] - c) * (x[i] - c))
   ROW_REDUCE(n, 0, FOLD, ROW_PLUS)

@@ -7,17 +7,22 @@ import (
 	"slices"
 )
 
-// Params are the parameters of one net, named by path, in one slab.
+// Params are the parameters of one net, named by path, in one slab, and in a second
+// one its buffers: values that training averages and no gradient changes, such as the
+// running statistics of [BatchNorm]. Wherever both are kept they are one slab of
+// Words words, buffers behind parameters.
 type Params struct {
-	Region *Region
-	List   []*Param // in the order they were made
+	Region  *Region
+	List    []*Param // in the order they were made
+	Buffers *Region
+	Running []*Param // of Buffers, in the order they were made
 }
 
 // Param is one named parameter.
 type Param struct {
 	Name  string // "linear.weight"
 	Shape []int
-	Off   int  // words from the start of the slab
+	Off   int  // words from the start of its Region
 	Init  Init // value before training
 }
 
@@ -28,7 +33,24 @@ type Init func(i int, u float64) float64
 func Uniform(a float64) Init { return func(_ int, u float64) float64 { return a * (2*u - 1) } }
 
 // NewParams is an empty set, to be filled by the first graph that a net builds.
-func NewParams(name string) *Params { return &Params{Region: &Region{Name: name}} }
+func NewParams(name string) *Params {
+	return &Params{Region: &Region{Name: name}, Buffers: &Region{Name: "buffers of " + name}}
+}
+
+// Words is the length of a slab of parameters and buffers.
+func (p *Params) Words() int { return p.Region.N + p.Buffers.N }
+
+// each calls f with every array of a slab: of parameters alone, or of parameters and buffers.
+func (p *Params) each(slab []float32, f func(q *Param, values []float32)) {
+	for _, q := range p.List {
+		f(q, q.Of(slab))
+	}
+	if len(slab) > p.Region.N {
+		for _, q := range p.Running {
+			f(q, q.Of(slab[p.Region.N:]))
+		}
+	}
+}
 
 // Scope names parameters by path: s.In("enc").Param("w", …) is "enc.w". The
 // same Params may serve several graphs, which then share the values.
@@ -37,14 +59,17 @@ type Scope struct {
 	path   string
 	params *Params
 	leaves map[string]*Tensor
-	drop   *dropping // nil where nothing is dropped: the graph does not train
+	train  *training // nil where the graph does not train
 }
 
-// dropping is where the dropouts of a training graph draw from.
-type dropping struct {
+// training is what dropouts and batch norms of a training graph need.
+type training struct {
+	windows int     // B
 	state   *Tensor // see [Tensor.Dropout]
-	windows int
-	count   int // of the net's dropouts so far
+	dropped int     // dropouts so far
+	weight  *Tensor // (B): 1, and 0 for a window that fills up the batch
+	ranks   *ranks
+	batch   map[*Param]*Tensor // the statistic of the batch for each buffer
 }
 
 // NewScope is the root of the names of one graph.
@@ -61,15 +86,34 @@ func (s *Scope) In(name string) *Scope {
 // and is x where it does not. The batch's windows run along axis, which may
 // hold several rows of each window, side by side.
 func (s *Scope) Dropout(x *Tensor, axis int, rate float64) *Tensor {
-	if s.drop == nil || rate == 0 {
+	if s.train == nil || rate == 0 {
 		return x
 	}
-	s.drop.count++
-	return x.Dropout(float32(rate), s.drop.state, s.drop.count, axis, s.drop.windows)
+	s.train.dropped++
+	return x.Dropout(float32(rate), s.train.state, s.train.dropped, axis, s.train.windows)
+}
+
+// Attention is [Tensor.Attention] whose weights are dropped where the graph trains (Vaswani et al. 2017, as PyTorch's
+// scaled_dot_product_attention); the windows run along axis 0, as in Dropout.
+func (s *Scope) Attention(q, k, v, bias *Tensor, scale float32, causal bool, rate float64) *Tensor {
+	if s.train == nil || rate == 0 {
+		return q.Attention(k, v, bias, scale, causal)
+	}
+	s.train.dropped++
+	return q.attend(k, v, bias, scale, causal, drop{float32(rate), s.train.state, s.train.dropped, s.train.windows})
 }
 
 // Param is the parameter of that name; asked for twice, it is shared.
 func (s *Scope) Param(name string, init Init, shape ...int) *Tensor {
+	return s.leaf(s.params.Region, &s.params.List, name, init, shape)
+}
+
+// Buffer is the buffer of that name, which starts at value.
+func (s *Scope) Buffer(name string, value float64, shape ...int) *Tensor {
+	return s.leaf(s.params.Buffers, &s.params.Running, name, func(int, float64) float64 { return value }, shape)
+}
+
+func (s *Scope) leaf(r *Region, list *[]*Param, name string, init Init, shape []int) *Tensor {
 	key := s.path + name
 	if t := s.leaves[key]; t != nil {
 		if !slices.Equal(t.Shape, shape) {
@@ -77,14 +121,13 @@ func (s *Scope) Param(name string, init Init, shape ...int) *Tensor {
 		}
 		return t
 	}
-	p := s.params.find(key)
+	p := named(*list, key)
 	if p == nil {
-		r := s.params.Region
 		p = &Param{key, slices.Clone(shape), r.N, init}
 		r.N += (length(shape) + align - 1) / align * align
-		s.params.List = append(s.params.List, p)
+		*list = append(*list, p)
 	}
-	t := s.g.At(s.params.Region, p.Off, p.Shape...)
+	t := s.g.At(r, p.Off, p.Shape...)
 	s.leaves[key] = t
 	return t
 }
@@ -98,8 +141,10 @@ func (s *Scope) Leaves() []*Tensor {
 	return ts
 }
 
-func (p *Params) find(name string) *Param {
-	for _, q := range p.List {
+func (p *Params) find(name string) *Param { return named(p.List, name) }
+
+func named(list []*Param, name string) *Param {
+	for _, q := range list {
 		if q.Name == name {
 			return q
 		}
@@ -110,21 +155,21 @@ func (p *Params) find(name string) *Param {
 // Len is the number of scalars in parameter q.
 func (q *Param) Len() int { return length(q.Shape) }
 
-// Of is parameter q's part of a slab laid out like Region.
+// Of is q's part of a slab laid out like its Region.
 func (q *Param) Of(slab []float32) []float32 { return slab[q.Off:][:q.Len()] }
 
-// Initial fills a slab with the parameters' initial values. A value depends on
+// Initial fills a slab of parameters and buffers with their initial values. A value depends on
 // seed, parameter name and position only, so that every rank draws the same.
 func (p *Params) Initial(seed uint64) []float32 {
-	slab := make([]float32, p.Region.N)
-	for _, q := range p.List {
+	slab := make([]float32, p.Words())
+	p.each(slab, func(q *Param, values []float32) {
 		h := fnv.New64a()
 		h.Write([]byte(q.Name))
 		rnd := rand.New(rand.NewPCG(seed, h.Sum64()))
-		for i := range q.Of(slab) {
-			slab[q.Off+i] = float32(q.Init(i, rnd.Float64()))
+		for i := range values {
+			values[i] = float32(q.Init(i, rnd.Float64()))
 		}
-	}
+	})
 	return slab
 }
 

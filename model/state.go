@@ -12,9 +12,9 @@ import (
 // seed and the number of batches, so that no generator has a state of its own.
 type State struct {
 	History  History
-	Params   []float32 // slabs laid out like Params.Region
+	Params   []float32 // parameters and buffers
 	Moments  [2][]float32
-	Best     []float32 // parameters of History.Best; nil before the first validation
+	Best     []float32 // parameters and buffers of History.Best; nil before the first validation
 	Updates  int       // of the optimizer; batches without a target make none
 	Worse    int       // validations since the best
 	Finished bool      // nothing is left to train
@@ -22,20 +22,17 @@ type State struct {
 
 // state copies the training's state out of the fit.
 func (f *Fit) state(h *History, best []float32, worse int, finished bool) (*State, error) {
-	s := &State{History: *h, Updates: f.steps, Worse: worse, Finished: finished}
+	s := &State{History: *h, Updates: f.steps, Worse: worse, Finished: finished, Params: make([]float32, f.Params.Words())}
 	if !math.IsNaN(h.Best) {
 		s.Best = best
 	}
-	for _, m := range []struct {
-		from Mem
-		to   *[]float32
-	}{{f.params, &s.Params}, {f.moments[0], &s.Moments[0]}, {f.moments[1], &s.Moments[1]}} {
-		*m.to = make([]float32, m.from.Len())
-		if err := m.from.Read(*m.to, 0); err != nil {
+	for i, m := range f.moments {
+		s.Moments[i] = make([]float32, m.Len())
+		if err := m.Read(s.Moments[i], 0); err != nil {
 			return nil, err
 		}
 	}
-	return s, nil
+	return s, f.GetParams(s.Params)
 }
 
 // setState makes the fit go on from s.
@@ -110,7 +107,10 @@ func StateOf(p *Params, arrays []Named) (*State, error) {
 		if i == 3 && n[6] == 0 {
 			break
 		}
-		*to = make([]float32, p.Region.N)
+		*to = make([]float32, p.Words())
+		if i == 1 || i == 2 { // buffers have no moments
+			*to = make([]float32, p.Region.N)
+		}
 		if err := p.Fill(*to, stateSlabs[i], arrays); err != nil {
 			return nil, fmt.Errorf("%s: %w", strings.TrimSuffix(stateSlabs[i], "."), err)
 		}

@@ -55,7 +55,7 @@ func resumed(t *testing.T, n int, net Net, o TrainOptions, stops ...int) (params
 				return nil
 			}
 			if c.Rank() == 0 {
-				h, params = hist, make([]float32, f.Params.Region.N)
+				h, params = hist, make([]float32, f.Params.Words())
 				err = errors.Join(err, f.GetParams(params))
 			}
 			return err

@@ -11,9 +11,10 @@ import (
 func heavy() (g *Graph, x, y *Tensor) {
 	g = &Graph{}
 	x = g.Input(F32, 64, 50, 40)
-	h := x.Mul(x.Mean(1)).GELU()                         // (64, 50, 40)
+	h := x.Mul(x.Mean(1)).GELU() // (64, 50, 40)
+	norm, _, _ := x.batchNormTrain(2, g.Const(1, 64), g.Const(1, 40), g.Const(1, 40), .1, &ranks{})
 	s := h.MatMul(h.Transpose(1, 2)).Softmax().MatMul(h) // (64, 50, 40)
-	y = Concat(0, s.Sum(0, 1).Reshape(40), s.PadReflect(1, 3, 3).Max(1).Sum(0).Reshape(40), s.Sum().Reshape(1),
+	y = Concat(0, s.Sum(0, 1).Reshape(40), s.PadReflect(1, 3, 3).Max(1).Sum(0).Reshape(40), s.Sum().Reshape(1), norm.Mul(x).Sum().Reshape(1),
 		x.windowScale("robust", 40, nil).undo(h).MaxPool(3, 2, 1, true).AvgPool(4, 3, true).Sum().Reshape(1))
 	return g, x, y
 }

@@ -36,7 +36,7 @@ type History struct {
 type Hooks struct {
 	Progress func(step, total int, loss float64)
 	// Better is called on every rank when a validation was the best so far,
-	// with the parameters of then.
+	// with the parameters and buffers of then.
 	Better func(params []float32, step int, val float64) error
 	// Save is called with a checkpoint as o.CheckpointEvery says, when the training is interrupted, and at its end. One rank
 	// is enough: all have the same state.
@@ -83,7 +83,7 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 		every = perEpoch
 	}
 	h := &History{Best: math.NaN()}
-	first := make([]float32, f.Params.Region.N)
+	first := make([]float32, f.Params.Words())
 	best := make([]float32, len(first))
 	if err := f.GetParams(first); err != nil {
 		return h, err
@@ -235,7 +235,7 @@ func (f *Fit) sameEverywhere(c collective.Comm, step int) error {
 	if c.Size() == 1 {
 		return nil
 	}
-	slab := make([]float32, f.Params.Region.N)
+	slab := make([]float32, f.Params.Words())
 	if err := f.GetParams(slab); err != nil {
 		return err
 	}

@@ -54,10 +54,11 @@ func nets() map[string]Net {
 	return map[string]Net{"nlinear": &NLinear{}, "dlinear": &DLinear{Kernel: 5}, "scaled": Rescaled(&NLinear{}, "revin"), "mlp": &MLP{Layers: 2, Hidden: 16},
 		"nbeats": &NBEATS{Stacks: []string{"trend", "seasonality", "identity"}, Blocks: []int{2, 1, 1}, Layers: 1, Hidden: 16, Basis: "polynomial",
 			Degree: 2, Harmonics: 1, Activation: "tanh", Shared: true},
-		"nbeatsx":   &NBEATSx{Stacks: []string{"identity", "trend"}, Blocks: []int{1, 1}, Layers: 1, Hidden: 16, Degree: 2, Harmonics: 1, Activation: "sigmoid"},
-		"nhits":     &NHITS{Blocks: []int{1, 1}, Pool: []int{2, 1}, Downsample: []int{4, 1}, Layers: 1, Hidden: 16, Pooling: "average", Interpolation: "linear", Activation: "softplus"},
-		"lstm":      &LSTM{Layers: 2, Hidden: 16, Dropout: .1, DecoderLayers: 1},
-		"recursive": Rescaled(&GRU{Layers: 1, Hidden: 16, Recurrent: true, TrainHorizon: 3}, "standard")}
+		"nbeatsx":    &NBEATSx{Stacks: []string{"identity", "trend"}, Blocks: []int{1, 1}, Layers: 1, Hidden: 16, Degree: 2, Harmonics: 1, Activation: "sigmoid"},
+		"nhits":      &NHITS{Blocks: []int{1, 1}, Pool: []int{2, 1}, Downsample: []int{4, 1}, Layers: 1, Hidden: 16, Pooling: "average", Interpolation: "linear", Activation: "softplus"},
+		"lstm":       &LSTM{Layers: 2, Hidden: 16, Dropout: .1, DecoderLayers: 1},
+		"batch norm": &batchNet{Hidden: 16},
+		"recursive":  Rescaled(&GRU{Layers: 1, Hidden: 16, Recurrent: true, TrainHorizon: 3}, "standard")}
 }
 
 // trainToy trains on n ranks; it returns rank 0's history, parameters and fit.
@@ -74,7 +75,7 @@ func trainToy(t testing.TB, n int, net Net, o TrainOptions, d Data) (h *History,
 		}
 		hist, err := Train(context.Background(), c, f, toyTrain, toyVal, 1, Hooks{})
 		if c.Rank() == 0 {
-			h, fit, params = hist, f, make([]float32, f.Params.Region.N)
+			h, fit, params = hist, f, make([]float32, f.Params.Words())
 			if e := f.GetParams(params); err == nil {
 				err = e
 			}
@@ -130,7 +131,7 @@ func TestNetGradients(t *testing.T) {
 			continue // its kinks lie closer than the differences; it is held to its reference
 		}
 		_, _, f := trainToy(t, 1, net, toyOptions(), toy(true))
-		slab := make([]float32, f.Params.Region.N)
+		slab := make([]float32, f.Params.Words())
 		if err := f.GetParams(slab); err != nil {
 			t.Fatal(err)
 		}

@@ -161,7 +161,7 @@ func WriteReference(w io.Writer) error {
 
 // referenceNames writes what other programs call the nets' parameters.
 func referenceNames(b *bytes.Buffer) {
-	b.WriteString("\n## Names of weights\n\nA run's `model.safetensors` has each parameter as `<model>.<parameter>`, in the layout of PyTorch's modules. `deeprc import` and `deeprc export` change them\n" +
+	b.WriteString("\n## Names of weights\n\nA run's `model.safetensors` has each parameter as `<model>.<parameter>`, in the layout of PyTorch's modules, and each running statistic of a batch norm as `<model>.<layer>.running_mean` and `running_var`. `deeprc import` and `deeprc export` change them\n" +
 		"from and to the names of the program that has the net, too. `{i}` is any number, `*` the rest of a name, `{2i+1}` computed, also from an option\n" +
 		"of the net; names that fit no row are the same.\n\n| net | program | name here | name there |\n| --- | --- | --- | --- |\n")
 	for _, k := range model.Nets() {

@@ -116,7 +116,7 @@ func (j *job) initialise(fit *model.Fit, m ModelConfig) error {
 	default:
 		return wrong(fmt.Errorf("it has the models %s; give this one the name of that which is meant", list(models)))
 	}
-	slab := make([]float32, fit.Params.Region.N)
+	slab := make([]float32, fit.Params.Words())
 	if err := fit.Params.Fill(slab, from+".", arrays); err != nil {
 		return wrong(err)
 	}

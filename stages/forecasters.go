@@ -127,7 +127,7 @@ func (j *job) solve(f *fitted) error {
 		return err
 	}
 	f.fit, f.forecaster, f.note = fit, fit, fmt.Sprintf("least squares over %d rows", rows)
-	f.params = make([]float32, fit.Params.Region.N)
+	f.params = make([]float32, fit.Params.Words())
 	if err := fit.GetParams(f.params); err != nil {
 		return err
 	}

@@ -227,7 +227,7 @@ func (p *prediction) load(dev model.Device, m ModelConfig, arrays []model.Named)
 		if err != nil {
 			return nil, err
 		}
-		params := make([]float32, fit.Params.Region.N)
+		params := make([]float32, fit.Params.Words())
 		if err := fit.Params.Fill(params, name+".", arrays); err != nil {
 			return nil, fmt.Errorf("model.safetensors, model %q: %w", name, err)
 		}
