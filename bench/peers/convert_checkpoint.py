@@ -1,6 +1,6 @@
 """Make a safetensors file, for deeprc import, of a checkpoint that PyTorch wrote.
 
-    python convert_checkpoint.py nhits.ckpt nhits.safetensors        # NeuralForecast, its save()
+    python convert_checkpoint.py nhits.ckpt nhits.safetensors        # NeuralForecast before 3.3, whose save() writes safetensors
     python convert_checkpoint.py model_epoch030.pt lstm.safetensors  # NeuralHydrology
 
 A checkpoint is a pickle, which may run any code when it is read. It is therefore read with weights_only=True, which
