@@ -26,15 +26,18 @@ func AllGather[T Elem](c Comm, s []T) ([]T, error) {
 }
 
 // AllGatherV returns the ranks' slices one after another in rank order, and the
-// length of each.
+// length of each. In a group of one rank that is s itself.
 func AllGatherV[T Elem](c Comm, s []T) (all []T, counts []int, err error) {
 	lens, err := AllGatherOne(c, int64(len(s)))
 	if err != nil {
 		return nil, nil, err
 	}
 	counts, total := toCounts(lens)
-	all = make([]T, total)
 	n := c.Size()
+	if n == 1 {
+		return s, counts, nil
+	}
+	all = make([]T, total)
 	if total <= gatherCopies {
 		src, srcN := make([]T, 0, n*len(s)), make([]int, n)
 		for r := range srcN {

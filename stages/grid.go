@@ -140,19 +140,13 @@ func firstAfter(t int64) int64 {
 	return math.MinInt64
 }
 
-// place is the step of the grid at which each time of ts stands.
-func (s Step) place(ts []int64) []int32 {
-	pos := make([]int32, len(ts))
-	for i, t := range ts {
-		switch {
-		case s.Months > 0:
-			x, y := time.UnixMicro(ts[0]).UTC(), time.UnixMicro(t).UTC()
-			pos[i] = int32(((y.Year()-x.Year())*12 + int(y.Month()) - int(x.Month())) / s.Months)
-		default:
-			pos[i] = int32((t - ts[0]) / s.Micros)
-		}
+// index is the step of the grid from t0 on at which t stands.
+func (s Step) index(t0, t int64) int {
+	if s.Months > 0 {
+		x, y := time.UnixMicro(t0).UTC(), time.UnixMicro(t).UTC()
+		return ((y.Year()-x.Year())*12 + int(y.Month()) - int(x.Month())) / s.Months
 	}
-	return pos
+	return int((t - t0) / s.Micros)
 }
 
 // showTime is the shortest form of t in messages and plots.

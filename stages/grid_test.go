@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,21 +92,21 @@ func TestFindStep(t *testing.T) {
 				t.Errorf("%q with seasons of %d, want %q, %d", got, got.season(), c.text, c.season)
 			}
 			for _, ts := range c.series {
-				pos := got.place(ts)
 				for i, at := range ts {
-					if back := got.at(ts[0], int(pos[i])); back != at {
-						t.Errorf("row %d at %s is placed at step %d, which is %s", i, time.UnixMicro(at).UTC(), pos[i], time.UnixMicro(back).UTC())
+					pos := got.index(ts[0], at)
+					if back := got.at(ts[0], pos); back != at {
+						t.Errorf("row %d at %s is placed at step %d, which is %s", i, time.UnixMicro(at).UTC(), pos, time.UnixMicro(back).UTC())
 					}
 				}
 			}
-			if c.steps != nil {
-				pos := got.place(c.series[0])
-				for i := range pos {
-					if len(pos) != len(c.steps) || int(pos[i]) != c.steps[i] {
-						t.Fatalf("steps %v, want %v", pos, c.steps)
-					}
-				}
-			} else if pos := got.place(c.series[0]); int(pos[len(pos)-1]) != len(pos)-1 {
+			var pos []int
+			for _, at := range c.series[0] {
+				pos = append(pos, got.index(c.series[0][0], at))
+			}
+			if c.steps != nil && !slices.Equal(pos, c.steps) {
+				t.Fatalf("steps %v, want %v", pos, c.steps)
+			}
+			if c.steps == nil && pos[len(pos)-1] != len(pos)-1 {
 				t.Errorf("%d rows without a gap end at step %d", len(pos), pos[len(pos)-1])
 			}
 		})

@@ -104,23 +104,17 @@ func buildScaled(c collective.Comm, cfg *DataConfig, raw *rawRows, known []chann
 		groups, s.Channels = len(names), names
 	}
 	raw.ts = nil
-	series := make([][]int64, groups)
-	of := make([]int, groups)
-	for i := range ts {
-		of[groupOf(code, i)]++
-	}
-	all := make([]int64, len(ts))
-	for g, n := range of {
-		series[g], all = all[:0:n], all[n:]
-	}
-	place := make([]int32, len(ts)) // first the row within its series, then the step
+	series := bySeries(ts, code, groups)
+	place := make([]int32, len(ts)) // the step of each row
+	count := make([]int32, groups)
 	for i, t := range ts {
 		g := groupOf(code, i)
-		if prev := series[g]; len(prev) > 0 && t <= prev[len(prev)-1] {
-			return nil, orderError(cfg, raw, s, names, g, i, t, prev[len(prev)-1])
+		n := count[g]
+		if n > 0 && t <= series[g][n-1] {
+			return nil, orderError(cfg, raw, s, names, g, i, t, series[g][n-1])
 		}
-		place[i] = int32(len(series[g]))
-		series[g] = append(series[g], t)
+		place[i] = n
+		count[g]++
 	}
 	if cfg.Step == "rows" {
 		s.Step = Step{Micros: 1, Plain: raw.plain}
@@ -130,13 +124,11 @@ func buildScaled(c collective.Comm, cfg *DataConfig, raw *rawRows, known []chann
 	} else if s.Step, err = findStep(series, raw.plain); err != nil {
 		return nil, fmt.Errorf("%s: %w", cfg.Path, err)
 	}
-	steps := make([][]int32, groups)
 	at := int64(0)
-	for g, times := range series {
+	for _, times := range series {
 		grp := Group{T0: times[0], N: len(times)}
 		if cfg.Step != "rows" {
-			steps[g] = s.Step.place(times)
-			grp.N = int(steps[g][len(times)-1]) + 1
+			grp.N = s.Step.index(times[0], times[len(times)-1]) + 1
 		} else {
 			grp.Times = times
 		}
@@ -150,11 +142,12 @@ func buildScaled(c collective.Comm, cfg *DataConfig, raw *rawRows, known []chann
 	for g := range s.Groups {
 		s.Groups[g].Bounds = cfg.Split.bounds(s.Groups[g].N, func(t int) time.Time { return s.Time(g, t) })
 	}
-	for i := range place {
-		if st := steps[groupOf(code, i)]; st != nil {
-			place[i] = st[place[i]]
+	if s.Gaps > 0 {
+		for i, t := range ts {
+			place[i] = int32(s.Step.index(s.Groups[groupOf(code, i)].T0, t))
 		}
 	}
+	ts, series = nil, nil
 	collect(len(place))
 	first := 0
 	for _, n := range counts[:c.Rank()] {
@@ -164,6 +157,31 @@ func buildScaled(c collective.Comm, cfg *DataConfig, raw *rawRows, known []chann
 		return nil, err
 	}
 	return s, s.fitInputs(c, cfg, raw, code, place, first)
+}
+
+// bySeries are the times of each series' rows; parts of ts where the rows of each lie together.
+func bySeries(ts []int64, code []int32, groups int) [][]int64 {
+	series := make([][]int64, groups)
+	of := make([]int, groups)
+	for i := range ts {
+		of[groupOf(code, i)]++
+	}
+	all := ts
+	if !slices.IsSorted(code) {
+		all = make([]int64, len(ts))
+		at := make([]int, groups)
+		for g, n := range of[:groups-1] {
+			at[g+1] = at[g] + n
+		}
+		for i, t := range ts {
+			all[at[code[i]]] = t
+			at[code[i]]++
+		}
+	}
+	for g, n := range of {
+		series[g], all = all[:n:n], all[n:]
+	}
+	return series
 }
 
 // collect frees what was let go of columns of that many rows, where it would weigh: the collector else waits for as much again.
@@ -312,23 +330,28 @@ func (s *Series) fitTargets(c collective.Comm, cfg *DataConfig, raw *rawRows, co
 	for r := range s.Channels {
 		s.Mean, s.Std = append(s.Mean, sc.shift[own*r]), append(s.Std, sc.scale[own*r])
 	}
+	scaled := make([][]float32, len(cols)) // before there is a slab, so that no more than one column is held in both forms
+	for k, col := range cols {
+		scaled[k] = make([]float32, len(col))
+		for i, v := range col {
+			scaled[k][i] = sc.of(v, own*(s.row(groupOf(code, first+i))+k))
+		}
+		cols[k] = nil
+		collect(len(place))
+	}
 	slab := make([]float32, size)
 	for i := range slab {
 		slab[i] = float32(math.NaN())
 	}
-	for k, col := range cols {
-		mine := make([]float32, len(col))
-		for i, v := range col {
-			mine[i] = sc.of(v, own*(s.row(groupOf(code, first+i))+k))
-		}
-		cols[k] = nil
-		all, _, err := collective.AllGatherV(c, mine)
+	for k := range scaled {
+		all, _, err := collective.AllGatherV(c, scaled[k])
 		if err != nil {
 			return err
 		}
 		for i, v := range all {
 			slab[s.Groups[groupOf(code, i)].Start[k]+int64(place[i])] = v
 		}
+		scaled[k] = nil
 		collect(len(place))
 	}
 	for _, v := range slab {
