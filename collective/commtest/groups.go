@@ -11,21 +11,26 @@ import (
 	"deeprc/collective"
 )
 
-// barrier makes each rank in turn late: nobody may leave before it.
+// barrier makes each rank in turn late: nobody may leave before it, by the clock of the host that all ranks are on.
 func barrier(c collective.Comm) error {
-	for late := range c.Size() {
+	const late, skew = 20 * time.Millisecond, 5 * time.Millisecond
+	for last := range c.Size() {
 		if err := c.Barrier(); err != nil {
 			return err
 		}
-		start := time.Now()
-		if c.Rank() == late {
-			time.Sleep(20 * time.Millisecond)
+		if c.Rank() == last {
+			time.Sleep(late)
 		}
+		entered := []int64{time.Now().UnixNano()}
 		if err := c.Barrier(); err != nil {
 			return err
 		}
-		if d := time.Since(start); c.Size() > 1 && d < 10*time.Millisecond {
-			return fmt.Errorf("rank %d left the barrier %v before rank %d entered", c.Rank(), d, late)
+		left := time.Now().UnixNano()
+		if err := collective.Broadcast(c, entered, last); err != nil {
+			return err
+		}
+		if d := time.Duration(entered[0] - left); d > skew {
+			return fmt.Errorf("rank %d left the barrier %v before rank %d entered", c.Rank(), d, last)
 		}
 	}
 	return nil
