@@ -145,14 +145,18 @@ func predictCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "predict RUN --data NEW",
 		Short: "Forecast what follows new data, with a run's models",
-		Long: "Predict reads NEW, a CSV file or one ending in .parquet, as RUN's config.toml describes its data, and forecasts what follows the last row of each series with\n" +
-			"the run's models, by the run's means and deviations; nothing is trained. A horizon longer than the models' is reached by\n" +
-			"forecasting from forecasts.",
-		Example: "  deeprc predict runs/etth1-20260102-030405 --data new.csv --horizon 192 --out forecast.csv",
-		Args:    args(cobra.ExactArgs(1)),
+		Long: "Predict reads NEW, a CSV file or one ending in .parquet, as RUN's config.toml describes its data, and forecasts what follows the last row of each\n" +
+			"series with the run's models, by the run's means and deviations; nothing is trained. Where the data was made by [[preprocess]] steps, these\n" +
+			"run again, on the files that --set names, and write nothing.\n\n" +
+			"Where nets read columns of data.future, forecasts begin behind the last row with a target; the rows behind it have the columns of the steps to\n" +
+			"forecast. A horizon longer than the models' is reached by forecasting from forecasts, unless nets read columns of data.hist.",
+		Example: "  deeprc predict runs/etth1-20260102-030405 --data new.csv --horizon 192 --out forecast.csv\n" +
+			"  deeprc predict runs/caravan_lstm-20260102-030405 --set 'preprocess.1.paths=[\"new/[0-9]*.csv\"]'",
+		Args: args(cobra.ExactArgs(1)),
 	}
 	o := stages.PredictOptions{}
 	cmd.Flags().StringVar(&o.Data, "data", "", "CSV file, or Parquet file (.parquet), with the same columns as the run's data")
+	cmd.Flags().StringArrayVar(&o.Set, "set", nil, "preprocess.N.KEY=VALUE, of a run with [[preprocess]]: another value of a step's key; may be repeated")
 	cmd.Flags().StringVar(&o.Out, "out", "predictions.csv", "CSV file to write: unique_id, ds, and a column a model")
 	cmd.Flags().IntVar(&o.Horizon, "horizon", 0, "steps to forecast; 0: the run's windows.horizon")
 	world := worldFlags(cmd)

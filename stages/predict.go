@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"deeprc/collective"
@@ -18,9 +19,10 @@ import (
 
 // PredictOptions are what [Predict] needs beside the run.
 type PredictOptions struct {
-	Data    string // CSV file, or Parquet file by its ending .parquet
-	Out     string // CSV file to write
-	Horizon int    // steps; 0: the run's
+	Data    string   // CSV file, or Parquet file by its ending .parquet; of a run without [[preprocess]]
+	Set     []string // key=value below preprocess, of a run with it
+	Out     string   // CSV file to write
+	Horizon int      // steps; 0: the run's
 }
 
 // maxPredictHorizon bounds what is allocated for the forecasts of a series.
@@ -29,7 +31,12 @@ const maxPredictHorizon = 1 << 20
 // Predict forecasts what follows each series of o.Data with the models in the run's folder dir, ranks sharing the
 // series; collective. Steps beyond the models' horizon are forecast from the forecasts before them.
 func Predict(c collective.Comm, dir string, o PredictOptions) error {
-	cfg, err := LoadConfig(filepath.Join(dir, "config.toml"), nil)
+	for _, set := range o.Set {
+		if !strings.HasPrefix(set, "preprocess.") {
+			return configErrorf("--set %s: predict takes other keys of [[preprocess]] only, as preprocess.0.path=new.csv; all else is as in the run", set)
+		}
+	}
+	cfg, err := LoadConfig(filepath.Join(dir, "config.toml"), o.Set)
 	if err != nil {
 		return err
 	}
@@ -37,14 +44,15 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 		o.Horizon = cfg.Windows.Horizon
 	}
 	switch {
-	case o.Data == "":
+	case len(cfg.Steps) > 0 && o.Data != "":
+		return configErrorf("%s: its data is made by [[preprocess]] steps, which run again: name new files for the steps that read, as --set preprocess.0.path=NEW, in place of --data", dir)
+	case len(cfg.Steps) == 0 && o.Data == "":
 		return configErrorf("--data is not set: name a CSV or Parquet file with the columns of the run's data")
 	case o.Horizon < 0 || o.Horizon > maxPredictHorizon:
 		return configErrorf("--horizon %d: want 1 to %d", o.Horizon, maxPredictHorizon)
-	case len(cfg.Steps) > 0:
-		return configErrorf("%s: its data was prepared by [[preprocess]] steps, which predict does not run: prepare the new data the same way and write it as CSV, for a run that reads CSV", dir)
-	case len(cfg.Data.Hist)+len(cfg.Data.Future)+len(cfg.Data.Static) > 0:
-		return configErrorf("%s: its nets read the columns of data.hist, future or static, which predict does not know yet: train on the targets alone to forecast new data", dir)
+	case o.Horizon > cfg.Windows.Horizon && len(cfg.Data.Hist) > 0:
+		return configErrorf("--horizon %d: the models forecast %d steps; further ones would be made of forecasts, but the nets read the past of %s, which nothing forecasts",
+			o.Horizon, cfg.Windows.Horizon, list(cfg.Data.Hist))
 	}
 	var run modelFile
 	text, err := os.ReadFile(filepath.Join(dir, "model.json"))
@@ -55,33 +63,27 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 		return fmt.Errorf("predict: %s: %w", filepath.Join(dir, "model.json"), err)
 	}
 	data := cfg.Data
-	data.Path, data.Split = o.Data, Split{Fractions: []float64{1, 0, 0}}
-	var table *frame.Table // nil: readData reads CSV
-	if filepath.Ext(o.Data) == ".parquet" {
-		if table, _, err = frame.ReadParquet(c, []string{o.Data}, frame.ParquetReadOptions{}); err != nil {
-			return err
-		}
+	if data.Path = o.Data; len(cfg.Steps) > 0 {
+		data.Path = preprocessed
 	}
-	raw, err := readData(c, &data, table, func(int64, int64) {})
+	data.Split = Split{Fractions: []float64{1, 0, 0}}
+	raw, err := readNew(c, cfg, &data)
 	if err != nil {
 		return err
 	}
-	if run.Channels == nil {
-		run.Channels = []channelInfo{}
-	}
-	s, err := buildScaled(c, &data, raw, run.Channels)
+	s, err := buildScaled(c, &data, raw, &run)
 	if err != nil {
 		return err
 	}
 	if !s.Long && !slices.EqualFunc(s.Channels, run.Channels, func(name string, k channelInfo) bool { return name == k.Name }) {
-		return fmt.Errorf("%s: its columns are %s, those of the run were %d, in the order of its model.json: give it the same", o.Data, list(s.Channels), len(run.Channels))
+		return fmt.Errorf("%s: its columns are %s, those of the run were %d, in the order of its model.json: give it the same", data.Path, list(s.Channels), len(run.Channels))
 	}
 	if got := s.Step.String(); got != run.Step && cfg.Data.Step != "rows" {
-		return fmt.Errorf("%s: a step is %s, the run's was %s", o.Data, got, run.Step)
+		return fmt.Errorf("%s: a step is %s, the run's was %s", data.Path, got, run.Step)
 	}
 	p := &prediction{c: c, cfg: cfg, s: s, total: o.Horizon}
 	if err := p.extend(); err != nil {
-		return fmt.Errorf("%s: %w", o.Data, err)
+		return fmt.Errorf("%s: %w", data.Path, err)
 	}
 	read := func(name string) ([]model.Named, error) {
 		path := filepath.Join(dir, name)
@@ -115,33 +117,103 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 	return collective.Agree(c, err)
 }
 
-// prediction is the last lookback of every series, with room for what follows: windows of one slab.
+// readNew reads the new data, a file or what the [[preprocess]] steps make, of which those that write do not; collective.
+func readNew(c collective.Comm, cfg *Config, data *DataConfig) (*rawRows, error) {
+	var table, static *frame.Table // no table: readData reads CSV
+	var err error
+	switch {
+	case len(cfg.Steps) > 0:
+		var limit int64
+		if limit, err = parseBytes(cfg.Run.Memory); err != nil {
+			return nil, err
+		}
+		mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Scratch: cfg.Run.Scratch})
+		if err := collective.Agree(c, mem.CheckScratch()); err != nil {
+			return nil, err
+		}
+		table, static, err = preprocess(c, mem, "", cfg.Steps, data.StaticTable, func(int, *frame.Table, stepReport) {})
+	case filepath.Ext(data.Path) == ".parquet":
+		table, _, err = frame.ReadParquet(c, []string{data.Path}, frame.ParquetReadOptions{})
+	}
+	if err != nil {
+		return nil, err
+	}
+	if static != nil {
+		defer static.Release()
+	}
+	raw, err := readData(c, data, table, func(int64, int64) {})
+	if err == nil && static != nil {
+		raw.statics, err = readStatics(c, data, static)
+	}
+	return raw, err
+}
+
+// prediction is the last lookback of every series, with room for what follows: windows of one slab, beside the inputs of the series.
 type prediction struct {
 	c          collective.Comm
 	cfg        *Config
 	s          *Series
 	slab       []float32 // (groups, C, L + steps)
 	row, total int       // words of a series in slab; steps to forecast
+	end        []int     // of each group, the first step to forecast
 	shift      int       // steps forecast so far
 	intervals  []model.Named
 	known      []string // the run's channels, of which intervals has a row each
 }
 
-// extend copies the lookbacks to slab.
+// extend finds where forecasts begin, which is behind the last row, or behind the last value where the rows go on for the
+// sake of future columns, and copies the lookbacks to slab.
 func (p *prediction) extend() error {
 	l, h := p.cfg.Windows.Lookback, p.cfg.Windows.Horizon
 	p.row = l + (p.total+h-1)/h*h
 	for g, grp := range p.s.Groups {
-		if grp.N < l {
-			return fmt.Errorf("series %q has %d steps, its forecast needs the last %d", p.s.Channels[p.s.row(g)], grp.N, l)
+		end, name := grp.N, p.s.Channels[p.s.row(g)]
+		if p.s.Data.Future > 0 {
+			end = p.valued(grp)
 		}
+		if end < l {
+			return fmt.Errorf("series %q has %d steps, its forecast needs the last %d", name, end, l)
+		}
+		for k, n := range grp.Reach {
+			if need := end + p.row - l; n < need {
+				return fmt.Errorf("series %q: its last value is at %s, and the column %s, which is to be known in advance, has values up to %s: "+
+					"the models read %d steps ahead, so it must have them up to %s; add rows without targets", name, p.date(g, end-1), p.cfg.Data.Future[k], p.date(g, n-1), p.row-l, p.date(g, need-1))
+			}
+		}
+		p.end = append(p.end, end)
 		for _, at := range grp.Start {
 			row := make([]float32, p.row)
-			copy(row, p.s.Data.Past[at+int64(grp.N-l):][:l])
+			copy(row, p.s.Data.Past[at+int64(end-l):][:l])
 			p.slab = append(p.slab, row...)
 		}
 	}
 	return nil
+}
+
+// valued is the number of steps up to the last one at which a channel has a value.
+func (p *prediction) valued(grp Group) (n int) {
+	for _, at := range grp.Start {
+		y := p.s.Data.Target[at:][:grp.N]
+		last := len(y)
+		for last > n && y[last-1] != y[last-1] {
+			last--
+		}
+		n = max(n, last)
+	}
+	return n
+}
+
+// date is the time of step t of group g, from before its first to behind its last, as the data has it.
+func (p *prediction) date(g, t int) string {
+	s := p.s
+	v := s.Step.at(s.rawTime(g, 0), t)
+	if s.Groups[g].Times != nil && t < s.Groups[g].N { // rows are steps
+		v = s.rawTime(g, max(t, 0))
+	}
+	if s.Step.Plain {
+		return fmt.Sprint(v)
+	}
+	return showTime(time.UnixMicro(v).UTC())
 }
 
 // Len is the number of groups.
@@ -149,8 +221,16 @@ func (p *prediction) Len() int { return len(p.s.Groups) }
 
 // Offsets is as [model.Windows] says.
 func (p *prediction) Offsets(dst []int64, i int) {
-	for c := range dst {
-		dst[c] = int64((i*len(dst)+c)*p.row + p.shift)
+	grp, ch := &p.s.Groups[i], p.s.channels()
+	for c := range dst[:ch] {
+		dst[c] = int64((i*ch+c)*p.row + p.shift)
+	}
+	for k := range dst[ch:] {
+		at := grp.Inputs + int64(k*grp.N)
+		if k < p.s.Data.Hist+p.s.Data.Future {
+			at += int64(p.end[i] - p.cfg.Windows.Lookback + p.shift)
+		}
+		dst[ch+k] = at
 	}
 }
 
@@ -217,13 +297,14 @@ func (p *prediction) models(arrays []model.Named) (names []string, preds [][]flo
 // load is model m of the run.
 func (p *prediction) load(dev model.Device, m ModelConfig, arrays []model.Named) (*fitted, error) {
 	e := &ensemble{median: m.Combine == "median"}
+	data := model.Data{Past: p.slab, Target: p.slab, Inputs: p.s.Data.Inputs, Columns: p.s.Data.Columns, Deviation: p.s.Data.Deviation}
 	for i, name := range m.members() {
 		seed := p.cfg.Run.Seed
 		if len(m.Seeds) > 0 {
 			seed = m.Seeds[i]
 		}
 		shape := model.Shape{Lookback: p.cfg.Windows.Lookback, Horizon: p.cfg.Windows.Horizon, Channels: p.s.channels(), Batch: min(m.Train.Batch, p.Len())}
-		fit, err := model.NewFit(dev, m.net(), shape, model.Data{Past: p.slab, Target: p.slab}, m.Train, uint64(seed))
+		fit, err := model.NewFit(dev, m.net(), shape, data, m.Train, uint64(seed))
 		if err != nil {
 			return nil, err
 		}
@@ -280,8 +361,8 @@ func (p *prediction) write(w io.Writer, names []string, preds [][]float32) error
 		}
 	}
 	s, ch := p.s, p.s.channels()
-	for g, grp := range s.Groups {
-		last := s.rawTime(g, grp.N-1)
+	for g := range s.Groups {
+		last := s.rawTime(g, p.end[g]-1)
 		for c := range ch {
 			row := s.row(g) + c
 			for t := range p.total {

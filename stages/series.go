@@ -46,6 +46,7 @@ type Group struct {
 	N      int     // steps
 	T0     int64   // time of step 0, µs or whole numbers
 	Bounds [3]int  // steps at which train, validation and test end
+	Reach  []int   // steps up to the last value of each future column
 	Times  []int64 // of the steps, where rows are taken as steps; else nil
 }
 
@@ -84,8 +85,8 @@ func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, err
 	return buildScaled(c, cfg, raw, nil)
 }
 
-// buildScaled is buildSeries with a run's scaler where known is not nil.
-func buildScaled(c collective.Comm, cfg *DataConfig, raw *rawRows, known []channelInfo) (*Series, error) {
+// buildScaled is buildSeries with the scalers of a run, unless that is nil.
+func buildScaled(c collective.Comm, cfg *DataConfig, raw *rawRows, run *modelFile) (*Series, error) {
 	ts, counts, err := collective.AllGatherV(c, raw.ts)
 	if err != nil {
 		return nil, err
@@ -153,10 +154,10 @@ func buildScaled(c collective.Comm, cfg *DataConfig, raw *rawRows, known []chann
 	for _, n := range counts[:c.Rank()] {
 		first += n
 	}
-	if err := s.fitTargets(c, cfg, raw, code, place, int(at), first, known); err != nil {
+	if err := s.fitTargets(c, cfg, raw, code, place, int(at), first, run); err != nil {
 		return nil, err
 	}
-	return s, s.fitInputs(c, cfg, raw, code, place, first)
+	return s, s.fitInputs(c, cfg, raw, code, place, first, run)
 }
 
 // bySeries are the times of each series' rows; parts of ts where the rows of each lie together.
@@ -283,16 +284,16 @@ func medianStep(series [][]int64) Step {
 // fitTargets scales the targets by their train part and puts those of all ranks in
 // the slab, column by column, and fills gaps for the lookback: forward, so that nothing later leaks
 // in; with the train mean before a series' first value. Targets stay missing. Collective; what it has read of raw it lets go.
-func (s *Series) fitTargets(c collective.Comm, cfg *DataConfig, raw *rawRows, code, place []int32, size, first int, known []channelInfo) error {
+func (s *Series) fitTargets(c collective.Comm, cfg *DataConfig, raw *rawRows, code, place []int32, size, first int, run *modelFile) error {
 	rows, own := len(s.Channels), 1
-	if cfg.Scaler == "global" && known == nil {
+	if cfg.Scaler == "global" && run == nil {
 		rows, own = 1, 0
 	}
 	cols := raw.values[:raw.targets()]
 	var sc *scaling
 	var err error
-	if known != nil {
-		sc, err = s.takeScaling(cfg.Path, known)
+	if run != nil {
+		sc, err = s.takeScaling(cfg, run)
 	} else {
 		sc, err = fitScaling(c, cfg.Scaler, cols, rows, func(k, i int) int {
 			g := groupOf(code, first+i)
@@ -373,23 +374,26 @@ func (s *Series) fitTargets(c collective.Comm, cfg *DataConfig, raw *rawRows, co
 	return nil
 }
 
-// takeScaling is that of a run, by name; a series that the run did not have is an error.
-func (s *Series) takeScaling(path string, known []channelInfo) (*scaling, error) {
+// takeScaling is that of a run, by name. A series that the run did not have is an error, unless all series have one scale.
+func (s *Series) takeScaling(cfg *DataConfig, run *modelFile) (*scaling, error) {
 	byName := map[string]channelInfo{}
-	for _, k := range known {
+	for _, k := range run.Channels {
 		byName[k.Name] = k
 	}
 	sc := newScaling(len(s.Channels))
 	var strange []string
 	for r, name := range s.Channels {
 		k, ok := byName[name]
-		if !ok {
+		switch {
+		case !ok && cfg.Scaler == "global" && s.Long && len(run.Channels) > 0:
+			k = run.Channels[0]
+		case !ok:
 			strange = append(strange, name)
 		}
 		sc.shift[r], sc.scale[r], sc.mean[r], sc.count[r] = k.Mean, k.Std, k.Mean, 1
 	}
 	if len(strange) > 0 {
-		return nil, fmt.Errorf("%s: the run was not trained on %s, so no mean and deviation are known of it: leave it out, or train a run with it", path, list(strange))
+		return nil, fmt.Errorf("%s: the run was not trained on %s, so no mean and deviation are known of it: leave it out, or train a run with it", cfg.Path, list(strange))
 	}
 	return sc, nil
 }

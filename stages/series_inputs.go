@@ -3,6 +3,7 @@ package stages
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"deeprc/collective"
 	"deeprc/frame"
@@ -52,8 +53,8 @@ func readStatics(c collective.Comm, cfg *DataConfig, t *frame.Table) (*statics, 
 }
 
 // fitInputs scales the columns hist and future over the train part, each series by
-// itself or all together, and fills the slab of inputs; collective.
-func (s *Series) fitInputs(c collective.Comm, cfg *DataConfig, raw *rawRows, code, place []int32, first int) error {
+// itself or all together, or as a run did unless that is nil, and fills the slab of inputs; collective.
+func (s *Series) fitInputs(c collective.Comm, cfg *DataConfig, raw *rawRows, code, place []int32, first int, run *modelFile) error {
 	nt, groups, inputs := raw.targets(), len(s.Groups), append(append([]string{}, cfg.Hist...), cfg.Future...)
 	size := int64(0)
 	for g := range s.Groups {
@@ -74,13 +75,23 @@ func (s *Series) fitInputs(c collective.Comm, cfg *DataConfig, raw *rawRows, cod
 		if cfg.InputScaler == "global" {
 			n, own = 1, 0
 		}
-		sc, err := fitScaling(c, cfg.InputScaler, [][]float64{col}, n, func(_, i int) int {
-			g := groupOf(code, first+i)
-			if int(place[first+i]) >= s.Groups[g].Bounds[0] {
-				return -1
-			}
-			return own * g
-		})
+		kind := "hist"
+		if k >= len(cfg.Hist) {
+			kind = "future"
+		}
+		var sc *scaling
+		var err error
+		if run != nil {
+			sc, err = s.takeInput(cfg, run, name, kind, n)
+		} else {
+			sc, err = fitScaling(c, cfg.InputScaler, [][]float64{col}, n, func(_, i int) int {
+				g := groupOf(code, first+i)
+				if int(place[first+i]) >= s.Groups[g].Bounds[0] {
+					return -1
+				}
+				return own * g
+			})
+		}
 		if err != nil {
 			return err
 		}
@@ -120,20 +131,56 @@ func (s *Series) fitInputs(c collective.Comm, cfg *DataConfig, raw *rawRows, cod
 		collect(len(place))
 		for g := range s.Groups {
 			grp := &s.Groups[g]
-			s.Filled += fillForward(slab[grp.Inputs+int64(k*grp.N):][:grp.N], sc.of(sc.mean[own*g], own*g))
-		}
-		kind := "hist"
-		if k >= len(cfg.Hist) {
-			kind = "future"
+			row := slab[grp.Inputs+int64(k*grp.N):][:grp.N]
+			if kind == "future" {
+				n := grp.N
+				for n > 0 && row[n-1] != row[n-1] {
+					n--
+				}
+				grp.Reach = append(grp.Reach, n)
+			}
+			s.Filled += fillForward(row, sc.of(sc.mean[own*g], own*g))
 		}
 		s.Inputs = append(s.Inputs, Input{name, kind, sc.shift, sc.scale})
 	}
-	return s.fitStatics(c, cfg, raw, code, first, len(inputs))
+	return s.fitStatics(c, cfg, raw, code, first, len(inputs), run)
 }
 
-// fitStatics standardises each static column over the series, by mean and sample deviation as NeuralHydrology does, and puts it behind the
-// series' rows of the other inputs; a missing one becomes the mean. Collective.
-func (s *Series) fitStatics(c collective.Comm, cfg *DataConfig, raw *rawRows, code []int32, first, inputs int) error {
+// takeInput is a run's scaling of an input for n rows: one for each series by its name, or one for all.
+func (s *Series) takeInput(cfg *DataConfig, run *modelFile, name, kind string, n int) (*scaling, error) {
+	i := slices.IndexFunc(run.Inputs, func(in Input) bool { return in.Name == name && in.Kind == kind })
+	if i < 0 {
+		return nil, fmt.Errorf("model.json has no %s input %q: it is not that of the config beside it", kind, name)
+	}
+	in := run.Inputs[i]
+	want, perSeries := 1, s.Long && kind != "static" && cfg.InputScaler != "global"
+	if perSeries {
+		want = len(run.Channels)
+	}
+	if len(in.Mean) != want || len(in.Std) != want {
+		return nil, fmt.Errorf("model.json has %d means and %d deviations of %q, want %d: it is not that of the config beside it", len(in.Mean), len(in.Std), name, want)
+	}
+	sc := newScaling(n)
+	at := map[string]int{}
+	for r, k := range run.Channels {
+		at[k.Name] = r
+	}
+	for g := range n {
+		r := 0
+		if perSeries {
+			var ok bool
+			if r, ok = at[s.Channels[g]]; !ok {
+				return nil, fmt.Errorf("%s: the run was not trained on series %q, so no scale of its %s is known: leave it out, or train with data.input_scaler = \"global\"", cfg.Path, s.Channels[g], name)
+			}
+		}
+		sc.shift[g], sc.scale[g], sc.mean[g], sc.count[g] = in.Mean[r], in.Std[r], in.Mean[r], 1
+	}
+	return sc, nil
+}
+
+// fitStatics standardises each static column over the series, by mean and sample deviation as NeuralHydrology does, or as a run did unless that
+// is nil, and puts it behind the series' rows of the other inputs; a missing one becomes the mean. Collective.
+func (s *Series) fitStatics(c collective.Comm, cfg *DataConfig, raw *rawRows, code []int32, first, inputs int, run *modelFile) error {
 	nt, groups := raw.targets(), len(s.Groups)
 	for k, name := range cfg.Static {
 		v := make([]float64, groups)
@@ -148,30 +195,18 @@ func (s *Series) fitStatics(c collective.Comm, cfg *DataConfig, raw *rawRows, co
 		} else if err := s.constants(c, name, raw.values[nt+inputs+k], code, first, v); err != nil {
 			return err
 		}
-		sum, sc := 0., newScaling(1)
-		for _, x := range v {
-			if x == x {
-				sum += x
-				sc.count[0]++
-			}
+		var sc *scaling
+		var err error
+		if run != nil {
+			sc, err = s.takeInput(cfg, run, name, "static", 1)
+		} else {
+			sc, err = fitStatic(name, v)
 		}
-		if sc.count[0] == 0 {
-			return fmt.Errorf("data.static: every value of %s is missing: leave it out", name)
+		if err != nil {
+			return err
 		}
-		n, squares := float64(sc.count[0]), 0.
-		mean := sum / n
-		for _, x := range v {
-			if x == x {
-				squares += (x - mean) * (x - mean)
-			}
-		}
-		sc.mean[0] = mean
-		sc.set(func(int) (shift, scale float64) { return mean, math.Sqrt(squares / max(n-1, 1)) })
 		if sc.constant[0] {
 			s.Constant = append(s.Constant, name)
-		}
-		if err := sc.check(func(int) string { return name }); err != nil {
-			return err
 		}
 		for g, x := range v {
 			grp, scaled := &s.Groups[g], float32(0)
@@ -185,6 +220,30 @@ func (s *Series) fitStatics(c collective.Comm, cfg *DataConfig, raw *rawRows, co
 		s.Inputs = append(s.Inputs, Input{name, "static", sc.shift, sc.scale})
 	}
 	return nil
+}
+
+// fitStatic is the scaling of a static of values v, NaN where one is missing.
+func fitStatic(name string, v []float64) (*scaling, error) {
+	sum, sc := 0., newScaling(1)
+	for _, x := range v {
+		if x == x {
+			sum += x
+			sc.count[0]++
+		}
+	}
+	if sc.count[0] == 0 {
+		return nil, fmt.Errorf("data.static: every value of %s is missing: leave it out", name)
+	}
+	n, squares := float64(sc.count[0]), 0.
+	mean := sum / n
+	for _, x := range v {
+		if x == x {
+			squares += (x - mean) * (x - mean)
+		}
+	}
+	sc.mean[0] = mean
+	sc.set(func(int) (shift, scale float64) { return mean, math.Sqrt(squares / max(n-1, 1)) })
+	return sc, sc.check(func(int) string { return name })
 }
 
 // constants writes the value of each series in a column that is constant in every one; collective.
