@@ -249,9 +249,12 @@ func (j *job) gather(sink *forecastSink, all []*fitted, preds [][][]float32, lo,
 			continue
 		}
 		for _, col := range preds[k] {
-			part, _, err := collective.GatherV(j.c, col[:(hi-lo)*size], 0)
-			if err != nil {
-				return err
+			part := col[:(hi-lo)*size]
+			if j.c.Size() > 1 {
+				var err error
+				if part, _, err = collective.GatherV(j.c, part, 0); err != nil {
+					return err
+				}
 			}
 			full = append(full, part)
 		}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"deeprc/collective"
 	"deeprc/frame"
@@ -18,6 +17,7 @@ import (
 // model, and for losses of quantiles <model>-lo-80, <model>-median and so on; in the original scale, missing y as null. It is rank 0's.
 type forecastSink struct {
 	w      *frame.ParquetWriter
+	mem    *frame.Memory // of its records and pages: given back at once, not when the collector comes
 	schema *arrow.Schema
 	path   string
 	err    error // the first; the run goes on without the file, and fails at its end
@@ -37,11 +37,12 @@ func newForecastSink(path string, s *Series, all []*fitted) (*forecastSink, erro
 		}
 	}
 	schema := arrow.NewSchema(fields, nil)
-	w, err := frame.NewParquetWriter(path, schema, frame.ParquetOptions{})
+	mem := frame.NewMemory(frame.MemoryOptions{})
+	w, err := frame.NewParquetWriter(path, schema, frame.ParquetOptions{Alloc: mem})
 	if err != nil {
 		return nil, fmt.Errorf("forecasts: %w", err)
 	}
-	return &forecastSink{w: w, schema: schema, path: path}, nil
+	return &forecastSink{w: w, mem: mem, schema: schema, path: path}, nil
 }
 
 // openSink is rank 0's forecastSink, and on the other ranks one that only takes part in the gather; collective.
@@ -60,13 +61,26 @@ func (k *forecastSink) abort() {
 	}
 }
 
+// sinkRows bounds the rows of one record: with its times it takes several times the forecasts in it.
+const sinkRows = 1 << 18
+
 // write appends the forecasts (n, C, H), column by column, of windows first … first+n−1.
 func (k *forecastSink) write(j *job, preds [][]float32, first, n int) {
 	if k.err != nil {
 		return
 	}
-	if err := k.append(j, preds, first, n); err != nil {
-		k.err = errors.Join(k.explain(err), k.w.Abort()) // frees what it took of a full disk
+	size := j.cfg.Windows.Horizon * j.series.channels()
+	per := max(1, sinkRows/size)
+	part := make([][]float32, len(preds))
+	for lo := 0; lo < n; lo += per {
+		m := min(per, n-lo)
+		for i, p := range preds {
+			part[i] = p[lo*size : (lo+m)*size]
+		}
+		if err := k.append(j, part, first+lo, m); err != nil {
+			k.err = errors.Join(k.explain(err), k.w.Abort()) // frees what it took of a full disk
+			return
+		}
 	}
 }
 
@@ -90,17 +104,18 @@ func (k *forecastSink) append(j *job, preds [][]float32, first, n int) error {
 	s, ws := j.series, j.sets[2]
 	l, h, ch := j.cfg.Windows.Lookback, j.cfg.Windows.Horizon, s.channels()
 	total := n * ch * h
-	mem := memory.DefaultAllocator
-	ids := array.NewInt32Builder(mem)
-	y := array.NewFloat32Builder(mem)
-	ds, cutoff := make([]int64, 0, total), make([]int64, 0, total)
+	ids, y := array.NewInt32Builder(k.mem), array.NewFloat32Builder(k.mem)
+	ds, cutoff := array.NewInt64Builder(k.mem), array.NewInt64Builder(k.mem)
 	cols := make([]*array.Float32Builder, len(preds))
+	all := []array.Builder{ids, ds, cutoff, y}
 	for i := range cols {
-		cols[i] = array.NewFloat32Builder(mem)
-		cols[i].Reserve(total)
+		cols[i] = array.NewFloat32Builder(k.mem)
+		all = append(all, cols[i])
 	}
-	ids.Reserve(total)
-	y.Reserve(total)
+	for _, b := range all {
+		defer b.Release()
+		b.Reserve(total)
+	}
 	at, grid := make([]int64, ch), make([]int64, h)
 	for i := range n {
 		g, start := ws.at(first + i)
@@ -113,10 +128,10 @@ func (k *forecastSink) append(j *job, preds [][]float32, first, n int) error {
 			r := s.row(g) + c
 			mean, std := s.Mean[r], s.Std[r]
 			target := s.Data.Target[at[c]+int64(l):][:h]
-			ds = append(ds, grid...)
 			for t, v := range target {
 				ids.UnsafeAppend(int32(r))
-				cutoff = append(cutoff, last)
+				ds.UnsafeAppend(grid[t])
+				cutoff.UnsafeAppend(last)
 				if v == v {
 					y.UnsafeAppend(float32(float64(v)*std + mean))
 				} else {
@@ -128,29 +143,31 @@ func (k *forecastSink) append(j *job, preds [][]float32, first, n int) error {
 			}
 		}
 	}
-	return k.flush(s, ids, y, cols, ds, cutoff)
+	return k.flush(s, all)
 }
 
-func (k *forecastSink) flush(s *Series, ids *array.Int32Builder, y *array.Float32Builder, cols []*array.Float32Builder, ds, cutoff []int64) error {
-	names := array.NewStringBuilder(memory.DefaultAllocator)
+// flush writes a record of what was appended to the columns' builders.
+func (k *forecastSink) flush(s *Series, columns []array.Builder) error {
+	names := array.NewStringBuilder(k.mem)
+	defer names.Release()
 	names.AppendValues(s.Channels, nil)
-	dict, index := names.NewArray(), ids.NewArray()
+	dict := names.NewArray()
 	defer dict.Release()
-	defer index.Release()
-	arrays := []arrow.Array{array.NewDictionaryArray(k.schema.Field(0).Type, index, dict)}
-	for i, ts := range [][]int64{ds, cutoff} {
-		data := array.NewData(k.schema.Field(1+i).Type, len(ts), []*memory.Buffer{nil, memory.NewBufferBytes(arrow.Int64Traits.CastToBytes(ts))}, nil, 0, 0)
-		arrays = append(arrays, array.MakeFromData(data))
-		data.Release()
+	arrays := make([]arrow.Array, len(columns))
+	for i, b := range columns {
+		a := b.NewArray()
+		defer a.Release()
+		switch t := k.schema.Field(i).Type; t.ID() {
+		case arrow.DICTIONARY:
+			arrays[i] = array.NewDictionaryArray(t, a, dict)
+		default: // times are built as whole numbers
+			data := array.NewData(t, a.Len(), a.Data().Buffers(), nil, a.NullN(), 0)
+			arrays[i] = array.MakeFromData(data)
+			data.Release()
+		}
+		defer arrays[i].Release()
 	}
-	arrays = append(arrays, y.NewArray())
-	for _, c := range cols {
-		arrays = append(arrays, c.NewArray())
-	}
-	rec := array.NewRecord(k.schema, arrays, int64(len(ds)))
-	for _, a := range arrays {
-		a.Release()
-	}
+	rec := array.NewRecord(k.schema, arrays, int64(arrays[0].Len()))
 	defer rec.Release()
 	return k.w.Write(rec)
 }
