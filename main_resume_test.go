@@ -87,7 +87,7 @@ func TestKilledRunsResumeToTheSameWeights(t *testing.T) {
 			t.Fatalf("a changed learning rate: exit code %d, %s", code, errs)
 		}
 		code, out, errs = deeprc(t, dir, "run", "--resume", run, "--ranks", ranks)
-		if code != 0 || !strings.Contains(out+errs, "goes on after step") {
+		if code != 0 || !strings.Contains(out+errs, "was trained already, 4000 steps") {
 			t.Fatalf("a finished run by its folder alone: exit code %d, %s%s", code, out, errs)
 		}
 		if err := os.WriteFile(filepath.Join(run, "checkpoints", "0.safetensors"), []byte("none"), 0o666); err != nil {

@@ -13,14 +13,15 @@ import (
 // hidden file beside it holds the data. The caller ends it with Commit or Abort;
 // Abort after Commit does nothing, so it can be deferred. Errors come without the path.
 type atomicFile struct {
-	path string
-	f    *os.File
-	done bool
+	path    string
+	f       *os.File
+	replace bool // what has its name
+	done    bool
 }
 
-// createAtomic opens a file that will have the given path, which must not exist.
-func createAtomic(path string) (*atomicFile, error) {
-	if err := mustNotExist(path); err != nil {
+// createAtomic opens a file that will have the given path, which must not exist unless replace is set.
+func createAtomic(path string, replace bool) (*atomicFile, error) {
+	if err := mustNotExist(path); err != nil && !replace {
 		return nil, bare(err)
 	}
 	dir, base := filepath.Split(path)
@@ -29,7 +30,7 @@ func createAtomic(path string) (*atomicFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create: %w", bare(err))
 	}
-	return &atomicFile{path: path, f: f}, nil
+	return &atomicFile{path: path, f: f, replace: replace}, nil
 }
 
 // Write appends b.
@@ -62,7 +63,7 @@ func (a *atomicFile) commit() error {
 	if err := a.f.Close(); err != nil {
 		return err
 	}
-	if err := mustNotExist(a.path); err != nil {
+	if err := mustNotExist(a.path); err != nil && !a.replace {
 		return err
 	}
 	if err := os.Rename(a.f.Name(), a.path); err != nil {

@@ -21,7 +21,7 @@ type IPCWriteOptions struct {
 // whole or not at all; if one rank fails, no file stays. Errors name the file. Collective.
 func WriteIPC(c collective.Comm, t *Table, folder string, o IPCWriteOptions) error {
 	return writeParts(c, "write IPC", t, folder, o.PartitionBy, partFormat{".arrow", func(path string, s *arrow.Schema) (partWriter, error) {
-		f, err := createAtomic(path)
+		f, err := createAtomic(path, false)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}

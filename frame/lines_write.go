@@ -87,7 +87,7 @@ type linePart struct {
 }
 
 func openLines(path string, format *lineFormat) (*linePart, error) {
-	f, err := createAtomic(path)
+	f, err := createAtomic(path, false)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -19,6 +19,8 @@ type ParquetOptions struct {
 	RowGroup int
 	// Alloc gives the memory of encoding; nil means Go's heap.
 	Alloc memory.Allocator
+	// Replace lets the file take the place of one that has its name; without it that is an error.
+	Replace bool
 }
 
 // defaultRowGroup is the row group length of Arrow's C++ and Go writers.
@@ -57,10 +59,10 @@ func (s *sink) Write(b []byte) (int, error) {
 }
 
 // NewParquetWriter opens a writer of records of the given schema. A path that
-// exists is an error. The caller ends it with Close or Abort; Abort after Close does
+// exists is an error unless o says else. The caller ends it with Close or Abort; Abort after Close does
 // nothing, so it can be deferred.
 func NewParquetWriter(path string, schema *arrow.Schema, o ParquetOptions) (*ParquetWriter, error) {
-	f, err := createAtomic(path)
+	f, err := createAtomic(path, o.Replace)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

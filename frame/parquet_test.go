@@ -147,6 +147,23 @@ func TestParquetWriterAborts(t *testing.T) {
 	onlyFiles(t, dir)
 }
 
+func TestParquetWriterReplaces(t *testing.T) {
+	path := writeFile(t, "f.parquet", "mine")
+	w, err := NewParquetWriter(path, forecastSchema, ParquetOptions{Replace: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "mine" {
+		t.Errorf("before Close: %q, %v", b, err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(b), "PAR1") {
+		t.Errorf("not replaced: %.10q, %v", b, err)
+	}
+}
+
 func TestParquetWriterKeepsExisting(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f.parquet")

@@ -15,7 +15,7 @@ type TrainOptions struct {
 	Optimizer       string          `toml:"optimizer" default:"adam" doc:"adam (L2 weight decay) or adamw (decoupled)"`
 	LR              float64         `toml:"lr" default:"1e-3" doc:"learning rate at the start"`
 	Batch           int             `toml:"batch" default:"32" doc:"windows of one global batch, split over the ranks"`
-	Epochs          int             `toml:"epochs" default:"10" doc:"passes over the train windows"`
+	Epochs          int             `toml:"epochs" default:"10" doc:"passes over the train windows; 0, with steps = 0: no training, the model is evaluated as model.init gives it"`
 	Steps           int             `toml:"steps" default:"0" doc:"updates in all; 0: epochs decides, else it does"`
 	Loss            string          `toml:"loss" default:"mse" doc:"on standardised values: mse, mae, huber, rmse, mape, smape, mase, nse (squared errors over (deviation of the series in the train part + 0.1)²), quantile, mqloss (several quantiles), or a distribution's negative log-likelihood: normal, studentt, poisson, negativebinomial (the last two of counts that are not scaled)"`
 	HuberDelta      float64         `toml:"huber_delta" default:"1.0" doc:"huber: quadratic below it, linear above"`
@@ -51,8 +51,8 @@ func (o TrainOptions) Check() error {
 		return fmt.Errorf("lr = %g: must be above 0", o.LR)
 	case o.Batch < 1:
 		return fmt.Errorf("batch = %d: must be at least 1", o.Batch)
-	case o.Steps < 0 || o.Steps == 0 && o.Epochs < 1:
-		return fmt.Errorf("epochs = %d, steps = %d: one of them must be at least 1", o.Epochs, o.Steps)
+	case o.Steps < 0 || o.Epochs < 0:
+		return fmt.Errorf("epochs = %d, steps = %d: neither may be negative", o.Epochs, o.Steps)
 	case max(o.Batch, o.Epochs, o.Steps, o.StepSize, o.LRDecays, o.ValEvery, o.Patience, o.LogEvery) > math.MaxInt32:
 		return fmt.Errorf("batch, epochs, steps, step_size, num_lr_decays, val_every, patience and log_every must be below 2³¹")
 	case o.StepSize < 1:

@@ -12,20 +12,24 @@ import (
 // seed and the number of batches, so that no generator has a state of its own.
 type State struct {
 	History  History
-	Params   []float32 // parameters and buffers
-	Moments  [2][]float32
-	Best     []float32 // parameters and buffers of History.Best; nil before the first validation
-	Updates  int       // of the optimizer; batches without a target make none
-	Worse    int       // validations since the best
-	Finished bool      // nothing is left to train
+	Params   []float32    // parameters and buffers; nil once finished
+	Moments  [2][]float32 // of the optimizer; nil once finished
+	Best     []float32    // parameters and buffers of History.Best; nil before the first validation
+	Updates  int          // of the optimizer; batches without a target make none
+	Worse    int          // validations since the best
+	Finished bool         // nothing is left to train
 }
 
 // state copies the training's state out of the fit.
 func (f *Fit) state(h *History, best []float32, worse int, finished bool) (*State, error) {
-	s := &State{History: *h, Updates: f.steps, Worse: worse, Finished: finished, Params: make([]float32, f.Params.Words())}
+	s := &State{History: *h, Updates: f.steps, Worse: worse, Finished: finished}
 	if !math.IsNaN(h.Best) {
 		s.Best = best
 	}
+	if finished {
+		return s, nil
+	}
+	s.Params = make([]float32, f.Params.Words())
 	for i, m := range f.moments {
 		s.Moments[i] = make([]float32, m.Len())
 		if err := m.Read(s.Moments[i], 0); err != nil {
@@ -38,6 +42,9 @@ func (f *Fit) state(h *History, best []float32, worse int, finished bool) (*Stat
 // setState makes the fit go on from s.
 func (f *Fit) setState(s *State) error {
 	f.steps = s.Updates
+	if s.Finished {
+		return f.SetParams(s.Best)
+	}
 	if err := f.moments[0].Write(0, s.Moments[0]); err != nil {
 		return err
 	}
@@ -104,8 +111,8 @@ func StateOf(p *Params, arrays []Named) (*State, error) {
 		s.History.Records = append(s.History.Records, Record{int(r[0]), int(r[1]), r[2], r[3], r[4], r[5], r[6]})
 	}
 	for i, to := range []*[]float32{&s.Params, &s.Moments[0], &s.Moments[1], &s.Best} {
-		if i == 3 && n[6] == 0 {
-			break
+		if i == 3 && n[6] == 0 || i < 3 && s.Finished {
+			continue
 		}
 		*to = make([]float32, p.Words())
 		if i == 1 || i == 2 { // buffers have no moments
@@ -114,6 +121,9 @@ func StateOf(p *Params, arrays []Named) (*State, error) {
 		if err := p.Fill(*to, stateSlabs[i], arrays); err != nil {
 			return nil, fmt.Errorf("%s: %w", strings.TrimSuffix(stateSlabs[i], "."), err)
 		}
+	}
+	if s.Finished && s.Best == nil {
+		return nil, fmt.Errorf("model: %s = %v: a training that has ended has a best", stateCounters, n)
 	}
 	return s, nil
 }

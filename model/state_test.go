@@ -96,6 +96,14 @@ func TestStateOfRefusesOtherNets(t *testing.T) {
 	if _, err := StateOf(b, s.Arrays(a)); err == nil {
 		t.Fatal("another shape was taken")
 	}
+	end := &State{Best: make([]float32, align), Finished: true}
+	if got, err := StateOf(a, end.Arrays(a)); err != nil || got.Best == nil || got.Moments[0] != nil || len(end.Arrays(a)) != 4 {
+		t.Fatalf("the end of a training: %v, %v", got, err)
+	}
+	end.Best = nil
+	if _, err := StateOf(a, end.Arrays(a)); err == nil {
+		t.Fatal("the end of a training without a best was taken")
+	}
 	if _, err := StateOf(a, s.Arrays(a)[1:]); err == nil {
 		t.Fatal("a state without counters was taken")
 	}

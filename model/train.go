@@ -132,8 +132,9 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 	perm, permEpoch := shuffle{}, -1
 	for i := h.Steps; !finished; i++ {
 		epoch, b := i/perEpoch, i%perEpoch
-		if i > 0 && (i%every == 0 || i == total) && !validated() {
-			at := (i - 1) / perEpoch
+		if (i > 0 && i%every == 0 || i == total) && !validated() {
+			last := max(i-1, 0)
+			at := last / perEpoch
 			v, err := f.MeanLoss(c, val)
 			if err != nil {
 				return leave(err)
@@ -144,7 +145,7 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 			if err := f.sameEverywhere(c, i); err != nil {
 				return restore(err)
 			}
-			h.Records = append(h.Records, Record{i, at + 1, o.rate(i-1, total, at), math.NaN(), v, math.NaN(), time.Since(start).Seconds()})
+			h.Records = append(h.Records, Record{i, at + 1, o.rate(last, max(total, 1), at), math.NaN(), v, math.NaN(), time.Since(start).Seconds()})
 			if math.IsNaN(h.Best) || v < h.Best {
 				h.Best, h.BestStep, worse = v, i, 0
 				if err := f.GetParams(best); err != nil {

@@ -374,7 +374,7 @@ func TestOptionsCheck(t *testing.T) {
 	for key, change := range map[string]func(*TrainOptions){
 		"optimizer": func(o *TrainOptions) { o.Optimizer = "sgd" }, "loss": func(o *TrainOptions) { o.Loss = "l2" },
 		"schedule": func(o *TrainOptions) { o.Schedule = "x" }, "lr": func(o *TrainOptions) { o.LR = 0 },
-		"batch": func(o *TrainOptions) { o.Batch = 0 }, "epochs": func(o *TrainOptions) { o.Steps = 0 },
+		"batch": func(o *TrainOptions) { o.Batch = 0 }, "epochs": func(o *TrainOptions) { o.Steps, o.Epochs = 0, -1 },
 		"huber_delta": func(o *TrainOptions) { o.HuberDelta = 0 }, "step_size": func(o *TrainOptions) { o.StepSize = 0 },
 		"gamma": func(o *TrainOptions) { o.Gamma = 2 }, "lr_min": func(o *TrainOptions) { o.LRMin = 1 },
 		"weight_decay": func(o *TrainOptions) { o.WeightDecay = -1 }, "beta1": func(o *TrainOptions) { o.Beta1 = 1 },

@@ -187,13 +187,20 @@ func (cfg *Config) columns(m ModelConfig) []float64 {
 	return own
 }
 
-// quantiles are those of the columns that a model forecasts, 0 for the point forecast. An ensemble and least squares forecast
-// points only.
+// quantiles are those of the columns that a model forecasts, 0 for the point forecast. Least squares forecasts points only.
 func (cfg *Config) quantiles(m ModelConfig) []float64 {
-	if m.Solver != "gradient" || len(m.Seeds) > 0 {
+	if m.Solver != "gradient" {
 		return []float64{0}
 	}
 	return m.Train.Columns()
+}
+
+// training is the number of the first training of model i in the run, an ensemble's members being trainings each.
+func (cfg *Config) training(i int) (k int) {
+	for _, m := range cfg.Models[:i] {
+		k += max(1, len(m.Seeds))
+	}
+	return k
 }
 
 func (cfg *Config) check() error {
@@ -288,6 +295,9 @@ func (cfg *Config) check() error {
 		}
 		if m.Solver == "ols" && (len(m.Seeds) > 0 || m.Init != "") {
 			return fmt.Errorf("model %q: solver = \"ols\" has one solution, which needs no seeds and no init", m.Name)
+		}
+		if m.Solver == "gradient" && m.Init == "" && m.Train.Steps == 0 && m.Train.Epochs == 0 {
+			return fmt.Errorf("model %q: train.epochs = 0 and train.steps = 0 train nothing: set one of them, or init, the file of parameters to evaluate", m.Name)
 		}
 		if m.Combine != "mean" && m.Combine != "median" {
 			return fmt.Errorf("model %q: combine = %q: want mean or median", m.Name, m.Combine)

@@ -3,7 +3,6 @@ package stages
 import (
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -236,97 +235,6 @@ func (d decoder) fields(v reflect.Value, tree map[string]any, path string, defau
 	return nil
 }
 
-func setValue(v reflect.Value, val any) error {
-	if s, ok := v.Addr().Interface().(*Split); ok {
-		return s.fromTOML(val)
-	}
-	switch v.Kind() {
-	case reflect.String:
-		s, ok := val.(string)
-		if !ok {
-			return fmt.Errorf("is %v: want a string in quotes", val)
-		}
-		v.SetString(s)
-	case reflect.Int:
-		n, ok := val.(int64)
-		if !ok {
-			return fmt.Errorf("is %v: want a whole number", val)
-		}
-		v.SetInt(n)
-	case reflect.Float64:
-		switch x := val.(type) {
-		case float64:
-			if math.IsNaN(x) {
-				return errors.New("is nan: want a number")
-			}
-			if math.IsInf(x, 0) {
-				return fmt.Errorf("is %g: want a finite number", x)
-			}
-			v.SetFloat(x)
-		case int64:
-			v.SetFloat(float64(x))
-		default:
-			return fmt.Errorf("is %v: want a number", val)
-		}
-	case reflect.Bool:
-		b, ok := val.(bool)
-		if !ok {
-			return fmt.Errorf("is %v: want true or false", val)
-		}
-		v.SetBool(b)
-	case reflect.Interface: // any of them
-		switch val.(type) {
-		case string, int64, float64, bool:
-			v.Set(reflect.ValueOf(val))
-		default:
-			return fmt.Errorf("is %v: want a string, a number, true or false", val)
-		}
-	case reflect.Map: // of numbers by whole numbers
-		table, ok := val.(map[string]any)
-		if !ok {
-			return fmt.Errorf("is %v: want a table, as { 10 = 5e-4 }", val)
-		}
-		v.Set(reflect.MakeMap(v.Type()))
-		for k, x := range table {
-			n, err := strconv.Atoi(k)
-			if err != nil {
-				return fmt.Errorf("has the key %q: want whole numbers", k)
-			}
-			to := reflect.New(v.Type().Elem()).Elem()
-			if err := setValue(to, x); err != nil {
-				return fmt.Errorf("%s %w", k, err)
-			}
-			v.SetMapIndex(reflect.ValueOf(n), to)
-		}
-	case reflect.Slice:
-		list, ok := val.([]any)
-		if !ok {
-			return fmt.Errorf("is %v: want a list of %s", val, example(v.Type()))
-		}
-		out := reflect.MakeSlice(v.Type(), len(list), len(list))
-		for i, e := range list {
-			if err := setValue(out.Index(i), e); err != nil {
-				return fmt.Errorf("element %d %w", i, err)
-			}
-		}
-		v.Set(out)
-	default:
-		panic(fmt.Sprintf("stages: config: no rule for %s", v.Type()))
-	}
-	return nil
-}
-
-// example shows a list of type t, as an error does.
-func example(t reflect.Type) string {
-	switch t.Elem().Kind() {
-	case reflect.String:
-		return "strings, as [\"a\", \"b\"]"
-	case reflect.Slice:
-		return "lists, as [[1, 2], [3]]"
-	}
-	return "numbers, as [1, 2, 3]"
-}
-
 // assign applies one key=value of --set to the tree: a value in TOML's notation, else a string.
 func (d decoder) assign(tree map[string]any, s string) error {
 	key, val, ok := strings.Cut(s, "=")
@@ -389,45 +297,4 @@ func (d decoder) at(path string, err error) error {
 			return fmt.Errorf("%s: %s: %w", d.file, path, err)
 		}
 	}
-}
-
-// keyLines finds the line of every key path of a valid TOML text; the elements
-// of an array of tables count from 0, as in "model.0.net".
-func keyLines(text string) map[string]int {
-	lines, table, count := map[string]int{}, "", map[string]int{}
-	note := func(path string, n int) {
-		if _, ok := lines[path]; !ok {
-			lines[path] = n
-		}
-	}
-	for i, l := range strings.Split(text, "\n") {
-		l = strings.TrimSpace(l)
-		switch {
-		case strings.HasPrefix(l, "[["):
-			name := cleanKey(strings.Trim(strings.SplitN(l, "]", 2)[0], "["))
-			table = fmt.Sprintf("%s.%d", name, count[name])
-			count[name]++
-			note(name, i+1)
-			note(table, i+1)
-		case strings.HasPrefix(l, "["):
-			name := cleanKey(strings.Trim(strings.SplitN(l, "]", 2)[0], "["))
-			if first, rest, ok := strings.Cut(name, "."); ok && count[first] > 0 {
-				name = fmt.Sprintf("%s.%d.%s", first, count[first]-1, rest)
-			}
-			table = name
-			note(table, i+1)
-		case strings.Contains(l, "=") && !strings.HasPrefix(l, "#"):
-			key, _, _ := strings.Cut(l, "=")
-			note(strings.TrimPrefix(table+"."+cleanKey(key), "."), i+1)
-		}
-	}
-	return lines
-}
-
-func cleanKey(s string) string {
-	parts := strings.Split(s, ".")
-	for i, p := range parts {
-		parts[i] = strings.Trim(strings.TrimSpace(p), `"'`)
-	}
-	return strings.Join(parts, ".")
 }

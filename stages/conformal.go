@@ -66,7 +66,7 @@ func (c IntervalsConfig) cutoffs() CVConfig {
 
 // calibration is the job on what lies before the test part, which the cutoffs of the intervals divide.
 func (j *job) calibration() *job {
-	fold, s := j.aside(), *j.series
+	fold, s := j.aside(fmt.Sprintf("intervals-%d", j.cfg.Intervals.cutoffs().span(j.cfg.Windows.Horizon))), *j.series
 	s.Groups = slices.Clone(s.Groups)
 	for g := range s.Groups {
 		b := s.Groups[g].Bounds
@@ -84,6 +84,7 @@ const intervalsFile = "intervals.safetensors"
 // the test part, and writes them to the run's folder dir; collective. A model that cannot be fitted there has NaN for intervals, and failed says why.
 func (j *job) addIntervals(dir string, all []*fitted) (failed, err error) {
 	cfg, h := j.cfg.Intervals, j.cfg.Windows.Horizon
+	done := j.times.start("intervals")
 	base, l, rows, span := j.calibration(), j.cfg.Windows.Lookback, len(j.series.Channels), cfg.cutoffs().span(h)
 	var models []*fitted // of the cutoffs; nil where nothing is to be measured
 	// errs are 1 + |y − ŷ| of each model, row, cutoff and step, 0 where there is no window, NaN where there is no value.
@@ -99,7 +100,7 @@ func (j *job) addIntervals(dir string, all []*fitted) (failed, err error) {
 				models = append(models, nil)
 				if f := all[k]; f.err == nil && len(f.columns()) == 1 {
 					j.screen.printf("intervals: fit %s on what lies before the first of %d cutoffs", m.Name, cfg.Windows)
-					if models[k], err = fold.fitModel(k, m, func(*fitted) error { return nil }); err != nil {
+					if models[k], err = fold.fitModel(j.cfg.training(k), m, func(*fitted) error { return nil }); err != nil {
 						return failed, fmt.Errorf("intervals, model %s: %w", m.Name, err)
 					}
 					if e := models[k].err; e != nil {
@@ -134,6 +135,7 @@ func (j *job) addIntervals(dir string, all []*fitted) (failed, err error) {
 	if j.c.Rank() == 0 {
 		err = writeAtomic(filepath.Join(dir, intervalsFile), func(w io.Writer) error { return model.WriteSafetensors(w, arrays, nil) })
 	}
+	done(int64(rows*cfg.Windows*h), 0)
 	return failed, collective.Agree(j.c, err)
 }
 

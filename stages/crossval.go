@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"deeprc/collective"
 	"deeprc/model"
 )
 
@@ -92,10 +93,10 @@ func (s *Series) checkCutoffs(cfg *Config) error {
 	return nil
 }
 
-// aside is the job on other parts of the series, which leaves nothing in the run's folder: checkpoints are the run's.
-func (j *job) aside() *job {
+// aside is the job on other parts of the series, whose checkpoints have a folder of their own.
+func (j *job) aside(states string) *job {
 	fold := *j
-	fold.dir, fold.resume, fold.times = "", false, &timings{}
+	fold.states, fold.times = filepath.Join(checkpointsDir, states), &timings{}
 	return &fold
 }
 
@@ -118,28 +119,29 @@ type cvFile struct {
 // crossValidate fits and forecasts at each cutoff of [cv] in turn, and writes cross_validation.parquet, in the form of
 // forecasts.parquet, with metrics over all cutoffs (cross_validation.json) and of each (cross_validation.csv); collective. Cutoffs are
 // counted back from the end of each series, as NeuralForecast's cross_validation does: the last is one horizon before it.
-// The error is that of models which failed.
-func (j *job) crossValidate(dir string) error {
+// table is that of the report; failed is the error of models which failed.
+func (j *job) crossValidate(dir string) (table *ReportTable, failed, err error) {
 	cv, h := j.cfg.CV, j.cfg.Windows.Horizon
 	span := cv.span(h)
+	done := j.times.start("cross-validate")
 	var fits []*fitted
-	var failed error
 	var sink *forecastSink
 	var sum *tally
 	errs := map[string]string{}
 	byCutoff := make([]cutoffScores, cv.Windows)
-	root := j.c.Rank() == 0
-	fold := j.aside()
+	var fold *job
 	for i := range cv.Windows {
-		var err error
+		if fold == nil || cv.fits(i) { // a model's training depends on its cutoff only, whatever the number of cutoffs
+			fold = j.aside(fmt.Sprintf("cutoff-%d", span-i*cv.StepSize))
+		}
 		fold.series = j.series.cutSeries(span, i*cv.StepSize, j.cfg.Windows.Lookback, h)
 		if fold.sets, err = splitWindows(fold.series, j.cfg.Windows); err != nil {
-			return fmt.Errorf("cv, cutoff %d: %w", i+1, err)
+			return nil, failed, fmt.Errorf("cv, cutoff %d: %w", i+1, err)
 		}
 		if cv.fits(i) {
 			j.screen.printf("cross-validation: fit at cutoff %d of %d", i+1, cv.Windows)
 			if fits, err = fold.fitFold(); err != nil {
-				return fmt.Errorf("cv, cutoff %d: %w", i+1, err)
+				return nil, failed, fmt.Errorf("cv, cutoff %d: %w", i+1, err)
 			}
 			for _, f := range fits {
 				if f.err != nil {
@@ -152,7 +154,7 @@ func (j *job) crossValidate(dir string) error {
 		}
 		if i == 0 {
 			if sink, err = j.openSink(filepath.Join(dir, "cross_validation.parquet"), fits); err != nil {
-				return err
+				return nil, failed, err
 			}
 			defer sink.abort()
 			sum = j.newTally(fits)
@@ -160,37 +162,52 @@ func (j *job) crossValidate(dir string) error {
 		one := fold.newTally(fits)
 		one.season = sum.season
 		if err := fold.measure(one, fits, sink); err != nil {
-			return err
+			return nil, failed, err
 		}
 		sum.add(one)
 		byCutoff[i].time = fold.cutoffTime()
 		if byCutoff[i].models, err = fold.scores(one, fits); err != nil {
-			return err
+			return nil, failed, err
 		}
 	}
 	all, err := fold.scores(sum, fits)
-	if err != nil || !root {
-		return errors.Join(err, failed)
+	if err != nil {
+		return nil, failed, err
 	}
-	file := cvFile{Windows: cv.Windows, Step: cv.StepSize, Refit: cv.Refit, Scale: j.cfg.Evaluate.Scale, Metrics: metricsOf(fits, all), Errors: errs}
-	if err := writeJSON(filepath.Join(dir, "cross_validation.json"), file); err != nil {
-		return err
+	if j.c.Rank() == 0 {
+		file := cvFile{Windows: cv.Windows, Step: cv.StepSize, Refit: cv.Refit, Scale: j.cfg.Evaluate.Scale, Metrics: metricsOf(fits, all), Errors: errs}
+		err = errors.Join(writeJSON(filepath.Join(dir, "cross_validation.json"), file),
+			writeCutoffs(filepath.Join(dir, "cross_validation.csv"), fits, sum.names, byCutoff), sink.close())
+		if j.screen.out != nil {
+			fmt.Fprintf(j.screen.out, "\ncross-validation, %s:\n", cv)
+			printTable(j.screen.out, sum.names, j.cfg.Evaluate.Scale, fits, all)
+		}
+		t := metricsTable("Cross-validation", cv.String()+", on the "+j.cfg.Evaluate.Scale+" scale", sum.names, fits, all)
+		table = &t
 	}
-	if err := writeCutoffs(filepath.Join(dir, "cross_validation.csv"), fits, sum.names, byCutoff); err != nil {
-		return err
+	done(sum.count, 0)
+	return table, failed, collective.Agree(j.c, err)
+}
+
+// String tells of the cutoffs to people.
+func (c CVConfig) String() string {
+	how := "fitted before the first"
+	switch k := c.Refit.(type) {
+	case bool:
+		if k {
+			how = "fitted anew at each"
+		}
+	case int64:
+		how = fmt.Sprintf("fitted anew at every %d", k)
 	}
-	if j.screen.out != nil {
-		fmt.Fprintf(j.screen.out, "\ncross-validation, %d cutoffs:\n", cv.Windows)
-		printTable(j.screen.out, sum.names, j.cfg.Evaluate.Scale, fits, all)
-	}
-	return errors.Join(sink.close(), failed)
+	return fmt.Sprintf("%d cutoffs %d steps apart, %s", c.Windows, c.StepSize, how)
 }
 
 // fitFold fits all models and baselines on the job's train part; one that fails forecasts NaN.
 func (j *job) fitFold() (fits []*fitted, err error) {
 	size := j.cfg.Windows.Horizon * j.series.channels()
-	for k, m := range j.cfg.Models {
-		f, err := j.fitModel(k, m, func(*fitted) error { return nil })
+	for i, m := range j.cfg.Models {
+		f, err := j.fitModel(j.cfg.training(i), m, func(*fitted) error { return nil })
 		if err != nil {
 			return nil, err
 		}

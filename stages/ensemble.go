@@ -46,43 +46,64 @@ func (j *job) ensemble(k int, m ModelConfig, better func(f *fitted) error) (*fit
 	return f, nil
 }
 
-// An ensemble forecasts the mean or the median of its members' forecasts, step by step.
+// An ensemble forecasts the mean or the median of its members' forecasts, step by step, and of each of their quantiles in turn, which
+// keep their order so.
 type ensemble struct {
 	members []*fitted
 	median  bool
-	preds   [][]float32
+	preds   [][][]float32 // of each member, of each column
 }
+
+// Columns is as [model.ColumnForecaster] says.
+func (e *ensemble) Columns() []float64 { return e.members[0].columns() }
 
 // Predict is as [model.Forecaster] says.
 func (e *ensemble) Predict(dst []float32, ws model.Windows, lo, n int) error {
+	return e.combine([][]float32{dst}, n, func(m *fitted, part [][]float32) error { return m.forecaster.Predict(part[0], ws, lo, n) })
+}
+
+// PredictColumns is as [model.ColumnForecaster] says.
+func (e *ensemble) PredictColumns(dst [][]float32, ws model.Windows, lo, n int) error {
+	return e.combine(dst, n, func(m *fitted, part [][]float32) error { return m.predict(part, ws, lo, n) })
+}
+
+// combine writes what the members' forecasts of n windows make to dst.
+func (e *ensemble) combine(dst [][]float32, n int, predict func(m *fitted, part [][]float32) error) error {
 	if n == 0 {
 		return nil
 	}
-	size := len(dst) // at least n windows
 	if e.preds == nil {
-		e.preds = make([][]float32, len(e.members))
+		e.preds = make([][][]float32, len(e.members))
 	}
+	size := len(dst[0]) // at least n windows
 	for k, m := range e.members {
-		if len(e.preds[k]) < size {
-			e.preds[k] = make([]float32, size)
+		for c := range dst {
+			if c == len(e.preds[k]) {
+				e.preds[k] = append(e.preds[k], nil)
+			}
+			if len(e.preds[k][c]) < size {
+				e.preds[k][c] = make([]float32, size)
+			}
 		}
-		if err := m.forecaster.Predict(e.preds[k], ws, lo, n); err != nil {
+		if err := predict(m, e.preds[k][:len(dst)]); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
 	at := make([]float64, len(e.members))
-	for i := range dst {
-		var sum float64
-		for k := range at {
-			at[k] = float64(e.preds[k][i])
-			sum += at[k]
+	for c := range dst {
+		for i := range dst[c] {
+			var sum float64
+			for k := range at {
+				at[k] = float64(e.preds[k][c][i])
+				sum += at[k]
+			}
+			if !e.median {
+				dst[c][i] = float32(sum / float64(len(at)))
+				continue
+			}
+			slices.Sort(at)
+			dst[c][i] = float32((at[(len(at)-1)/2] + at[len(at)/2]) / 2)
 		}
-		if !e.median {
-			dst[i] = float32(sum / float64(len(at)))
-			continue
-		}
-		slices.Sort(at)
-		dst[i] = float32((at[(len(at)-1)/2] + at[len(at)/2]) / 2)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"deeprc/collective"
 	"deeprc/model"
 )
 
@@ -71,8 +72,7 @@ func TestEnsembleIsTheMeanOfItsMembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// One step of a rate that changes nothing: the test is of the parameters that the training began with.
-	res2 := mustRun(t, 2, small(t, "model.0.init="+mean, "train.lr=1e-30", "train.steps=1", "evaluate.forecasts=false"))
+	res2 := mustRun(t, 2, small(t, "model.0.init="+mean, "model.0.train.epochs=0", "model.0.train.steps=0", "evaluate.forecasts=false"))
 	if a, b := res.Metrics["nlinear"]["mse"], res2.Metrics["nlinear"]["mse"]; math.Abs(a-b) > 1e-5*a {
 		t.Errorf("an MSE of %g, that of the mean parameters is %g", a, b)
 	}
@@ -83,6 +83,39 @@ func TestEnsembleIsTheMeanOfItsMembers(t *testing.T) {
 	_, err = runOn(t, 1, small(t, "model.1.init="+mean, "evaluate.forecasts=false"))
 	if err == nil || !strings.Contains(err.Error(), "none is a dlinear") {
 		t.Errorf("parameters of another net: %v", err)
+	}
+}
+
+// Of the members' quantiles the ensemble makes its own, and predict writes the same.
+func TestEnsembleOfQuantiles(t *testing.T) {
+	res := mustRun(t, 2, small(t, "data.path="+waves(t, 1500), "model.0.seeds=[3, 5]", "model.0.combine=median", "model.0.train.loss=mqloss", "train.levels=[80]",
+		`evaluate.metrics=["mae", "coverage"]`, "model.1.train.loss=mqloss"))
+	if c := res.Metrics["nlinear"]["coverage_80"]; !(c > .5 && c <= 1) {
+		t.Errorf("a coverage of %g", c)
+	}
+	_, names, run := rowsOf(t, filepath.Join(res.Dir, "forecasts.parquet"))
+	if got := strings.Join(names[:4], " "); got != "nlinear nlinear-lo-80 nlinear-median nlinear-hi-80" {
+		t.Fatalf("columns %s", got)
+	}
+	var members [2][][]float32
+	for k, seed := range []string{"3", "5"} {
+		_, _, members[k] = rowsOf(t, filepath.Join(mustRun(t, 2, small(t, "data.path="+waves(t, 1500), "run.seed="+seed, "model.0.train.loss=mqloss", "train.levels=[80]")).Dir,
+			"forecasts.parquet"))
+	}
+	for c := range 4 {
+		for i, v := range run[c] { // the median of two is their mean
+			if want := (members[0][c][i] + members[1][c][i]) / 2; math.Abs(float64(v-want)) > 1e-5*math.Abs(float64(want)) {
+				t.Fatalf("row %d of %s: %g, the members' mean is %g", i, names[c], v, want)
+			}
+		}
+	}
+	out := filepath.Join(t.TempDir(), "p.csv")
+	if err := Predict(collective.Local(1)[0], res.Dir, PredictOptions{Data: waves(t, 1500), Out: out}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(out)
+	if err != nil || !strings.HasPrefix(string(text), "unique_id,ds,nlinear,nlinear-lo-80,nlinear-median,nlinear-hi-80,dlinear,") {
+		t.Fatalf("%v: %.200s", err, text)
 	}
 }
 

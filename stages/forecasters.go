@@ -58,8 +58,9 @@ type job struct {
 	ctx    context.Context
 	c      collective.Comm
 	cfg    *Config
-	dir    string // the run's folder; "" where nothing is to be written
+	dir    string // the run's folder
 	resume bool   // go on with what lies there
+	states string // the folder, below the run's, of the trainings' checkpoints
 	dev    model.Device
 	series *Series
 	sets   [3]*windowSet // train, validation, test
@@ -180,7 +181,11 @@ func (j *job) train(k int, m ModelConfig, seed uint64, better func(f *fitted) er
 	}
 	if s := hooks.Resume; s != nil {
 		f.params = s.Best
-		j.screen.printf("%s goes on after step %d", m.Name, s.History.Steps)
+		if s.Finished {
+			j.screen.printf("%s was trained already, %d steps", m.Name, s.History.Steps)
+		} else {
+			j.screen.printf("%s goes on after step %d", m.Name, s.History.Steps)
+		}
 	}
 	f.history, err = model.Train(j.ctx, j.c, fit, j.sets[0], j.sets[1], seed, hooks)
 	h := f.history
@@ -201,6 +206,9 @@ func (j *job) train(k int, m ModelConfig, seed uint64, better func(f *fitted) er
 		return f, fmt.Errorf("train %s: %w", m.Name, err)
 	}
 	f.note = fmt.Sprintf("best of %d steps at step %d", h.Steps, h.BestStep)
+	if h.Steps == 0 {
+		f.note = "not trained: parameters of " + m.Init
+	}
 	if h.Stopped {
 		f.note += ", stopped early"
 	}

@@ -23,6 +23,7 @@ type forecastSink struct {
 	err    error // the first; the run goes on without the file, and fails at its end
 }
 
+// newForecastSink replaces a file of the same run, which a resumed one has.
 func newForecastSink(path string, s *Series, all []*fitted) (*forecastSink, error) {
 	var t arrow.DataType = &arrow.TimestampType{Unit: arrow.Microsecond}
 	if s.Step.Plain {
@@ -38,7 +39,7 @@ func newForecastSink(path string, s *Series, all []*fitted) (*forecastSink, erro
 	}
 	schema := arrow.NewSchema(fields, nil)
 	mem := frame.NewMemory(frame.MemoryOptions{})
-	w, err := frame.NewParquetWriter(path, schema, frame.ParquetOptions{Alloc: mem})
+	w, err := frame.NewParquetWriter(path, schema, frame.ParquetOptions{Alloc: mem, Replace: true})
 	if err != nil {
 		return nil, fmt.Errorf("forecasts: %w", err)
 	}

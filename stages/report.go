@@ -6,9 +6,7 @@ import (
 	"html/template"
 	"io"
 	"math"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -17,19 +15,11 @@ type Report struct {
 	Title, Version string
 	Created        time.Time
 	Facts          [][2]string // "data", "rows", "channels", …: a small table
-	Scale          string      // of the metrics: "standardized" or "original"
-	Metrics        []string    // column heads, e.g. "mse", "mae"
-	Rows           []ReportRow // one a model; the best value of each column is bold
+	Tables         []ReportTable
 	Curves         []ReportCurve
 	Examples       []ReportExample
 	Stages         []ReportStage
 	Errors         []string // models that failed, shown on top
-}
-
-// ReportRow is one model's metrics, in the order of Report.Metrics.
-type ReportRow struct {
-	Model, Note string
-	Values      []float64
 }
 
 // ReportCurve is one trained model's losses; steps are optimizer steps, ascending. BestStep is the step of the weights
@@ -71,9 +61,7 @@ var reportTemplate string
 type reportPage struct {
 	*Report
 	CreatedText string
-	Heads       []reportHead
-	Table       []reportLine
-	TableNotes  bool
+	Compared    []reportTable
 	Losses      []reportFigure
 	LossKeys    []reportKey
 	Windows     []reportFigure
@@ -81,19 +69,6 @@ type reportPage struct {
 	LeftOut     int // examples
 	Stages      []reportStageLine
 	StageSum    string
-}
-
-type reportHead struct{ Name, Better string }
-
-type reportLine struct {
-	Model, Note string
-	Key         template.HTML // the colour of its lines; empty where it has none
-	Cells       []reportCell
-}
-
-type reportCell struct {
-	Text string
-	Best bool
 }
 
 type reportFigure struct {
@@ -119,9 +94,8 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	}
 	page := reportPage{Report: r, CreatedText: r.Created.Format("2006-01-02 15:04 MST")}
 	styles := r.modelStyles()
-	page.Heads, page.Table = r.table(styles)
-	for _, row := range r.Rows {
-		page.TableNotes = page.TableNotes || row.Note != ""
+	for i := range r.Tables {
+		page.Compared = append(page.Compared, r.Tables[i].lines(styles, r.drawn()))
 	}
 	page.Stages, page.StageSum = r.stageLines()
 
@@ -165,9 +139,11 @@ func (r *Report) WriteHTML(w io.Writer) error {
 
 // check that lengths agree.
 func (r *Report) check() error {
-	for _, row := range r.Rows {
-		if len(row.Values) != len(r.Metrics) {
-			return fmt.Errorf("model %q has %d values for %d metrics", row.Model, len(row.Values), len(r.Metrics))
+	for _, t := range r.Tables {
+		for _, row := range t.Rows {
+			if len(row.Values) != len(t.Metrics) {
+				return fmt.Errorf("%s: model %q has %d values for %d metrics", t.Title, row.Model, len(row.Values), len(t.Metrics))
+			}
 		}
 	}
 	for _, c := range r.Curves {
@@ -205,6 +181,17 @@ func (r *Report) budget() (examples []ReportExample, points int) {
 	return r.Examples, max(fewest, min(most, total/max(lines, 1)))
 }
 
+// drawn are the models that examples show.
+func (r *Report) drawn() map[string]bool {
+	out := map[string]bool{}
+	for _, e := range r.Examples {
+		for _, f := range e.Forecasts {
+			out[f.Model] = true
+		}
+	}
+	return out
+}
+
 // modelStyles gives each model one line style for all drawings, in order of first appearance.
 func (r *Report) modelStyles() map[string]lineStyle {
 	styles := map[string]lineStyle{}
@@ -213,8 +200,10 @@ func (r *Report) modelStyles() map[string]lineStyle {
 			styles[model] = modelStyle(len(styles))
 		}
 	}
-	for _, row := range r.Rows {
-		add(row.Model)
+	for _, t := range r.Tables {
+		for _, row := range t.Rows {
+			add(row.Model)
+		}
 	}
 	for _, e := range r.Examples {
 		for _, f := range e.Forecasts {
@@ -222,130 +211,6 @@ func (r *Report) modelStyles() map[string]lineStyle {
 		}
 	}
 	return styles
-}
-
-// table is the metrics table as text, the best of each column marked; values equal as printed share the mark.
-func (r *Report) table(styles map[string]lineStyle) ([]reportHead, []reportLine) {
-	drawn := map[string]bool{}
-	for _, e := range r.Examples {
-		for _, f := range e.Forecasts {
-			drawn[f.Model] = true
-		}
-	}
-	lines := make([]reportLine, len(r.Rows))
-	for i, row := range r.Rows {
-		lines[i] = reportLine{Model: row.Model, Note: row.Note, Cells: make([]reportCell, len(r.Metrics))}
-		if drawn[row.Model] {
-			lines[i].Key = swatch(styles[row.Model])
-		}
-	}
-	heads := make([]reportHead, len(r.Metrics))
-	for j, name := range r.Metrics {
-		better := betterMetric(name)
-		heads[j] = reportHead{Name: name, Better: better}
-		column := make([]float64, len(r.Rows))
-		best := math.Inf(1)
-		for i, row := range r.Rows {
-			column[i] = row.Values[j]
-			best = min(best, distanceFromBest(better, column[i]))
-		}
-		bestText := ""
-		text := formatColumn(column, better)
-		for i := range lines {
-			if bestText == "" && distanceFromBest(better, column[i]) == best && !math.IsInf(best, 1) {
-				bestText = text[i]
-			}
-		}
-		for i := range lines {
-			lines[i].Cells[j] = reportCell{Text: text[i], Best: bestText != "" && text[i] == bestText}
-		}
-	}
-	return heads, lines
-}
-
-// betterMetric is "↓" where lower is better (errors and losses), "↑" for scores of agreement, "→0" for biases, and ""
-// for a coverage, whose best value depends on its level, and for ratios.
-func betterMetric(name string) string {
-	switch strings.TrimSuffix(name, "_mean") {
-	case "nnse", "pearson_r":
-		return "↑"
-	case "alpha_nse", "beta_kge": // ratios, best at 1
-		return ""
-	case "beta_nse", "fhv", "fms", "flv":
-		return "→0"
-	}
-	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return strings.ContainsRune(" _-@()/", r) })
-	for _, w := range words {
-		switch w {
-		case "nse", "kge", "r2", "r²", "corr", "correlation", "pearson", "spearman", "skill", "accuracy":
-			return "↑"
-		case "bias", "pbias", "me", "mbe":
-			return "→0"
-		case "coverage", "picp":
-			return ""
-		}
-	}
-	return "↓"
-}
-
-// distanceFromBest is smaller for a better value; +Inf for none.
-func distanceFromBest(better string, v float64) float64 {
-	if !finite(v) {
-		return math.Inf(1)
-	}
-	switch better {
-	case "↓":
-		return v
-	case "↑":
-		return -v
-	case "→0":
-		return math.Abs(v)
-	}
-	return math.Inf(1)
-}
-
-// finite is false for NaN, ±Inf, and values so large that a difference of two could overflow.
-func finite(v float64) bool { return math.Abs(v) <= 1e300 }
-
-// formatColumn prints values with one number of decimals, six at most: such that, where lower is better, the smallest has
-// four significant digits, else the middle one. Columns of very large or small values have exponents. Missing values
-// are "–".
-func formatColumn(values []float64, better string) []string {
-	var sizes []float64
-	for _, v := range values {
-		if finite(v) && v != 0 {
-			sizes = append(sizes, math.Abs(v))
-		}
-	}
-	slices.Sort(sizes)
-	format, digits := byte('f'), 3
-	if len(sizes) > 0 {
-		largest, typical := sizes[len(sizes)-1], sizes[0]
-		if better != "↓" {
-			typical = sizes[len(sizes)/2]
-		}
-		switch {
-		case typical >= 1e7 || largest < 1e-3:
-			format = 'e'
-		case typical >= 1000:
-			digits = 0
-		default:
-			digits = min(6, 3-int(math.Floor(math.Log10(typical))))
-		}
-	}
-	out := make([]string, len(values))
-	for i, v := range values {
-		out[i] = "–"
-		if !finite(v) {
-			continue
-		}
-		f, d := format, digits
-		if math.Abs(v) >= 1e7 { // a diverged model among others
-			f, d = 'e', 3
-		}
-		out[i] = strings.ReplaceAll(strconv.FormatFloat(v, f, d, 64), "-", "−")
-	}
-	return out
 }
 
 // stageLines are the stages as text, with each one's share of the longest, and the sum of seconds.

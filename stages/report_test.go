@@ -22,14 +22,13 @@ func sampleReport() *Report {
 		Title: "Synthetic load, 24 h ahead", Version: "0.1.0", Created: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC),
 		Facts: [][2]string{{"data", "data/synth.csv"}, {"rows", "5 000"}, {"channels", "4"}, {"windows", "3 201 train, 801 validation, 802 test"},
 			{"lookback, horizon", "168 h, 24 h"}, {"ranks", "4 (CPU)"}, {"seed", "2"}},
-		Scale: "standardized", Metrics: []string{"mse", "mae", "nse", "bias"},
-		Rows: []ReportRow{
+		Tables: []ReportTable{{Title: "Metrics", Detail: "on the standardized scale", Metrics: []string{"mse", "mae", "nse", "bias"}, Rows: []ReportRow{
 			{"nlinear", "", []float64{0.31277, 0.41209, 0.8123, -0.0021}},
 			{"lstm", "2 layers, 64 units", []float64{0.30012, 0.40881, 0.8231, 0.0119}},
 			{"patchtst", "", []float64{0.30012, 0.40213, 0.8188, 0.0153}},
 			{"seasonal-naive-24", "not trained", []float64{0.58831, 0.57312, 0.6421, 0.0005}},
 			{"transformer", "diverged", []float64{nan, math.Inf(1), nan, nan}},
-		},
+		}}, {Title: "Cross-validation", Detail: "3 cutoffs", Metrics: []string{"mae"}, Rows: []ReportRow{{"nlinear", "", []float64{0.4}}, {"naive", "", []float64{0.7}}}}},
 		Stages: []ReportStage{{"read", 1.82, 20000, 1_250_000}, {"clean", 0.21, 20000, 0}, {"train nlinear", 14.2, 0, 0},
 			{"train lstm", 128.4, 0, 0}, {"train patchtst", 96.1, 0, 0}, {"evaluate", 3.4, 19248, 4_100_000}},
 		Errors: []string{"transformer: rank 2: loss is NaN at step 812; lower the learning rate (now 0.01)"},
@@ -122,12 +121,12 @@ func reportElements(t *testing.T, page string) map[string]int {
 func TestReportSections(t *testing.T) {
 	page := reportHTML(t, sampleReport())
 	n := reportElements(t, page)
-	if n["figure"] != 3+4 || n["table"] != 2 || n["script"] != 0 || n["img"] != 0 || n["link"] != 0 {
+	if n["figure"] != 3+4 || n["table"] != 3 || n["script"] != 0 || n["img"] != 0 || n["link"] != 0 {
 		t.Errorf("elements %v", n)
 	}
 	for _, want := range []string{
 		"<title>Synthetic load, 24 h ahead</title>", "on the standardized scale", "diverged", "rank 2: loss is NaN",
-		"2 min 08 s", "1.2 MB", "best validation 0.4", "24 steps after 2020-", "<b>s001</b>",
+		"<h2>Cross-validation <span class=\"soft\">3 cutoffs</span></h2>", "<td>naive</td>", "2 min 08 s", "1.2 MB", "best validation 0.4", "24 steps after 2020-", "<b>s001</b>",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
@@ -151,9 +150,9 @@ func TestReportSelfContained(t *testing.T) {
 func TestReportEscapes(t *testing.T) {
 	const evil = `<script>alert("x")</script>'"&</svg></style></title>`
 	r := sampleReport()
-	r.Title, r.Version, r.Scale = evil, evil, evil
+	r.Title, r.Version, r.Tables[0].Title, r.Tables[0].Detail = evil, evil, evil, evil
 	r.Facts, r.Errors = [][2]string{{evil, evil}}, []string{evil}
-	r.Metrics[0], r.Rows[0].Model, r.Rows[0].Note = evil, evil, evil
+	r.Tables[0].Metrics[0], r.Tables[0].Rows[0].Model, r.Tables[0].Rows[0].Note = evil, evil, evil
 	r.Curves[0].Model, r.Examples[0].Series = evil, evil
 	r.Examples[0].Forecasts[0].Model, r.Stages[0].Name = evil, evil
 	page := reportHTML(t, r)
@@ -161,78 +160,8 @@ func TestReportEscapes(t *testing.T) {
 	if n["script"] != 0 || n["title"] != 1 || n["style"] != 1 || strings.Contains(strings.ToLower(page), "<script") {
 		t.Errorf("unescaped: %v", n)
 	}
-	if strings.Count(page, "&lt;script&gt;") < 12 {
+	if strings.Count(page, "&lt;script&gt;") < 13 {
 		t.Errorf("only %d of the strings are shown", strings.Count(page, "&lt;script&gt;"))
-	}
-}
-
-// The SVG backend escapes the text of a plot; drawSVG relies on it.
-func TestReportSVGEscapes(t *testing.T) {
-	p := newReportPlot()
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
-	p.X.Label.Text = `<script>"&</text>`
-	svg, err := drawSVG(p, 300, 200)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(svg), "<script") || !strings.Contains(string(svg), "&lt;script&gt;&#34;&amp;&lt;/text&gt;") {
-		t.Error(svg)
-	}
-	if strings.Contains(string(svg), "font-family") {
-		t.Error("fonts are named in the drawing")
-	}
-}
-
-func TestReportBest(t *testing.T) {
-	nan := math.NaN()
-	r := &Report{Metrics: []string{"mse", "NSE", "bias", "coverage-90", "none"}, Rows: []ReportRow{
-		{"a", "", []float64{0.30001, 0.7, -0.01, 0.9, nan}},
-		{"b", "", []float64{0.30002, 0.8, 0.2, 0.91, math.Inf(-1)}},
-		{"c", "", []float64{0.4, math.Inf(1), -0.3, 0.5, math.Inf(1)}},
-		{"d", "", []float64{nan, nan, nan, nan, nan}},
-	}}
-	_, lines := r.table(r.modelStyles())
-	var got []string
-	for _, l := range lines {
-		row := ""
-		for _, c := range l.Cells {
-			row += " " + c.Text
-			if c.Best {
-				row += "*"
-			}
-		}
-		got = append(got, row)
-	}
-	want := []string{
-		" 0.3000* 0.7000 −0.0100* 0.9000 –", // the two mse agree as printed
-		" 0.3000* 0.8000* 0.2000 0.9100 –",
-		" 0.4000 – −0.3000 0.5000 –",
-		" – – – – –",
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("table\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-}
-
-func TestReportFormatColumn(t *testing.T) {
-	for _, c := range []struct {
-		in     []float64
-		better string
-		want   string
-	}{
-		{[]float64{0, 0}, "↓", "0.000 0.000"},
-		{[]float64{12.3456, 123.456}, "↓", "12.35 123.46"},
-		{[]float64{0.0123456, 1.5}, "↓", "0.01235 1.50000"},
-		{[]float64{1234.5678, 99999}, "↓", "1235 99999"},
-		{[]float64{1e9, -2.5e8}, "↓", "1.000e+09 −2.500e+08"},
-		{[]float64{1e-9}, "↓", "1.000e−09"},
-		{[]float64{-5, math.NaN()}, "↓", "−5.000 –"},
-		{[]float64{-0.0021, 0.0119, 0.0153, 0.0005}, "→0", "−0.00210 0.01190 0.01530 0.00050"},
-		{[]float64{0.412345, 0.387654, 1.5e12}, "↓", "0.4123 0.3877 1.500e+12"},
-	} {
-		if got := strings.Join(formatColumn(c.in, c.better), " "); got != c.want {
-			t.Errorf("%v: %q, want %q", c.in, got, c.want)
-		}
 	}
 }
 
@@ -275,43 +204,6 @@ func TestReportDegenerate(t *testing.T) {
 	reportElements(t, reportHTML(t, &Report{}))
 }
 
-// A break in the data must be a break in the line.
-func TestReportLineBreaks(t *testing.T) {
-	p := newReportPlot()
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 6, 0, 6
-	nan := math.NaN()
-	p.Add(newBrokenLine([]float64{0, 1, 2, 3, 4, 5, 6}, []float64{1, 2, nan, 3, 4, nan, 5}, modelStyle(0), 100))
-	svg, err := drawSVG(p, 300, 200)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var moves []int
-	for _, m := range regexp.MustCompile(`<path d="([^"]*)"[^>]*stroke:var\(--blue\)`).FindAllStringSubmatch(string(svg), -1) {
-		moves = append(moves, strings.Count(m[1], "M"))
-	}
-	if !slices.Equal(moves, []int{1, 2}) { // one dot; two runs
-		t.Errorf("pieces %v, want [1 2]", moves)
-	}
-}
-
-func TestReportThin(t *testing.T) {
-	var x, y []float64
-	for i := range 10_000 {
-		x, y = append(x, float64(i)), append(y, math.Sin(float64(i)/500))
-	}
-	y[4321] = 50 // a spike must stay
-	for i := 7000; i < 7500; i++ {
-		y[i] = math.NaN()
-	}
-	tx, ty := thinPoints(x, y, 400)
-	if len(tx) != len(ty) || len(ty) > 400 || len(ty) < 350 {
-		t.Fatalf("%d, %d points", len(tx), len(ty))
-	}
-	if !slices.IsSorted(tx) || !slices.Contains(ty, 50) || !slices.ContainsFunc(ty, math.IsNaN) {
-		t.Error("order, spike or break is lost")
-	}
-}
-
 func TestReportStaysSmall(t *testing.T) {
 	r := &Report{Title: "large"}
 	var step, loss []float64
@@ -344,7 +236,7 @@ func TestReportStaysSmall(t *testing.T) {
 
 func TestReportUnequalLengths(t *testing.T) {
 	for want, change := range map[string]func(*Report){
-		"5 values for 4 metrics":      func(r *Report) { r.Rows[1].Values = make([]float64, 5) },
+		"5 values for 4 metrics":      func(r *Report) { r.Tables[0].Rows[1].Values = make([]float64, 5) },
 		"3000 training steps with 2 ": func(r *Report) { r.Curves[2].TrainLoss = []float64{1, 2} },
 		"168 past times with 1 ":      func(r *Report) { r.Examples[0].Past = []float64{1} },
 		"has 3 values at 24 times":    func(r *Report) { r.Examples[3].Forecasts[1].Values = make([]float64, 3) },
@@ -357,59 +249,5 @@ func TestReportUnequalLengths(t *testing.T) {
 	}
 	if err := sampleReport().WriteHTML(fullDisk{}); !errors.Is(err, errFullDisk) {
 		t.Errorf("a failing writer: %v", err)
-	}
-}
-
-func TestReportTimeTicks(t *testing.T) {
-	start := time.Date(2019, 12, 30, 5, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		span time.Duration
-		want string
-	}{
-		{20 * time.Second, "05:00:00|30 Dec 05:00:05 05:00:10 05:00:15 05:00:20"},
-		{4 * time.Hour, "05:00|30 Dec 06:00 07:00 08:00 09:00"},
-		{48 * time.Hour, "12:00|30 Dec 00:00|31 Dec 12:00 00:00|1 Jan"},
-		{96 * time.Hour, "31 Dec|2019 1 Jan|2020 2 Jan 3 Jan"},
-		{40 * 24 * time.Hour, "6 Jan|2020 13 Jan 20 Jan 27 Jan 3 Feb"},
-		{150 * 24 * time.Hour, "Jan|2020 Feb Mar Apr May"},
-		{4 * 365 * 24 * time.Hour, "2020 2021 2022 2023"},
-		{40 * 365 * 24 * time.Hour, "2020 2030 2040 2050"},
-	} {
-		var got []string
-		for _, tick := range timeTicks(float64(start.Unix()), float64(start.Add(c.span).Unix()), time.UTC) {
-			got = append(got, strings.ReplaceAll(strings.TrimSuffix(tick.Label, "\n "), "\n", "|"))
-		}
-		if s := strings.Join(got, " "); s != c.want {
-			t.Errorf("%v: %q, want %q", c.span, s, c.want)
-		}
-		if n := len(got); n < 3 || n > 7 {
-			t.Errorf("%v: %d ticks", c.span, n)
-		}
-	}
-}
-
-func TestReportNumberTicks(t *testing.T) {
-	for _, c := range []struct {
-		lo, hi float64
-		log    bool
-		want   string
-	}{
-		{0, 1, false, "0 0.2 0.4 0.6 0.8 1.0"},
-		{-1.3, 1.2, false, "−1.0 −0.5 0 0.5 1.0"},
-		{0, 61000, false, "0 20\u202f000 40\u202f000 60\u202f000"},
-		{0.02, 3, true, "0.02 0.05 0.1 0.2 0.5 1 2"},
-		{1e-4, 100, true, "0.0001 0.001 0.01 0.1 1 10 100"},
-	} {
-		ticks := linearTicks(c.lo, c.hi, 5)
-		if c.log {
-			ticks = logTicks(c.lo, c.hi)
-		}
-		var got []string
-		for _, tick := range ticks {
-			got = append(got, tick.Label)
-		}
-		if s := strings.Join(got, " "); s != c.want {
-			t.Errorf("%g to %g: %q, want %q", c.lo, c.hi, s, c.want)
-		}
 	}
 }

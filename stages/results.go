@@ -180,7 +180,8 @@ func csvCell(s string) string {
 // page fills the report.
 func (j *job) page(version string, all []*fitted, res []scores, times []StageTime, now time.Time) (*Report, error) {
 	s, cfg := j.series, j.cfg
-	r := &Report{Title: cfg.Run.Name, Version: version, Created: now, Scale: cfg.Evaluate.Scale, Metrics: j.names}
+	r := &Report{Title: cfg.Run.Name, Version: version, Created: now,
+		Tables: []ReportTable{metricsTable("Metrics", "of the test part, on the "+cfg.Evaluate.Scale+" scale", j.names, all, res)}}
 	r.Facts = [][2]string{
 		{"data", cfg.source()}, {"rows", fmt.Sprint(s.Rows)}, {"channels", fmt.Sprint(len(s.Channels))},
 		{"time step", s.Step.String()}, {"missing values", fmt.Sprint(s.Missing)},
@@ -188,7 +189,10 @@ func (j *job) page(version string, all []*fitted, res []scores, times []StageTim
 		{"windows", fmt.Sprintf("%d train, %d validation, %d test", j.sets[0].Len(), j.sets[1].Len(), j.sets[2].Len())},
 		{"ranks", fmt.Sprint(j.c.Size())}, {"device", j.dev.Name()}, {"seed", fmt.Sprint(cfg.Run.Seed)},
 	}
-	for i, f := range all {
+	if levels := cfg.Intervals.Levels; len(levels) > 0 {
+		r.Facts = append(r.Facts, [2]string{"intervals", fmt.Sprintf("%v %%, %s of %d cutoffs", levels, cfg.Intervals.Method, cfg.Intervals.Windows)})
+	}
+	for _, f := range all {
 		for _, m := range append(slices.Clip(f.members), f) {
 			if m.history != nil {
 				r.Curves = append(r.Curves, curve(m))
@@ -196,17 +200,6 @@ func (j *job) page(version string, all []*fitted, res []scores, times []StageTim
 		}
 		if f.err != nil {
 			r.Errors = append(r.Errors, f.name+": "+f.err.Error())
-		}
-		if res[i] != nil {
-			row := ReportRow{Model: f.name, Note: f.note}
-			for _, name := range j.names {
-				v, ok := res[i][name]
-				if !ok { // it has no such columns
-					v = math.NaN()
-				}
-				row.Values = append(row.Values, v)
-			}
-			r.Rows = append(r.Rows, row)
 		}
 	}
 	for _, t := range times {
@@ -221,6 +214,26 @@ func (j *job) page(version string, all []*fitted, res []scores, times []StageTim
 		r.Stages = append(r.Stages, ReportStage{Name: t.Stage, Seconds: t.Seconds, Rows: t.Rows, Bytes: t.Bytes})
 	}
 	return r, j.examples(r, all)
+}
+
+// metricsTable has a row for each of what was fitted and could forecast.
+func metricsTable(title, detail string, names []string, all []*fitted, res []scores) ReportTable {
+	t := ReportTable{Title: title, Detail: detail, Metrics: names}
+	for i, f := range all {
+		if res[i] == nil {
+			continue
+		}
+		row := ReportRow{Model: f.name, Note: f.note}
+		for _, name := range names {
+			v, ok := res[i][name]
+			if !ok { // it has no such columns
+				v = math.NaN()
+			}
+			row.Values = append(row.Values, v)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
 }
 
 // curve is a training's losses.

@@ -19,7 +19,8 @@ import (
 	"deeprc/model"
 )
 
-// checkpointsDir is the folder, in the run's, of the state of each model's training.
+// checkpointsDir is the folder, in the run's, of the state of each model's training; those of cross-validation and intervals lie
+// in folders below it.
 const checkpointsDir = "checkpoints"
 
 // checkpointFormat stands in a checkpoint's metadata.
@@ -117,15 +118,12 @@ func shareFile(c collective.Comm, path string, lack bool) ([]byte, error) {
 
 // checkpoints lets training number k write its state, and go on from one that the run's folder holds; collective.
 func (j *job) checkpoints(k int, name string, fit *model.Fit, seed uint64, hooks *model.Hooks) error {
-	if j.dir == "" {
-		return nil
-	}
-	path := filepath.Join(j.dir, checkpointsDir, fmt.Sprintf("%d.safetensors", k))
+	path := filepath.Join(j.dir, j.states, fmt.Sprintf("%d.safetensors", k))
 	meta := map[string]string{"format": checkpointFormat, "model": name, "data": j.fingerprint(), "seed": fmt.Sprint(seed),
 		"ranks": fmt.Sprint(j.c.Size()), "device": j.dev.Name()}
 	if j.c.Rank() == 0 {
 		hooks.Save = func(s *model.State) error {
-			if err := makeBelow(j.dir, checkpointsDir); err != nil {
+			if err := makeBelow(j.dir, j.states); err != nil {
 				return err
 			}
 			return writeAtomic(path, func(w io.Writer) error { return model.WriteSafetensors(w, s.Arrays(fit.Params), meta) })
