@@ -40,7 +40,7 @@ func main() {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return stages.ConfigError{Err: fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), predictCommand(), importCommand(), exportCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), referenceCommand())
+	root.AddCommand(runCommand(), predictCommand(), importCommand(), exportCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), modelsCommand(), referenceCommand())
 	err := root.Execute()
 	if err == nil {
 		return
@@ -215,6 +215,21 @@ func infoCommand() *cobra.Command {
 			return collective.Run(collective.Options{}, func(c collective.Comm) error {
 				return stages.Info(c, version, os.Stdout)
 			})
+		},
+	}
+}
+
+func modelsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "models [NAME]",
+		Short:   "List the nets, or tell of one and its options",
+		Example: "  deeprc models\n  deeprc models nhits",
+		Args:    args(cobra.MaximumNArgs(1)),
+		RunE: func(_ *cobra.Command, a []string) error {
+			if len(a) == 0 {
+				return stages.WriteModels(os.Stdout)
+			}
+			return stages.WriteModel(os.Stdout, a[0])
 		},
 	}
 }

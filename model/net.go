@@ -73,8 +73,11 @@ func CheckNet(n Net, lookback, horizon int) error {
 
 // A Kind is a registered net.
 type Kind struct {
-	Name, Paper string
-	New         func() Net
+	Name   string
+	Family string // linear, MLP, recurrent, convolution, attention, frequency or mixer
+	Paper  string
+	Mixes  bool // the channels of a window; else each is forecast from its own past alone
+	New    func() Net
 }
 
 var kinds []Kind

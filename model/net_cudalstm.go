@@ -2,7 +2,7 @@ package model
 
 import "math"
 
-var _ = register(Kind{"cudalstm", "Kratzert et al., Towards learning universal, regional, and local hydrological behaviors via machine learning applied to large-sample datasets, HESS 2019, as NeuralHydrology's CudaLSTM", func() Net { return &CudaLSTM{} }})
+var _ = register(Kind{Name: "cudalstm", Family: "recurrent", Paper: "Kratzert et al., Towards learning universal, regional, and local hydrological behaviors via machine learning applied to large-sample datasets, HESS 2019, as NeuralHydrology's CudaLSTM", New: func() Net { return &CudaLSTM{} }})
 
 // CudaLSTM is the rainfall–runoff LSTM: it reads the future columns of all L+H
 // steps, the statics beside them, and gives the targets of the last H steps from

@@ -1,6 +1,6 @@
 package model
 
-var _ = register(Kind{"deepar", "Salinas et al., DeepAR: Probabilistic forecasting with autoregressive recurrent networks, Int. J. Forecasting 2020", func() Net { return &DeepAR{} }})
+var _ = register(Kind{Name: "deepar", Family: "recurrent", Paper: "Salinas et al., DeepAR: Probabilistic forecasting with autoregressive recurrent networks, Int. J. Forecasting 2020", New: func() Net { return &DeepAR{} }})
 
 // DeepAR forecasts the distribution of each step by an LSTM that reads the value
 // of the step before and the columns of its own: in training the

@@ -1,6 +1,6 @@
 package model
 
-var _ = register(Kind{"deeprc_lstm", "Sarkar et al., Radical-Cylon and Deep RC, arXiv 2502.20724, hydrology: He et al., arXiv 2410.15218", func() Net { return &DeepRCLSTM{} }})
+var _ = register(Kind{Name: "deeprc_lstm", Family: "recurrent", Paper: "Sarkar et al., Radical-Cylon and Deep RC, arXiv 2502.20724, hydrology: He et al., arXiv 2410.15218", New: func() Net { return &DeepRCLSTM{} }})
 
 // DeepRCLSTM is Deep RC's net for hydrology: dense, two LSTMs, dense, the
 // forecast of all targets from the last step's state. It reads the targets'

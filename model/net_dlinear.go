@@ -2,7 +2,7 @@ package model
 
 import "fmt"
 
-var _ = register(Kind{"dlinear", "Zeng et al., Are Transformers Effective for Time Series Forecasting?, AAAI 2023", func() Net { return &DLinear{} }})
+var _ = register(Kind{Name: "dlinear", Family: "linear", Paper: "Zeng et al., Are Transformers Effective for Time Series Forecasting?, AAAI 2023", New: func() Net { return &DLinear{} }})
 
 // DLinear forecasts trend and remainder by one linear map each, shared by all
 // channels: ŷ = W_s(x − x̄) + b_s + W_t x̄ + b_t, with x̄ the moving average of x.

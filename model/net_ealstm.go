@@ -2,7 +2,7 @@ package model
 
 import "math"
 
-var _ = register(Kind{"ealstm", "Kratzert et al., Towards learning universal, regional, and local hydrological behaviors via machine learning applied to large-sample datasets, HESS 2019, §3.1.2", func() Net { return &EALSTM{} }})
+var _ = register(Kind{Name: "ealstm", Family: "recurrent", Paper: "Kratzert et al., Towards learning universal, regional, and local hydrological behaviors via machine learning applied to large-sample datasets, HESS 2019, §3.1.2", New: func() Net { return &EALSTM{} }})
 
 // EALSTM is the entity-aware LSTM: as [CudaLSTM], but the statics make the input
 // gate, which is the same at every step, instead of being inputs.

@@ -2,7 +2,7 @@ package model
 
 import "strconv"
 
-var _ = register(Kind{"mlp", "Rosenblatt, Principles of Neurodynamics, 1961, as NeuralForecast's MLP, Olivares et al., 2022", func() Net { return &MLP{} }})
+var _ = register(Kind{Name: "mlp", Family: "MLP", Paper: "Rosenblatt, Principles of Neurodynamics, 1961, as NeuralForecast's MLP, Olivares et al., 2022", New: func() Net { return &MLP{} }})
 
 // MLP is a perceptron over the flattened window, one for every channel:
 // h_i = ReLU(W_i h_{i−1} + b_i) from h_0 = [past, hist, future, static], and ŷ = W h + b.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-var _ = register(Kind{"nbeats", "Oreshkin et al., N-BEATS: Neural basis expansion analysis for interpretable time series forecasting, ICLR 2020", func() Net { return &NBEATS{} }})
+var _ = register(Kind{Name: "nbeats", Family: "MLP", Paper: "Oreshkin et al., N-BEATS: Neural basis expansion analysis for interpretable time series forecasting, ICLR 2020", New: func() Net { return &NBEATS{} }})
 
 // NBEATS is a stack of blocks, each of which gives coefficients θ of a basis
 // for its backcast and its forecast (§3.1): identity (any shape), trend (slow

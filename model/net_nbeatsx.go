@@ -1,6 +1,6 @@
 package model
 
-var _ = register(Kind{"nbeatsx", "Olivares et al., Neural basis expansion analysis with exogenous variables: Forecasting electricity prices with NBEATSx, Int. J. Forecasting 2023", func() Net { return &NBEATSx{} }})
+var _ = register(Kind{Name: "nbeatsx", Family: "MLP", Paper: "Olivares et al., Neural basis expansion analysis with exogenous variables: Forecasting electricity prices with NBEATSx, Int. J. Forecasting 2023", New: func() Net { return &NBEATSx{} }})
 
 // NBEATSx is [NBEATS] whose blocks read the exogenous columns, too, and which
 // has stacks that explain the residual by the columns known in advance (§3).

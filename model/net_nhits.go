@@ -2,7 +2,7 @@ package model
 
 import "strconv"
 
-var _ = register(Kind{"nhits", "Challu et al., N-HiTS: Neural Hierarchical Interpolation for Time Series Forecasting, AAAI 2023", func() Net { return &NHITS{} }})
+var _ = register(Kind{Name: "nhits", Family: "MLP", Paper: "Challu et al., N-HiTS: Neural Hierarchical Interpolation for Time Series Forecasting, AAAI 2023", New: func() Net { return &NHITS{} }})
 
 // NHITS forecasts at several rates at once. Block ℓ pools its input to every
 // k_ℓ-th step (§3.1), and gives H/r_ℓ coefficients, which are interpolated to

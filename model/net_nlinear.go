@@ -1,6 +1,6 @@
 package model
 
-var _ = register(Kind{"nlinear", "Zeng et al., Are Transformers Effective for Time Series Forecasting?, AAAI 2023", func() Net { return &NLinear{} }})
+var _ = register(Kind{Name: "nlinear", Family: "linear", Paper: "Zeng et al., Are Transformers Effective for Time Series Forecasting?, AAAI 2023", New: func() Net { return &NLinear{} }})
 
 // NLinear forecasts the change from the last value by one linear map, shared by
 // all channels: ŷ = W(x − x_L) + b + x_L.
