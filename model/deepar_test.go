@@ -12,8 +12,8 @@ func trainedDeepAR(t *testing.T, samples int, scaler string) *Fit {
 	t.Helper()
 	o := toyOptions()
 	o.Loss, o.Levels, o.Steps = "normal", []float64{80}, 100
-	_, params, _ := trainToy(t, 1, Rescaled(&DeepAR{Layers: 1, Hidden: 6, TrainHorizon: 3}, scaler), o, toy(false))
-	f, err := NewFit(testCPU(t), Rescaled(&DeepAR{Layers: 1, Hidden: 6, TrainHorizon: 3, Samples: samples}, scaler), Shape{toyL, toyH, toyC, 2}, toy(false), o, 5)
+	_, params, _ := trainToy(t, 1, Scaled{&DeepAR{Layers: 1, Hidden: 6, TrainHorizon: 3}, scaler}, o, toy(false))
+	f, err := NewFit(testCPU(t), Scaled{&DeepAR{Layers: 1, Hidden: 6, TrainHorizon: 3, Samples: samples}, scaler}, Shape{toyL, toyH, toyC, 2}, toy(false), o, 5)
 	must(t, err)
 	must(t, f.SetParams(params))
 	return f
@@ -56,12 +56,12 @@ func scalarDeepAR(f *Fit, past []float64, shift, scale float64, paths int) [][]f
 		}
 		return h2, c2
 	}
-	output := func(k int, h []float64) float64 { // scaled back
+	output := func(k int, h []float64) float64 {
 		s := float64(b[k])
 		for j := range n {
 			s += h[j] * float64(w[k*n+j])
 		}
-		return s*scale + shift
+		return s
 	}
 	h0, c0 := make([]float64, n), make([]float64, n)
 	for _, y := range past {
@@ -72,7 +72,7 @@ func scalarDeepAR(f *Fit, past []float64, shift, scale float64, paths int) [][]f
 	for range paths {
 		h, c := h0, c0
 		for t := range toyH {
-			y := output(0, h) + math.Log1p(math.Exp(output(1, h)))*rnd.NormFloat64()
+			y := output(0, h)*scale + shift + (math.Log1p(math.Exp(output(1, h)))+.2)*scale*rnd.NormFloat64()
 			all[t] = append(all[t], float32(y))
 			h, c = step((y-shift)/scale, h, c)
 		}

@@ -59,6 +59,9 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 		Channels: sh.Channels, Batch: sh.Batch, dev: dev, data: data, opt: opt,
 		rows: data.rows(sh.Channels), weight: make([]float32, sh.Batch), seed: seed,
 		Loss: opt.loss()}
+	if _, ok := n.(Scaled); !ok {
+		n = Scaled{n, "identity"}
+	}
 	f.at = make([]int64, f.Batch*f.rows)
 	loss := f.Loss
 	f.cells = make([]float64, len(loss.Columns()))

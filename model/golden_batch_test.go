@@ -132,6 +132,7 @@ func (g *golden) meanLoss(t testing.TB, pred, target *Tensor, K int) *Tensor {
 	}
 	there := target.Equal(target).Unsqueeze(3) // (B, C, H, 1)
 	y := Where(target.Equal(target), target, target.g.Const(0, 1)).Unsqueeze(3)
+	flat := pred                                          // (B, C, H·K)
 	pred = pred.Reshape(append(target.Shape[:3:3], K)...) // (B, C, H, K)
 	var e *Tensor
 	switch {
@@ -142,22 +143,11 @@ func (g *golden) meanLoss(t testing.TB, pred, target *Tensor, K int) *Tensor {
 		if g.Kind == "cudalstm" { // NeuralHydrology halves it
 			e = e.Scale(.5)
 		}
-	case g.Loss == "MQLoss": // the sum over quantiles
-		q := make([]float32, K)
-		for i, v := range g.Quantiles {
-			q[i] = float32(v)
-		}
-		d := y.Sub(pred)
-		e = d.Mul(pred.g.Literal(q, K)).Sub(d.Minimum(pred.g.Const(0, 1)))
-	case g.Loss == "DistributionLoss" && g.Distribution == "Normal": // −ln p, the deviation by softplus, and 0.2 more
-		σ := pred.Slice(3, 1, 2).Softplus().Shift(.2)
-		z := y.Sub(pred.Slice(3, 0, 1)).Div(σ)
-		e = z.Pow(2).Scale(.5).Add(σ.Log()).Shift(float32(math.Log(2*math.Pi) / 2))
-	case g.Loss == "DistributionLoss" && g.Distribution == "StudentT": // likewise, 3 degrees of freedom more
-		ν, σ := pred.Slice(3, 0, 1).Softplus().Shift(3), pred.Slice(3, 2, 3).Softplus().Shift(.1)
-		z := y.Sub(pred.Slice(3, 1, 2)).Div(σ)
-		half := ν.Shift(1).Scale(.5)
-		e = graphLnGamma(ν.Scale(.5)).Sub(graphLnGamma(half)).Add(ν.Log().Scale(.5)).Add(σ.Log()).Add(half.Mul(z.Pow(2).Div(ν).Shift(1).Log())).Shift(float32(math.Log(math.Pi) / 2))
+	case g.Loss == "MQLoss":
+		return meanLoss(Loss{Kind: "mqloss", Quantiles: g.Quantiles}, float32(valid))([]*Tensor{flat, target})[0]
+	case g.Loss == "DistributionLoss":
+		l := Loss{Kind: strings.ToLower(g.Distribution)}
+		return meanLoss(l, float32(valid))([]*Tensor{l.outputs(flat, nil), target})[0]
 	case g.Loss == "NSE":
 		w := make([]float32, len(g.floats(t, "input.std")))
 		for i, σ := range g.floats(t, "input.std") {
@@ -168,15 +158,6 @@ func (g *golden) meanLoss(t testing.TB, pred, target *Tensor, K int) *Tensor {
 		t.Fatalf("no loss here is the reference's %s %s", g.Loss, g.Distribution)
 	}
 	return e.Mul(there).Sum().Scale(1 / float32(valid)).Reshape(1)
-}
-
-// graphLnGamma is ln Γ(x) for x ≥ 1, by Stirling's series four steps further on.
-func graphLnGamma(x *Tensor) *Tensor {
-	z := x.Shift(4)
-	r := z.Pow(-1)
-	series := r.Scale(1. / 12).Sub(r.Pow(3).Scale(1. / 360)).Add(r.Pow(5).Scale(1. / 1260))
-	return z.Shift(-.5).Mul(z.Log()).Sub(z).Add(series).Shift(float32(math.Log(2*math.Pi) / 2)).
-		Sub(x.Mul(x.Shift(1)).Mul(x.Shift(2)).Mul(x.Shift(3)).Log())
 }
 
 // From the reference's weights, what a recursive net forecasts step by step.

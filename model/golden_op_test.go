@@ -86,10 +86,10 @@ var goldenOps = []struct {
 	{"losses", "quantile", []string{"target"}, meanLoss(Loss{Kind: "quantile", Quantiles: []float64{.2}}, 46)},
 	{"losses", "quantiles", []string{"target"}, meanLoss(Loss{Kind: "mqloss", Quantiles: []float64{.5, .05, .1, .9, .95}}, 46)},
 	{"losses_hydrology", "nse", []string{"target", "std"}, meanLoss(Loss{Kind: "nse"}, 18)},
-	{"losses_distribution", "normal", []string{"target"}, meanLoss(Loss{Kind: "normal"}, 46)},
-	{"losses_distribution", "studentt", []string{"target"}, meanLoss(Loss{Kind: "studentt"}, 46)},
-	{"losses_distribution", "poisson", []string{"counts"}, meanLoss(Loss{Kind: "poisson"}, 47)},
-	{"losses_distribution", "negativebinomial", []string{"counts"}, meanLoss(Loss{Kind: "negativebinomial"}, 47)},
+	{"losses_distribution", "normal_scaled", []string{"target", "loc", "scale"}, distributionLoss("normal", 46)},
+	{"losses_distribution", "studentt_scaled", []string{"target", "loc", "scale"}, distributionLoss("studentt", 46)},
+	{"losses_distribution", "poisson", []string{"counts"}, distributionLoss("poisson", 47)},
+	{"losses_distribution", "negativebinomial", []string{"counts"}, distributionLoss("negativebinomial", 47)},
 }
 
 // one is an op of one input and one output.
@@ -157,6 +157,19 @@ func meanLoss(l Loss, n float32) func(in []*Tensor) []*Tensor {
 			mean = mean.Sqrt()
 		}
 		return []*Tensor{mean}
+	}
+}
+
+// distributionLoss is that of what a net put out, behind the window's scale if there is one.
+func distributionLoss(kind string, n float32) func(in []*Tensor) []*Tensor {
+	return func(in []*Tensor) []*Tensor {
+		l, raw, target := Loss{Kind: kind}, in[0], in[1]
+		var back *windowScale
+		if len(in) > 2 {
+			back = &windowScale{shift: in[2].Reshape(in[2].Len(), 1, 1), scale: in[3].Reshape(in[3].Len(), 1, 1)}
+		}
+		y := l.outputs(raw.Reshape(target.Shape[0], target.Shape[1], target.Shape[2]*l.Outputs()), back)
+		return meanLoss(l, n)([]*Tensor{y, target})
 	}
 }
 

@@ -84,9 +84,9 @@ func TestUnread(t *testing.T) {
 		{&NLinear{}, Columns{}, nil},
 		{&NLinear{}, all, []string{"hist", "future", "static"}},
 		{&DLinear{Kernel: 3}, Columns{Future: 1}, []string{"future"}},
-		{Rescaled(&NLinear{}, "standard"), Columns{Hist: 1}, []string{"hist"}},
+		{Scaled{&NLinear{}, "standard"}, Columns{Hist: 1}, []string{"hist"}},
 		{&MLP{Layers: 1, Hidden: 4}, all, nil},
-		{Rescaled(&MLP{Layers: 1, Hidden: 4}, "robust"), all, nil},
+		{Scaled{&MLP{Layers: 1, Hidden: 4}, "robust"}, all, nil},
 	} {
 		got, err := Unread(c.n, 10, 4, c.has)
 		if err != nil || !slices.Equal(got, c.want) {

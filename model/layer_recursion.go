@@ -62,10 +62,8 @@ func (r recursion) sample(S int, draw *Tensor) *Tensor {
 	r.Past = r.Past.Slice(2, 0, 1).Expand(B, C, S).Reshape(B, C*S, 1) // for its shape
 	all := make([]*Tensor, H)
 	for t := range H {
-		if r.unscale != nil {
-			raw = r.unscale(raw.Reshape(B, C, S*r.Outputs)).Reshape(B*C*S, r.Outputs)
-		}
-		y := r.Loss.Sample(raw, draw, t, B).Reshape(B, C, S)
+		params := r.Loss.outputs(raw.Reshape(B, C, S*r.Outputs), r.back)
+		y := r.Loss.Sample(params.Reshape(B*C*S, r.Outputs), draw, t, B).Reshape(B, C, S)
 		all[t] = y.Reshape(1, B*C, S)
 		if t == H-1 {
 			break

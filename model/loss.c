@@ -23,38 +23,35 @@ double digamma(double x) {
   return log(x) - 0.5 / x - z * (1 / 12. - z * (1 / 120. - z * (1 / 252. - z * (1 / 240. - z * (1 / 132. - z * (691 / 32760. - z / 12.)))))) - sum;
 }
 
-double softplus(double x) { return (x > 0 ? x : 0) + log1p(exp(-fabs(x))); }
-static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
-
-double likelihood(int kind, const float *raw, double y, float *d) {
+double likelihood(int kind, const float *p, double y, float *d) {
   switch (kind) {
-    case K_NORMAL: {  // mean, deviation
-      double s = softplus(raw[1]), z = (y - raw[0]) / s;
-      if (d) d[0] = (float)(-z / s), d[1] = (float)((1 - z * z) / s * sigmoid(raw[1]));
+    case K_NORMAL: {
+      double s = p[1], z = (y - p[0]) / s;
+      if (d) d[0] = (float)(-z / s), d[1] = (float)((1 - z * z) / s);
       return 0.5 * z * z + log(s) + 0.91893853320467274178;
     }
-    case K_STUDENT: {  // degrees of freedom, location, scale
-      double n = 3 + softplus(raw[0]), s = softplus(raw[2]), z = (y - raw[1]) / s, v = n + z * z, l = log1p(z * z / n);
+    case K_STUDENT: {
+      double n = p[0], s = p[2], z = (y - p[1]) / s, v = n + z * z, l = log1p(z * z / n);
       if (d) {
-        d[0] = (float)(0.5 * (1 / n + digamma(n / 2) - digamma((n + 1) / 2) + l - (n + 1) * z * z / (n * v)) * sigmoid(raw[0]));
+        d[0] = (float)(0.5 * (1 / n + digamma(n / 2) - digamma((n + 1) / 2) + l - (n + 1) * z * z / (n * v)));
         d[1] = (float)(-(n + 1) * z / (s * v));
-        d[2] = (float)((1 - (n + 1) * z * z / v) / s * sigmoid(raw[2]));
+        d[2] = (float)((1 - (n + 1) * z * z / v) / s);
       }
       return log(s) + 0.5 * log(n * M_PI) + ln_gamma(n / 2) - ln_gamma((n + 1) / 2) + 0.5 * (n + 1) * l;
     }
-    case K_POISSON: {  // rate
-      double r = softplus(raw[0]) + 1e-10;
-      if (d) d[0] = (float)((1 - y / r) * sigmoid(raw[0]));
+    case K_POISSON: {
+      double r = p[0];
+      if (d) d[0] = (float)(1 - y / r);
       return r - y * log(r) + ln_gamma(y + 1);
     }
-    default: {  // mean m and dispersion a: n = 1/a failures, probability m·a/(1 + m·a)
-      double m = softplus(raw[0]) + 1e-8, a = softplus(raw[1]) + 1e-8, n = 1 / a, c = 1 + m * a, p = m * a / c + 1e-8;
+    default: {  // n = 1/a failures, probability m·a/(1 + m·a)
+      double m = p[0], a = p[1], n = 1 / a, c = 1 + m * a, q = m * a / c + 1e-8;
       if (d) {
-        double dn = -log1p(-p) - digamma(n + y) + digamma(n), dp = n / (1 - p) - y / p;
-        d[0] = (float)(dp * a / (c * c) * sigmoid(raw[0]));
-        d[1] = (float)((dp * m / (c * c) - dn * n * n) * sigmoid(raw[1]));
+        double dn = -log1p(-q) - digamma(n + y) + digamma(n), dq = n / (1 - q) - y / q;
+        d[0] = (float)(dq * a / (c * c));
+        d[1] = (float)(dq * m / (c * c) - dn * n * n);
       }
-      return -n * log1p(-p) - y * log(p) - ln_gamma(n + y) + ln_gamma(1 + y) + ln_gamma(n);
+      return -n * log1p(-q) - y * log(q) - ln_gamma(n + y) + ln_gamma(1 + y) + ln_gamma(n);
     }
   }
 }

@@ -141,7 +141,8 @@ func (l Loss) Outputs() int {
 	return max(1, len(l.Quantiles))
 }
 
-// Point is the point forecast (…, 1) of the K values (…, K) that a net put out for a step, that which [Loss.Forecast] gives.
+// Point is the point forecast (…, 1) of the K values (…, K) that a net put out for a step, on the scale that the net sees: that which [Loss.Forecast] gives
+// once it is scaled back.
 func (l Loss) Point(y *Tensor) *Tensor {
 	at := func(i int) *Tensor { return y.Slice(-1, i, i+1) }
 	switch l.Kind {

@@ -18,8 +18,8 @@ void k_loss_grad(pool *pl, float *dp, const float *dy, const float *p, const flo
 
 // ln Γ(x) and its derivative for x > 0: within 1e-14·max(1, |value|) for ln Γ, 1e-13·max(1, |value|) for ψ (TestGamma)
 double ln_gamma(double x);
-double softplus(double x);  // ln(1 + e^x)
 double digamma(double x);
-// −ln of the density of y under the distribution that raw is mapped to; d, if not 0, takes its slopes in raw
-double likelihood(int kind, const float *raw, double y, float *d);
+// −ln of the density of y under the distribution of parameters p: mean, deviation; degrees of freedom, location, scale; rate; or mean
+// and dispersion. d, if not 0, takes its slopes in p
+double likelihood(int kind, const float *p, double y, float *d);
 #endif

@@ -44,8 +44,7 @@ func percent(q float64) string {
 	return strconv.FormatFloat(math.Round(1e6*math.Abs(100-200*q))/1e6, 'f', -1, 64)
 }
 
-// Forecast writes the columns of one step from the K values that a net put
-// out: the point forecast, which is the value itself, the median, or the
+// Forecast writes the columns of one step from the K values of [Loss.outputs]: the point forecast, which is the value itself, the median, or the
 // distribution's mean, then the quantiles.
 func (l Loss) Forecast(dst []float64, raw []float32) {
 	switch {
@@ -82,15 +81,15 @@ func (l Loss) ForecastPaths(dst []float64, paths []float32) {
 	}
 }
 
-// distribution is the mean and the quantile function of what raw is mapped to, as likelihood in loss.c maps it.
-func (l Loss) distribution(raw []float32) (mean float64, quantile func(q float64) float64) {
-	r := func(i int) float64 { return float64(raw[i]) }
+// distribution is the mean and the quantile function of the distribution of these parameters.
+func (l Loss) distribution(params []float32) (mean float64, quantile func(q float64) float64) {
+	p := func(i int) float64 { return float64(params[i]) }
 	switch l.Kind {
 	case "normal":
-		d := distuv.Normal{Mu: r(0), Sigma: softplus(r(1))}
+		d := distuv.Normal{Mu: p(0), Sigma: p(1)}
 		return d.Mu, d.Quantile
 	case "studentt":
-		d := distuv.StudentsT{Mu: r(1), Sigma: softplus(r(2)), Nu: 3 + softplus(r(0))}
+		d := distuv.StudentsT{Mu: p(1), Sigma: p(2), Nu: p(0)}
 		return d.Mu, func(q float64) float64 {
 			if q == .5 {
 				return d.Mu
@@ -98,15 +97,14 @@ func (l Loss) distribution(raw []float32) (mean float64, quantile func(q float64
 			return d.Quantile(q)
 		}
 	case "poisson":
-		rate := softplus(r(0)) + 1e-10
-		return rate, func(q float64) float64 {
-			return countQuantile(rate, q, func(k float64) float64 { return mathext.GammaIncRegComp(k+1, rate) })
+		return p(0), func(q float64) float64 {
+			return countQuantile(p(0), q, func(k float64) float64 { return mathext.GammaIncRegComp(k+1, p(0)) })
 		}
 	default:
-		mu, alpha := softplus(r(0))+1e-8, softplus(r(1))+1e-8
-		p := mu * alpha / (1 + mu*alpha)
+		mu, alpha := p(0), p(1)
+		success := mu * alpha / (1 + mu*alpha)
 		return mu, func(q float64) float64 {
-			return countQuantile(mu, q, func(k float64) float64 { return mathext.RegIncBeta(1/alpha, k+1, 1-p) })
+			return countQuantile(mu, q, func(k float64) float64 { return mathext.RegIncBeta(1/alpha, k+1, 1-success) })
 		}
 	}
 }
@@ -132,6 +130,3 @@ func countQuantile(mean, q float64, cdf func(k float64) float64) float64 {
 	}
 	return hi
 }
-
-// softplus is ln(1 + e^x).
-func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }

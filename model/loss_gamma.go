@@ -8,7 +8,7 @@ import "C"
 func lnGamma(x float64) float64 { return float64(C.ln_gamma(C.double(x))) }
 func digamma(x float64) float64 { return float64(C.digamma(C.double(x))) }
 
-// logLikelihood is −ln of the density of y under what raw is mapped to.
-func logLikelihood(kind C.int, raw []float32, y float64) float64 {
-	return float64(C.likelihood(kind, ptr(raw), C.double(y), nil))
+// logLikelihood is −ln of the density of y under the distribution of these parameters.
+func logLikelihood(kind C.int, params []float32, y float64) float64 {
+	return float64(C.likelihood(kind, ptr(params), C.double(y), nil))
 }

@@ -21,8 +21,8 @@ var lossCases = func() (cases []opCase) {
 		if l.Kind == "mape" || l.Kind == "smape" || losses[l.Kind].counts {
 			c.domain = func(x float32) float32 { return 1 + float32(math.Floor(float64(3*x*x))) }
 		}
-		if l.Kind == "normal" { // finite differences need a likelihood that is not too steep
-			c.domain = func(x float32) float32 { return x / (1 + float32(math.Abs(float64(x)))) }
+		if l.Kind == "normal" || l.Kind == "studentt" { // what is a deviation is above 0, and finite differences need a likelihood that is not too steep
+			c.domain = func(x float32) float32 { return 1.5 + x/(1+float32(math.Abs(float64(x)))) }
 		}
 		if l.Kind == "mqloss" { // finite differences cannot cross a kink
 			c.domain, c.kink = func(x float32) float32 { return float32(math.Round(float64(x)*5))/5 + .05 }, false
@@ -99,10 +99,10 @@ func TestForecastColumns(t *testing.T) {
 	if !slices.Equal(cells, []float64{3, 1, 2, 3, 4, 5}) {
 		t.Errorf("quantiles forecast %v", cells)
 	}
-	for kind, raw := range map[string][]float32{"normal": {.3, .5}, "studentt": {-1, .3, .5}, "poisson": {2}, "negativebinomial": {2, -1}} {
+	for kind, params := range map[string][]float32{"normal": {.3, .9}, "studentt": {3.3, .3, .9}, "poisson": {2}, "negativebinomial": {2, .3}} {
 		l := Loss{Kind: kind, Quantiles: levelQuantiles([]float64{80})}
 		cells := make([]float64, 4)
-		l.Forecast(cells, raw)
+		l.Forecast(cells, params)
 		k := losses[kind]
 		step, from, sum, mean := .001, -60., 0., 0.
 		if k.counts {
@@ -110,7 +110,7 @@ func TestForecastColumns(t *testing.T) {
 		}
 		below := []float64{0, 0, 0} // probability up to each quantile
 		for y := from; y < 80; y += step {
-			p := math.Exp(-logLikelihood(k.kernel, raw, y)) * step
+			p := math.Exp(-logLikelihood(k.kernel, params, y)) * step
 			sum, mean = sum+p, mean+p*y
 			for i, q := range cells[1:] {
 				if y <= q {

@@ -17,7 +17,8 @@ type Batch struct {
 	Outputs int     // K: the values that the loss wants of every step, such as quantiles or a distribution's parameters; 1 for a point forecast
 	Loss    Loss    // whose outputs they are
 
-	scale, unscale func(x *Tensor) *Tensor // of targets (B, C, n) to what the net sees of them, and of what it puts out back; nil: they are the same
+	scale func(x *Tensor) *Tensor // of targets (B, C, n) to what the net sees of them; nil: they are the same
+	back  *windowScale            // the way back of what it puts out; nil: it is the same
 }
 
 // Width is what a net forecasts of a channel: H·K values, the K of a step side by side.

@@ -1,8 +1,8 @@
 package model
 
 // Scaled is a net that sees each window scaled by statistics of the window's
-// own past, and whose forecast is scaled back: all K outputs of a step alike. Scaler
-// is one of [Scalers]. Exogenous columns are scaled by their own past, each. Steps that were
+// own past, and whose forecast is scaled back as its loss says: values, or the parameters of
+// a distribution. Scaler is one of [Scalers], identity where the net sees the windows as they are. Exogenous columns are scaled by their own past, each. Steps that were
 // missing count in no statistic of their channel.
 //
 // invariant takes the inverse hyperbolic sine besides. revin has a learned
@@ -15,21 +15,13 @@ type Scaled struct {
 	Scaler string
 }
 
-// Rescaled is n behind that scaler; n itself for identity.
-func Rescaled(n Net, scaler string) Net {
-	if scaler == "identity" {
-		return n
-	}
-	return Scaled{n, scaler}
-}
-
 func (n Scaled) check(lookback, horizon int) error {
 	return firstError(oneOf("scaler", n.Scaler, Scalers...), CheckNet(n.Net, lookback, horizon))
 }
 
 func (n Scaled) Forward(s *Scope, b Batch) *Tensor {
-	b, back := n.around(s, b, b.Past.Last())
-	return back.undo(n.Net.Forward(s, b))
+	b = n.around(s, b, b.Past.Last())
+	return b.Loss.outputs(n.Net.Forward(s, b), b.back)
 }
 
 // Steps is that of the net within.
@@ -42,8 +34,8 @@ func (n Scaled) Steps() int {
 
 // Learn scales by the lookback alone, too.
 func (n Scaled) Learn(s *Scope, b Batch) *Tensor {
-	b, back := n.around(s, b, b.Past.Last()-b.Horizon+1)
-	return back.undo(n.Net.(Recursive).Learn(s, b))
+	b = n.around(s, b, b.Past.Last()-b.Horizon+1)
+	return b.Loss.outputs(n.Net.(Recursive).Learn(s, b), b.back)
 }
 
 // Paths is that of the net within.
@@ -56,12 +48,14 @@ func (n Scaled) Paths(l Loss) int {
 
 // Sample draws from the distributions scaled back, as the loss measures them.
 func (n Scaled) Sample(s *Scope, b Batch, draw *Tensor) *Tensor {
-	b, _ = n.around(s, b, b.Past.Last())
-	return n.Net.(Sampler).Sample(s, b, draw)
+	return n.Net.(Sampler).Sample(s, n.around(s, b, b.Past.Last()), draw)
 }
 
-// around is b scaled by its windows' first L steps, and the way back.
-func (n Scaled) around(s *Scope, b Batch, L int) (Batch, windowScale) {
+// around is b scaled by its windows' first L steps.
+func (n Scaled) around(s *Scope, b Batch, L int) Batch {
+	if n.Scaler == "identity" {
+		return b
+	}
 	mask := b.Mask
 	if mask != nil {
 		mask = mask.Slice(2, 0, L)
@@ -79,8 +73,8 @@ func (n Scaled) around(s *Scope, b Batch, L int) (Batch, windowScale) {
 		γ, β := s.Param("weight", constant(1), 1), s.Param("bias", constant(0), 1)
 		back = past.affine(γ, β)
 	}
-	b.scale, b.unscale = past.apply, back.undo
-	return b, back
+	b.scale, b.back = past.apply, &back
+	return b
 }
 
 // affine is RevIN's way back.

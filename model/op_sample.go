@@ -7,21 +7,21 @@ package model
 */
 import "C"
 
-// Sample is one draw (…, 1) of each distribution whose parameters, the K values that a net put out for a step, are raw (…, K).
+// Sample is one draw (…, 1) of each distribution whose parameters are params (…, K).
 // state (3) is {seed, 0, number of the first window}, of windows of the batch, along the first axis. What is drawn depends on these, on number, which tells apart
 // the draws of a net, and on the place in the window: any rank draws the same. It carries no gradient.
-func (l Loss) Sample(raw, state *Tensor, number, windows int) *Tensor {
-	kind, K := losses[l.Kind], raw.Last()
+func (l Loss) Sample(params, state *Tensor, number, windows int) *Tensor {
+	kind, K := losses[l.Kind], params.Last()
 	if len(kind.params) == 0 || K != len(kind.params) {
-		badBuild("sample: raw %v, loss %s: want a distribution and its %d parameters", raw.Shape, l.Kind, len(kind.params))
+		badBuild("sample: parameters %v, loss %s: want a distribution and its %d values", params.Shape, l.Kind, len(kind.params))
 	}
-	if state.Type != I64 || state.Len() != 3 || windows < 1 || raw.rows()%windows != 0 {
-		badBuild("sample: raw %v of %d windows, state %v %s: want i64 of 3", raw.Shape, windows, state.Shape, state.Type)
+	if state.Type != I64 || state.Len() != 3 || windows < 1 || params.rows()%windows != 0 {
+		badBuild("sample: parameters %v of %d windows, state %v %s: want i64 of 3", params.Shape, windows, state.Shape, state.Type)
 	}
-	wantF32("sample", raw)
-	shape := append([]int{}, raw.Shape...)
+	wantF32("sample", params)
+	shape := append([]int{}, params.Shape...)
 	shape[len(shape)-1] = 1
-	return raw.g.add(draw{kind: kind.kernel, number: number, per: raw.rows() / windows}, shape, raw, state)
+	return params.g.add(draw{kind: kind.kernel, number: number, per: params.rows() / windows}, shape, params, state)
 }
 
 type draw struct {

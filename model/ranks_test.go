@@ -18,7 +18,7 @@ func families() map[string]Net {
 		"nbeats":      nets()["nbeats"],
 		"nhits":       nets()["nhits"],
 		"lstm":        &LSTM{Layers: 2, Hidden: 8, Dropout: .1, DecoderLayers: 2, DecoderHidden: 8},
-		"gru":         Rescaled(&GRU{Layers: 1, Hidden: 8, Recurrent: true, TrainHorizon: 3}, "standard"),
+		"gru":         Scaled{&GRU{Layers: 1, Hidden: 8, Recurrent: true, TrainHorizon: 3}, "standard"},
 		"dilatedrnn":  &DilatedRNN{Cell: "lstm", Dilations: [][]int{{1, 2}, {4}}, Hidden: 8, DecoderLayers: 2, DecoderHidden: 8},
 		"deepar":      &DeepAR{Layers: 2, Hidden: 8, Dropout: .1, TrainHorizon: 3},
 		"cudalstm":    &CudaLSTM{Hidden: 8, Forget: 3, Dropout: .1, Statics: []int{4}, Dynamics: []int{4}},

@@ -61,7 +61,7 @@ func TestReferenceNames(t *testing.T) {
 	n := &NHITS{Layers: 4}
 	for ours, theirs := range map[string]string{"blocks.12.in.weight": "blocks.12.layers.0.weight", "blocks.0.hidden.3.bias": "blocks.0.layers.7.bias",
 		"blocks.2.theta.weight": "blocks.2.layers.9.weight", "other": "other"} {
-		if got := references["nhits"].Name(Rescaled(n, "robust"), ours); got != theirs {
+		if got := references["nhits"].Name(Scaled{n, "robust"}, ours); got != theirs {
 			t.Errorf("%s is %s, want %s", ours, got, theirs)
 		}
 	}
@@ -87,7 +87,7 @@ func TestImportListsAllThatDoesNotFit(t *testing.T) {
 			t.Errorf("no %q in\n%v", want, err)
 		}
 	}
-	if _, err := r.Import(Rescaled(n, "revin"), p, good); err == nil || !strings.Contains(err.Error(), "revin") {
+	if _, err := r.Import(Scaled{n, "revin"}, p, good); err == nil || !strings.Contains(err.Error(), "revin") {
 		t.Errorf("revin: %v", err)
 	}
 }

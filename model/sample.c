@@ -59,34 +59,31 @@ static double poisson(struct stream *s, double rate) {
   }
 }
 
-static double draw(struct stream *s, int kind, const float *raw) {
+static double draw(struct stream *s, int kind, const float *p) {
   switch (kind) {
-    case K_NORMAL: return raw[0] + softplus(raw[1]) * normal(s);
-    case K_STUDENT: return raw[1] + softplus(raw[2]) * student(s, 3 + softplus(raw[0]));
-    case K_POISSON: return poisson(s, softplus(raw[0]) + 1e-10);
-    default: {  // a Poisson whose rate is gamma distributed, of mean m and variance a·m²
-      double m = softplus(raw[0]) + 1e-8, a = softplus(raw[1]) + 1e-8;
-      return poisson(s, m * a * gamma_draw(s, 1 / a));
-    }
+    case K_NORMAL: return p[0] + p[1] * normal(s);
+    case K_STUDENT: return p[1] + p[2] * student(s, p[0]);
+    case K_POISSON: return poisson(s, p[0]);
+    default: return poisson(s, (double)p[0] * p[1] * gamma_draw(s, 1 / (double)p[1]));  // of a rate that is gamma distributed, of mean m and variance a·m²
   }
 }
 
-struct sample { float *y; const float *raw; const int64_t *state; uint32_t number; int kind; int64_t k, per; };
+struct sample { float *y; const float *p; const int64_t *state; uint32_t number; int kind; int64_t k, per; };
 
 static void samples(const void *args, int64_t lo, int64_t hi) {
   const struct sample *k = args;
   uint64_t seed = (uint64_t)k->state[0], first = (uint64_t)k->state[2] * (uint64_t)k->per;
   for (int64_t i = lo; i < hi; i++) {
-    const float *raw = k->raw + i * k->k;
+    const float *p = k->p + i * k->k;
     int finite = 1;
-    for (int64_t j = 0; j < k->k; j++) finite &= isfinite(raw[j]) != 0;
+    for (int64_t j = 0; j < k->k; j++) finite &= isfinite(p[j]) != 0;
     uint64_t place = first + (uint64_t)i;
     struct stream s = {{(uint32_t)place, (uint32_t)(place >> 32), 0, k->number | SAMPLES}, {(uint32_t)seed, (uint32_t)(seed >> 32)}, {0}, 4};
-    k->y[i] = finite ? (float)draw(&s, k->kind, raw) : NAN;  // rejection would never end
+    k->y[i] = finite ? (float)draw(&s, k->kind, p) : NAN;  // rejection would never end
   }
 }
 
-void k_sample(pool *p, float *y, const float *raw, const int64_t *state, uint32_t number, int kind, int64_t k, int64_t per, int64_t n) {
-  struct sample args = {y, raw, state, number, kind, k, per};
-  parallel(p, n, 1 << 8, samples, &args);
+void k_sample(pool *pl, float *y, const float *p, const int64_t *state, uint32_t number, int kind, int64_t k, int64_t per, int64_t n) {
+  struct sample args = {y, p, state, number, kind, k, per};
+  parallel(pl, n, 1 << 8, samples, &args);
 }

@@ -92,7 +92,7 @@ type ModelConfig struct {
 }
 
 // net is the network with all its options.
-func (m ModelConfig) net() model.Net { return model.Rescaled(m.Options, m.Scaler) }
+func (m ModelConfig) net() model.Net { return model.Scaled{Net: m.Options, Scaler: m.Scaler} }
 
 // EvaluateConfig is the [evaluate] table.
 type EvaluateConfig struct {
