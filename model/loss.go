@@ -77,6 +77,9 @@ func (o TrainOptions) loss() Loss {
 	return l
 }
 
+// Distribution reports whether the loss is that of a distribution, whose parameters the net puts out.
+func (o TrainOptions) Distribution() bool { return len(losses[o.Loss].params) > 0 }
+
 // levelQuantiles are the median and both ends of the central intervals of these levels in percent, ascending.
 func levelQuantiles(levels []float64) []float64 {
 	qs := append(IntervalEnds(levels), .5)

@@ -78,7 +78,9 @@ type Kind struct {
 	Family string // linear, MLP, recurrent, convolution, attention, frequency or mixer
 	Paper  string
 	Mixes  bool // the channels of a window; else each is forecast from its own past alone
-	New    func() Net
+	// Defaults are values of keys of [[model]], or of its [train] as train.KEY, that differ from all nets': as the reference's.
+	Defaults map[string]any
+	New      func() Net
 }
 
 var kinds []Kind
@@ -97,12 +99,20 @@ func register(k Kind) bool {
 // Nets lists the registered nets by name.
 func Nets() []Kind { return slices.Clone(kinds) }
 
+// FindKind is the registered net of that name.
+func FindKind(name string) (k Kind, ok bool) {
+	i := slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == name })
+	if i < 0 {
+		return k, false
+	}
+	return kinds[i], true
+}
+
 // NewNet is a net of that name with no option set.
 func NewNet(name string) (Net, error) {
-	for _, k := range kinds {
-		if k.Name == name {
-			return k.New(), nil
-		}
+	k, ok := FindKind(name)
+	if !ok {
+		return nil, fmt.Errorf("model: no net %q", name)
 	}
-	return nil, fmt.Errorf("model: no net %q", name)
+	return k.New(), nil
 }

@@ -1,12 +1,13 @@
 package model
 
-var _ = register(Kind{Name: "deepar", Family: "recurrent", Paper: "Salinas et al., DeepAR: Probabilistic forecasting with autoregressive recurrent networks, Int. J. Forecasting 2020", New: func() Net { return &DeepAR{} }})
+var _ = register(Kind{Name: "deepar", Family: "recurrent", Paper: "Salinas et al., DeepAR: Probabilistic forecasting with autoregressive recurrent networks, Int. J. Forecasting 2020", Defaults: map[string]any{"train.loss": "studentt"},
+	New: func() Net { return &DeepAR{} }})
 
 // DeepAR forecasts the distribution of each step by an LSTM that reads the value
 // of the step before and the columns of its own: in training the
 // measured one, in a forecast that of a path drawn from the distributions (§3.2); quantiles and mean are those
 // of the paths. In the validation loss it is the distribution's mean, which also takes the paths' place where the loss is no
-// distribution. Give it a loss that is one.
+// distribution.
 type DeepAR struct {
 	Layers        int     `toml:"layers" default:"2" doc:"layers of LSTM"`
 	Hidden        int     `toml:"hidden" default:"128" doc:"units of each"`

@@ -5,7 +5,8 @@ import (
 	"strconv"
 )
 
-var _ = register(Kind{Name: "dilatedrnn", Family: "recurrent", Paper: "Chang et al., Dilated recurrent neural networks, NeurIPS 2017, as NeuralForecast's DilatedRNN, Olivares et al., 2022", New: func() Net { return &DilatedRNN{} }})
+var _ = register(Kind{Name: "dilatedrnn", Family: "recurrent", Paper: "Chang et al., Dilated recurrent neural networks, NeurIPS 2017, as NeuralForecast's DilatedRNN, Olivares et al., 2022", Defaults: map[string]any{"scaler": "robust"},
+	New: func() Net { return &DilatedRNN{} }})
 
 // DilatedRNN is groups of recurrent layers, each of which reads the state of
 // some steps before rather than of the last one. Groups but the first add their

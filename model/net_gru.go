@@ -1,6 +1,7 @@
 package model
 
-var _ = register(Kind{Name: "gru", Family: "recurrent", Paper: "Cho et al., Learning phrase representations using RNN encoder–decoder, EMNLP 2014, as NeuralForecast's GRU, Olivares et al., 2022", New: func() Net { return &GRU{} }})
+var _ = register(Kind{Name: "gru", Family: "recurrent", Paper: "Cho et al., Learning phrase representations using RNN encoder–decoder, EMNLP 2014, as NeuralForecast's GRU, Olivares et al., 2022", Defaults: map[string]any{"scaler": "robust"},
+	New: func() Net { return &GRU{} }})
 
 // GRU is [LSTM] with gated recurrent units.
 type GRU struct { // encoderDecoder with another default

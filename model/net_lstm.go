@@ -2,7 +2,8 @@ package model
 
 import "fmt"
 
-var _ = register(Kind{Name: "lstm", Family: "recurrent", Paper: "Hochreiter and Schmidhuber, Long short-term memory, Neural Computation 1997, as NeuralForecast's LSTM, Olivares et al., 2022", New: func() Net { return &LSTM{} }})
+var _ = register(Kind{Name: "lstm", Family: "recurrent", Paper: "Hochreiter and Schmidhuber, Long short-term memory, Neural Computation 1997, as NeuralForecast's LSTM, Olivares et al., 2022", Defaults: map[string]any{"scaler": "robust"},
+	New: func() Net { return &LSTM{} }})
 
 // LSTM encodes the lookback with LSTMs and decodes each step of the horizon with a perceptron, one net for every channel.
 type LSTM encoderDecoder

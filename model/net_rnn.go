@@ -1,6 +1,7 @@
 package model
 
-var _ = register(Kind{Name: "rnn", Family: "recurrent", Paper: "Elman, Finding structure in time, Cognitive Science 1990, as NeuralForecast's RNN, Olivares et al., 2022", New: func() Net { return &RNN{} }})
+var _ = register(Kind{Name: "rnn", Family: "recurrent", Paper: "Elman, Finding structure in time, Cognitive Science 1990, as NeuralForecast's RNN, Olivares et al., 2022", Defaults: map[string]any{"scaler": "robust"},
+	New: func() Net { return &RNN{} }})
 
 // RNN is [LSTM] with Elman's units: tanh of a linear map of input and last state.
 type RNN encoderDecoder

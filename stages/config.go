@@ -293,6 +293,9 @@ func (cfg *Config) check() error {
 		if m.Solver == "ols" && m.Scaler != "identity" {
 			return fmt.Errorf("model %q: solver = \"ols\" needs scaler = \"identity\": a window's scale is not linear in it", m.Name)
 		}
+		if m.Scaler == "invariant" && m.Train.Distribution() {
+			return fmt.Errorf("model %q: scaler = \"invariant\" bends the values, so that the distribution of loss = %q cannot be scaled back: take another scaler", m.Name, m.Train.Loss)
+		}
 		if m.Solver == "ols" && (len(m.Seeds) > 0 || m.Init != "") {
 			return fmt.Errorf("model %q: solver = \"ols\" has one solution, which needs no seeds and no init", m.Name)
 		}

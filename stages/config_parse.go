@@ -3,6 +3,7 @@ package stages
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -89,6 +90,11 @@ func (d decoder) config(cfg *Config, tree map[string]any) error {
 			}
 			return d.at(path+".net", fmt.Errorf("no net %q%s", name, didYouMean(name, names)))
 		}
+		kind, _ := model.FindKind(name)
+		t, train := withDefaults(t, kind.Defaults, tree["train"])
+		if err := d.fields(reflect.ValueOf(&m.Train).Elem(), train, path+".train", false); err != nil {
+			return d.at(path, err)
+		}
 		if sub, ok := t["train"]; ok {
 			tt, ok := sub.(map[string]any)
 			if !ok {
@@ -113,6 +119,23 @@ func (d decoder) config(cfg *Config, tree map[string]any) error {
 		cfg.Models = append(cfg.Models, m)
 	}
 	return nil
+}
+
+// withDefaults is the table of a [[model]] with the net's own defaults for keys that it does not have, and those for training
+// that the [train] table, which counts for all models, does not have.
+func withDefaults(t map[string]any, own map[string]any, train any) (model, trained map[string]any) {
+	model, trained = maps.Clone(t), map[string]any{}
+	given, _ := train.(map[string]any)
+	for key, v := range own {
+		if rest, ok := strings.CutPrefix(key, "train."); ok {
+			if _, set := given[rest]; !set {
+				trained[rest] = v
+			}
+		} else if _, set := t[key]; !set {
+			model[key] = v
+		}
+	}
+	return model, trained
 }
 
 // split fills both v and the options of its kind from one table; keys of extra are neither's.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -288,7 +289,7 @@ func TestConfigWriteParses(t *testing.T) {
 			case 0:
 				m.Net, m.Options = "dlinear", &model.DLinear{Kernel: 2*rnd.IntN(9) + 1}
 			case 1:
-				m.Net, m.Solver, m.Scaler = "nbeats", "gradient", pick(model.Scalers...)
+				m.Net, m.Solver, m.Scaler = "nbeats", "gradient", pick(model.Scalers[:5]...)
 				m.Options = &model.NBEATS{Stacks: []string{"identity", "trend"}, Blocks: []int{1 + rnd.IntN(9), 2}, Layers: 1, Hidden: 1 + rnd.IntN(9),
 					Basis: "legendre", Degree: rnd.IntN(9), Activation: "tanh", Shared: rnd.IntN(2) == 0}
 			}
@@ -330,4 +331,41 @@ func FuzzParseConfig(f *testing.F) {
 			roundTrip(t, cfg)
 		}
 	})
+}
+
+// A net's own defaults count where neither its table nor [train] says else.
+func TestOwnDefaults(t *testing.T) {
+	const text = `
+[data]
+path = "synth"
+[[model]]
+net = "lstm"
+[[model]]
+net = "deepar"
+[[model]]
+net = "gru"
+scaler = "identity"
+[[model]]
+net = "deepar"
+name = "points"
+train = { loss = "mae" }
+`
+	cfg, err := parseConfig("t.toml", text, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range cfg.Models {
+		got = append(got, m.Scaler+" "+m.Train.Loss)
+	}
+	if want := []string{"robust mse", "identity studentt", "identity mse", "identity mae"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if cfg, err = parseConfig("t.toml", text, []string{"train.loss=normal"}); err != nil || cfg.Models[1].Train.Loss != "normal" || cfg.Models[3].Train.Loss != "mae" {
+		t.Errorf("[train] says normal: %v", err)
+	}
+	_, err = parseConfig("t.toml", text, []string{"model.1.scaler=invariant"})
+	if err == nil || !strings.Contains(err.Error(), `model "deepar": scaler = "invariant" bends the values, so that the distribution of loss = "studentt"`) {
+		t.Errorf("invariant: %v", err)
+	}
 }

@@ -138,6 +138,9 @@ func WriteReference(w io.Writer) error {
 	for _, k := range model.Nets() {
 		t := reflect.TypeOf(k.New()).Elem()
 		fmt.Fprintf(&b, "\n## net = %q\n\n%s.\n", k.Name, k.Paper)
+		if own := ownDefaults(k); own != "" {
+			fmt.Fprintf(&b, "Its own defaults: `%s`.\n", own)
+		}
 		if t.NumField() == 0 {
 			b.WriteString("No keys of its own.\n")
 			continue
@@ -157,6 +160,15 @@ func WriteReference(w io.Writer) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// ownDefaults are the values of keys that all nets have which are other for this one by default.
+func ownDefaults(k model.Kind) string {
+	var p []string
+	for _, key := range slices.Sorted(maps.Keys(k.Defaults)) {
+		p = append(p, fmt.Sprintf("%s = %s", key, tomlValue(reflect.ValueOf(k.Defaults[key]))))
+	}
+	return strings.Join(p, ", ")
 }
 
 // referenceNames writes what other programs call the nets' parameters.

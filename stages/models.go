@@ -112,6 +112,9 @@ func WriteModel(w io.Writer, name string) error {
 		if r, ok := model.ReferenceOf(k.Name); ok {
 			fmt.Fprintf(w, "weights     imported from and exported to %s's\n", r.Program)
 		}
+		if own := ownDefaults(k); own != "" {
+			fmt.Fprintf(w, "defaults    %s\n", own)
+		}
 		v := reflect.ValueOf(n).Elem()
 		if v.NumField() == 0 {
 			_, err = io.WriteString(w, "\nIt has no options.\n")
