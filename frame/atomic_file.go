@@ -70,7 +70,9 @@ func (a *atomicFile) commit() error {
 		return err
 	}
 	if err := syncFolder(filepath.Dir(a.path)); err != nil {
-		os.Remove(a.path)
+		if !a.replace { // what was there before is gone: better the new one than none
+			os.Remove(a.path)
+		}
 		return err
 	}
 	return nil

@@ -8,7 +8,7 @@ var _ = register(Kind{Name: "deeprc_lstm", Family: "recurrent", Paper: "Sarkar e
 type DeepRCLSTM struct {
 	Hidden     int     `toml:"hidden" default:"320" doc:"units of each layer"`
 	Activation string  `toml:"activation" default:"selu" doc:"of the LSTMs' cells: selu or tanh"`
-	Dropout    float64 `toml:"dropout" default:"0.2" doc:"share of the units that are dropped behind each LSTM"`
+	Dropout    float64 `toml:"dropout" default:"0.2" doc:"share of the inputs of each LSTM that are dropped; what it keeps from step to step is never"`
 }
 
 func (n DeepRCLSTM) check(_, _ int) error {
@@ -27,8 +27,8 @@ func (n DeepRCLSTM) Forward(s *Scope, b Batch) *Tensor {
 	x := Concat(1, parts...).Permute(2, 0, 1) // (L, B, inputs)
 	x = Dense(s.In("embed"), x, n.Hidden, SELU)
 	for _, name := range []string{"lstm1", "lstm2"} {
-		x, _ = runLayers(recurrentLayers(s.In(name), map[string]string{"selu": "lstm selu", "tanh": "lstm"}[n.Activation], n.Hidden, n.Hidden, 1, 0), x, nil, nil)
 		x = s.Dropout(x, 1, n.Dropout)
+		x, _ = runLayers(recurrentLayers(s.In(name), map[string]string{"selu": "lstm selu", "tanh": "lstm"}[n.Activation], n.Hidden, n.Hidden, 1, 0), x, nil, nil)
 	}
 	h := Dense(s.In("dense"), x.Slice(0, L-1, L).Squeeze(0), n.Hidden, SELU) // (B, hidden)
 	return Dense(s.In("head"), h, C*b.Width(), Identity).Reshape(B, C, b.Width())

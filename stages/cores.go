@@ -18,6 +18,10 @@ type coreUse struct {
 	PID   int
 	Cores []int // its affinity mask
 	Most  int   // threads that its process may have in all
+	// What processes share where they are not bound to cores of their own; 0: no such limit.
+	Group string // the control group of its process
+	Quota int    // cores' worth of time of that group
+	Node  int    // cores of this host that Slurm gave the job
 }
 
 // threadsPerRank is how many threads this rank may compute with; collective. It
@@ -36,6 +40,15 @@ func threadsPerRank(c collective.Comm, host string) (int, error) {
 	}
 	var err error
 	if me.Most, err = processLimit(runtime.GOMAXPROCS(0), os.Getenv); err != nil {
+		return 0, err
+	}
+	if group, err := os.ReadFile("/proc/self/cgroup"); err == nil {
+		me.Group = string(group)
+	}
+	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < len(me.Cores) { // as the Go runtime reads the quota
+		me.Quota = runtime.GOMAXPROCS(0)
+	}
+	if me.Node, err = coresOnNode(os.Getenv("SLURM_CPUS_ON_NODE")); err != nil {
 		return 0, err
 	}
 	text, err := json.Marshal(me)
@@ -82,17 +95,33 @@ func processLimit(gomaxprocs int, env func(string) string) (int, error) {
 	return most, nil
 }
 
+// coresOnNode reads SLURM_CPUS_ON_NODE; 0 where it is not set.
+func coresOnNode(text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("SLURM_CPUS_ON_NODE=%s: want a number of cores", text)
+	}
+	return n, nil
+}
+
 // coreShare is the threads of rank me, at least one.
 func coreShare(all []coreUse, me int) int {
 	mine := all[me]
-	users := map[int]int{} // ranks of this host on each core
-	process := 0           // ranks of this process
+	users := map[int]int{}          // ranks of this host on each core
+	process, group, host := 0, 0, 0 // ranks of this process, of its control group, of the host
 	for _, u := range all {
 		if u.Host != mine.Host {
 			continue
 		}
 		for _, core := range u.Cores {
 			users[core]++
+		}
+		host++
+		if u.Group == mine.Group {
+			group++
 		}
 		if u.PID == mine.PID {
 			process++
@@ -102,5 +131,12 @@ func coreShare(all []coreUse, me int) int {
 	for _, core := range mine.Cores {
 		share += 1 / float64(users[core])
 	}
-	return max(1, min(int(share), mine.Most/process))
+	threads := min(int(share), mine.Most/process)
+	if mine.Quota > 0 {
+		threads = min(threads, mine.Quota/group)
+	}
+	if mine.Node > 0 {
+		threads = min(threads, mine.Node/host)
+	}
+	return max(1, threads)
 }

@@ -31,19 +31,30 @@ func TestCoreShare(t *testing.T) {
 		all  []coreUse
 		want int // of rank 0
 	}{
-		"alone":                 {[]coreUse{{"a", 1, span(0, 8), 8}}, 8},
-		"goroutines":            {[]coreUse{{"a", 1, span(0, 8), 8}, {"a", 1, span(0, 8), 8}}, 4},
-		"processes, bound":      {[]coreUse{{"a", 1, span(0, 4), 4}, {"a", 2, span(4, 8), 4}}, 4},
-		"processes, not bound":  {[]coreUse{{"a", 1, span(0, 8), 8}, {"a", 2, span(0, 8), 8}}, 4},
-		"three on eight":        {[]coreUse{{"a", 1, span(0, 8), 8}, {"a", 2, span(0, 8), 8}, {"a", 3, span(0, 8), 8}}, 2},
-		"three on three":        {[]coreUse{{"a", 1, span(0, 3), 8}, {"a", 2, span(0, 3), 8}, {"a", 3, span(0, 3), 8}}, 1},
-		"another host":          {[]coreUse{{"a", 1, span(0, 8), 8}, {"b", 1, span(0, 8), 8}}, 8},
-		"more ranks than cores": {[]coreUse{{"a", 1, span(0, 1), 1}, {"a", 2, span(0, 1), 1}}, 1},
-		"limited":               {[]coreUse{{"a", 1, span(0, 8), 3}}, 3},
-		"limited, goroutines":   {[]coreUse{{"a", 1, span(0, 8), 4}, {"a", 1, span(0, 8), 4}}, 2},
+		"alone":                 {[]coreUse{{Host: "a", PID: 1, Cores: span(0, 8), Most: 8}}, 8},
+		"goroutines":            {[]coreUse{{Host: "a", PID: 1, Cores: span(0, 8), Most: 8}, {Host: "a", PID: 1, Cores: span(0, 8), Most: 8}}, 4},
+		"processes, bound":      {[]coreUse{{Host: "a", PID: 1, Cores: span(0, 4), Most: 4}, {Host: "a", PID: 2, Cores: span(4, 8), Most: 4}}, 4},
+		"processes, not bound":  {[]coreUse{{Host: "a", PID: 1, Cores: span(0, 8), Most: 8}, {Host: "a", PID: 2, Cores: span(0, 8), Most: 8}}, 4},
+		"three on eight":        {[]coreUse{{Host: "a", PID: 1, Cores: span(0, 8), Most: 8}, {Host: "a", PID: 2, Cores: span(0, 8), Most: 8}, {Host: "a", PID: 3, Cores: span(0, 8), Most: 8}}, 2},
+		"three on three":        {[]coreUse{{Host: "a", PID: 1, Cores: span(0, 3), Most: 8}, {Host: "a", PID: 2, Cores: span(0, 3), Most: 8}, {Host: "a", PID: 3, Cores: span(0, 3), Most: 8}}, 1},
+		"another host":          {[]coreUse{{Host: "a", PID: 1, Cores: span(0, 8), Most: 8}, {Host: "b", PID: 1, Cores: span(0, 8), Most: 8}}, 8},
+		"more ranks than cores": {[]coreUse{{Host: "a", PID: 1, Cores: span(0, 1), Most: 1}, {Host: "a", PID: 2, Cores: span(0, 1), Most: 1}}, 1},
+		"limited":               {[]coreUse{{Host: "a", PID: 1, Cores: span(0, 8), Most: 3}}, 3},
+		"limited, goroutines":   {[]coreUse{{Host: "a", PID: 1, Cores: span(0, 8), Most: 4}, {Host: "a", PID: 1, Cores: span(0, 8), Most: 4}}, 2},
+		"a quota for both":      {[]coreUse{{Host: "a", PID: 1, Cores: span(0, 8), Most: 4, Group: "g", Quota: 4}, {Host: "a", PID: 2, Cores: span(0, 8), Most: 4, Group: "g", Quota: 4}}, 2},
+		"a quota each":          {[]coreUse{{Host: "a", PID: 1, Cores: span(0, 8), Most: 4, Group: "g", Quota: 4}, {Host: "a", PID: 2, Cores: span(0, 8), Most: 4, Group: "h", Quota: 4}}, 4},
+		"part of a node":        {[]coreUse{{Host: "a", PID: 1, Cores: span(0, 8), Most: 8, Node: 4}, {Host: "a", PID: 2, Cores: span(0, 8), Most: 8, Node: 4}}, 2},
 	} {
 		if got := coreShare(c.all, 0); got != c.want {
 			t.Errorf("%s: %d threads, want %d", name, got, c.want)
+		}
+	}
+}
+
+func TestCoresOnNode(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "6": 6, "many": -1, "0": -1} {
+		if got, err := coresOnNode(text); (err != nil) != (want < 0) || err == nil && got != want {
+			t.Errorf("%q: %d, %v", text, got, err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"deeprc/collective"
 	"deeprc/model"
@@ -69,8 +70,17 @@ func (s *Series) cutSeries(span, after, lookback, horizon int) *Series {
 // span is how many steps before the end of each series the first cutoff is.
 func (c CVConfig) span(horizon int) int { return horizon + (c.Windows-1)*c.StepSize }
 
-// checkCutoffs reports a series that is scaled by values after the first cutoff of [cv] or of [intervals].
-func (s *Series) checkCutoffs(cfg *Config) error {
+// checkCutoffs reports a series that is scaled by values after the first cutoff of [cv] or of [intervals], and cutoffs
+// before which there is nothing to train on or to validate with.
+func (j *job) checkCutoffs() error {
+	s, cfg := j.series, j.cfg
+	windows := func(table string, s *Series, c CVConfig) error {
+		cut := s.cutSeries(c.span(cfg.Windows.Horizon), 0, cfg.Windows.Lookback, cfg.Windows.Horizon)
+		if _, err := splitWindows(cut, cfg.Windows); err != nil {
+			return configErrorf("%s, what lies before the first cutoff: %w: take a smaller %[1]s.n_windows or %[1]s.step_size", table, err)
+		}
+		return nil
+	}
 	check := func(table string, c CVConfig, part int, remedy string) error {
 		span := c.span(cfg.Windows.Horizon)
 		for g := range s.Groups {
@@ -86,9 +96,15 @@ func (s *Series) checkCutoffs(cfg *Config) error {
 		if err := check("cv", cfg.CV, 2, "a smaller train"); err != nil {
 			return err
 		}
+		if err := windows("cv", s, cfg.CV); err != nil {
+			return err
+		}
 	}
 	if len(cfg.Intervals.Levels) > 0 {
-		return check("intervals", cfg.Intervals.cutoffs(), 1, "a larger validation")
+		if err := check("intervals", cfg.Intervals.cutoffs(), 1, "a larger validation"); err != nil {
+			return err
+		}
+		return windows("intervals", j.calibration().series, cfg.Intervals.cutoffs())
 	}
 	return nil
 }
@@ -145,7 +161,7 @@ func (j *job) crossValidate(dir string) (table *ReportTable, failed, err error) 
 			}
 			for _, f := range fits {
 				if f.err != nil {
-					errs[f.name] = fmt.Sprintf("cutoff %d: %v", i+1, f.err)
+					errs[f.name] = strings.TrimPrefix(fmt.Sprintf("%s; cutoff %d: %v", errs[f.name], i+1, f.err), "; ")
 					if !f.baseline {
 						failed = errors.Join(failed, fmt.Errorf("cv, cutoff %d: model %s: %w", i+1, f.name, f.err))
 					}
@@ -183,6 +199,9 @@ func (j *job) crossValidate(dir string) (table *ReportTable, failed, err error) 
 			printTable(j.screen.out, sum.names, j.cfg.Evaluate.Scale, fits, all)
 		}
 		t := metricsTable("Cross-validation", cv.String()+", on the "+j.cfg.Evaluate.Scale+" scale", sum.names, fits, all)
+		for k := range t.Rows { // a note is of the last fit alone
+			t.Rows[k].Note = ""
+		}
 		table = &t
 	}
 	done(sum.count, 0)

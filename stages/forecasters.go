@@ -157,11 +157,6 @@ func (j *job) train(k int, m ModelConfig, seed uint64, better func(f *fitted) er
 	if err != nil {
 		return f, err
 	}
-	if m.Init != "" {
-		if err := j.initialise(fit, m); err != nil {
-			return f, err
-		}
-	}
 	f.fit, f.forecaster = fit, fit
 	var bar *stageBar
 	hooks := model.Hooks{
@@ -179,7 +174,14 @@ func (j *job) train(k int, m ModelConfig, seed uint64, better func(f *fitted) er
 	if err := j.checkpoints(k, m.Name, fit, seed, &hooks); err != nil {
 		return f, fmt.Errorf("train %s: %w", m.Name, err)
 	}
+	before := 0 // steps of earlier sessions
+	if hooks.Resume == nil && m.Init != "" {
+		if err := j.initialise(fit, m); err != nil {
+			return f, err
+		}
+	}
 	if s := hooks.Resume; s != nil {
+		before = s.History.Steps
 		f.params = s.Best
 		if s.Finished {
 			j.screen.printf("%s was trained already, %d steps", m.Name, s.History.Steps)
@@ -192,7 +194,7 @@ func (j *job) train(k int, m ModelConfig, seed uint64, better func(f *fitted) er
 	if bar != nil {
 		bar.end(fmt.Sprintf("validation loss %.4f at step %d", h.Best, h.BestStep))
 	}
-	rows := int64(h.Steps) * int64(m.Train.Batch)
+	rows := int64(h.Steps-before) * int64(m.Train.Batch)
 	done(rows, 0)
 	var diverged *model.DivergedError
 	if errors.As(err, &diverged) {

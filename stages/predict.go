@@ -82,6 +82,9 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 		return fmt.Errorf("%s: a step is %s, the run's was %s", data.Path, got, run.Step)
 	}
 	p := &prediction{c: c, cfg: cfg, s: s, total: o.Horizon}
+	for _, m := range run.Models {
+		p.trained = append(p.trained, m.Name)
+	}
 	if err := p.extend(); err != nil {
 		return fmt.Errorf("%s: %w", data.Path, err)
 	}
@@ -154,11 +157,13 @@ type prediction struct {
 	cfg        *Config
 	s          *Series
 	slab       []float32 // (groups, C, L + steps)
+	measured   []float32 // likewise: NaN where slab has what fills a gap, else 0
 	row, total int       // words of a series in slab; steps to forecast
 	end        []int     // of each group, the first step to forecast
 	shift      int       // steps forecast so far
 	intervals  []model.Named
 	known      []string // the run's channels, of which intervals has a row each
+	trained    []string // the run's models and ensembles' members that have parameters
 }
 
 // extend finds where forecasts begin, which is behind the last row, or behind the last value where the rows go on for the
@@ -182,9 +187,14 @@ func (p *prediction) extend() error {
 		}
 		p.end = append(p.end, end)
 		for _, at := range grp.Start {
-			row := make([]float32, p.row)
+			row, there := make([]float32, p.row), make([]float32, p.row)
 			copy(row, p.s.Data.Past[at+int64(end-l):][:l])
-			p.slab = append(p.slab, row...)
+			for i, y := range p.s.Data.Target[at+int64(end-l):][:l] {
+				if y != y {
+					there[i] = y
+				}
+			}
+			p.slab, p.measured = append(p.slab, row...), append(p.measured, there...)
 		}
 	}
 	return nil
@@ -232,122 +242,6 @@ func (p *prediction) Offsets(dst []int64, i int) {
 		}
 		dst[ch+k] = at
 	}
-}
-
-// models forecasts with each [[model]], a column each of its quantiles and intervals: standardised (groups, C, total), the same on
-// every rank; collective. Quantiles are forecast as far as the models' horizon; behind it they are NaN.
-func (p *prediction) models(arrays []model.Named) (names []string, preds [][]float32, err error) {
-	dev, err := model.CPU(1)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer dev.Close()
-	l, h, ch := p.cfg.Windows.Lookback, p.cfg.Windows.Horizon, p.s.channels()
-	lo, hi := collective.Share(p.Len(), p.c.Rank(), p.c.Size())
-	for _, m := range p.cfg.Models {
-		f, err := p.load(dev, m, arrays)
-		if err != nil {
-			return nil, nil, err
-		}
-		part := make([][]float32, len(f.columns()))
-		for k := range part {
-			part[k] = make([]float32, (hi-lo)*ch*h)
-		}
-		columns := make([][]float32, len(part))
-		for k := range columns {
-			columns[k] = slices.Repeat([]float32{float32(math.NaN())}, p.Len()*ch*p.total)
-		}
-		for p.shift = 0; p.shift < p.total; p.shift += h {
-			if err := f.predict(part, p, lo, hi-lo); err != nil {
-				return nil, nil, err
-			}
-			for k := range part {
-				all, _, err := collective.AllGatherV(p.c, part[k])
-				if err != nil {
-					return nil, nil, err
-				}
-				for r := range p.Len() * ch {
-					next := all[r*h:][:h]
-					if k == 0 { // to where the next forecast sees them
-						copy(p.slab[r*p.row+l+p.shift:], next)
-					}
-					if k == 0 || p.shift == 0 {
-						copy(columns[k][r*p.total+p.shift:(r+1)*p.total], next)
-					}
-				}
-			}
-		}
-		for _, ending := range model.ColumnNames(f.columns()) {
-			names = append(names, m.Name+ending)
-		}
-		preds = append(preds, columns...)
-		if len(columns) == 1 && p.intervals != nil {
-			for _, ending := range model.ColumnNames(append([]float64{0}, p.cfg.Intervals.quantiles()...))[1:] {
-				column, err := p.interval(m.Name+ending, columns[0])
-				if err != nil {
-					return nil, nil, err
-				}
-				names, preds = append(names, m.Name+ending), append(preds, column)
-			}
-		}
-	}
-	return names, preds, nil
-}
-
-// load is model m of the run.
-func (p *prediction) load(dev model.Device, m ModelConfig, arrays []model.Named) (*fitted, error) {
-	e := &ensemble{median: m.Combine == "median"}
-	data := model.Data{Past: p.slab, Target: p.slab, Inputs: p.s.Data.Inputs, Columns: p.s.Data.Columns, Deviation: p.s.Data.Deviation}
-	for i, name := range m.members() {
-		seed := p.cfg.Run.Seed
-		if len(m.Seeds) > 0 {
-			seed = m.Seeds[i]
-		}
-		shape := model.Shape{Lookback: p.cfg.Windows.Lookback, Horizon: p.cfg.Windows.Horizon, Channels: p.s.channels(), Batch: min(m.Train.Batch, p.Len())}
-		fit, err := model.NewFit(dev, m.net(), shape, data, m.Train, uint64(seed))
-		if err != nil {
-			return nil, err
-		}
-		params := make([]float32, fit.Params.Words())
-		if err := fit.Params.Fill(params, name+".", arrays); err != nil {
-			return nil, fmt.Errorf("model.safetensors, model %q: %w", name, err)
-		}
-		if err := fit.SetParams(params); err != nil {
-			return nil, err
-		}
-		e.members = append(e.members, &fitted{name: name, fit: fit, forecaster: fit})
-	}
-	if m.Solver == "gradient" && len(m.Seeds) == 0 {
-		return e.members[0], nil
-	}
-	return &fitted{name: m.Name, forecaster: e}, nil
-}
-
-// interval is the column of that name around the point forecasts, NaN of a series that the run had no errors of, and behind the models' horizon.
-func (p *prediction) interval(name string, points []float32) ([]float32, error) {
-	h, ch := p.cfg.Windows.Horizon, p.s.channels()
-	i := slices.IndexFunc(p.intervals, func(a model.Named) bool { return a.Name == name })
-	if i < 0 {
-		return nil, fmt.Errorf("%s has no %q", intervalsFile, name)
-	}
-	offsets, ok := p.intervals[i].Data.([]float32)
-	if !ok || !slices.Equal(p.intervals[i].Shape, []int{len(p.known), h}) {
-		return nil, fmt.Errorf("%s: %q has shape %v, want float32 of (%d, %d)", intervalsFile, name, p.intervals[i].Shape, len(p.known), h)
-	}
-	column := slices.Repeat([]float32{float32(math.NaN())}, len(points))
-	for g := range p.s.Groups {
-		for c := range ch {
-			row := slices.Index(p.known, p.s.Channels[p.s.row(g)+c])
-			if row < 0 {
-				continue
-			}
-			from := (g*ch + c) * p.total
-			for t := range min(h, p.total) {
-				column[from+t] = points[from+t] + offsets[row*h+t]
-			}
-		}
-	}
-	return column, nil
 }
 
 // write writes unique_id, ds and the columns of each model, in the original scale, nothing where there is no value.

@@ -72,7 +72,7 @@ func (j *job) prepare() error {
 		return err
 	}
 	s := j.series
-	if err := s.checkCutoffs(j.cfg); err != nil {
+	if err := j.checkCutoffs(); err != nil {
 		return err
 	}
 	bar.end(fmt.Sprintf("%d rows, %d channels, a step is %s, %d values missing", s.Rows, len(s.Channels), s.Step, s.Missing))
@@ -143,6 +143,11 @@ func (j *job) warnings() (w []string) {
 	}
 	if s.Filled > 0 {
 		w = append(w, fmt.Sprintf("%d values of hist, future and static columns are missing: filled forward, else by the mean", s.Filled))
+	}
+	for _, m := range j.cfg.Models {
+		if m.Train.Loss == "nse" && j.cfg.Data.Scaler == "standard" {
+			w = append(w, fmt.Sprintf("model %s: loss nse weighs all series alike, since data.scaler = \"standard\" gives each the deviation 1; NeuralHydrology's is data.scaler = \"global\"", m.Name))
+		}
 	}
 	if len(s.Constant) > 0 {
 		w = append(w, fmt.Sprintf("constant in the train part, so not scaled: %s", list(s.Constant)))

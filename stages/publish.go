@@ -16,8 +16,8 @@ import (
 const reportFile = "report.html"
 
 // publish writes the small and precious files: metrics.json, timings.json and the report, with the table of cross-validation where
-// there is one; collective. The result is rank 0's.
-func (j *job) publish(dir, version string, begin time.Time, all []*fitted, res []scores, cross *ReportTable) (*Result, error) {
+// there is one, and what failed beside the models; collective. The result is rank 0's.
+func (j *job) publish(dir, version string, begin time.Time, all []*fitted, res []scores, cross *ReportTable, beside error) (*Result, error) {
 	times, err := j.times.gather(j.c)
 	if err != nil {
 		return nil, err
@@ -36,6 +36,9 @@ func (j *job) publish(dir, version string, begin time.Time, all []*fitted, res [
 		in := func(name string) string { return filepath.Join(dir, name) }
 		page, e := j.page(version, all, res, times, begin)
 		if e == nil {
+			if beside != nil {
+				page.Errors = append(page.Errors, strings.Split(beside.Error(), "\n")...)
+			}
 			if cross != nil {
 				page.Tables = append(page.Tables, *cross)
 			}

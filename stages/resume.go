@@ -48,6 +48,16 @@ func resumable(dir string, cfg *Config) error {
 	return nil
 }
 
+// sweep removes what a process that was killed had begun to write in a run's folder.
+func sweep(dir string) error {
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() && strings.HasPrefix(e.Name(), ".") && strings.HasSuffix(e.Name(), ".tmp") {
+			err = os.Remove(path)
+		}
+		return err
+	})
+}
+
 func orNone(s string) string {
 	if s == "" {
 		return "not there"

@@ -43,6 +43,12 @@ func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Resul
 		if err := collective.Agree(c, resumable(o.Resume, cfg)); err != nil {
 			return nil, err
 		}
+		if c.Rank() == 0 {
+			err = sweep(o.Resume)
+		}
+		if err := collective.Agree(c, err); err != nil {
+			return nil, err
+		}
 		j.dir, j.resume = o.Resume, true
 		if err := j.prepare(); err != nil {
 			return nil, err
@@ -139,7 +145,7 @@ func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	out, err := j.publish(dir, o.Version, begin, all, res, nil)
+	out, err := j.publish(dir, o.Version, begin, all, res, nil, unsure)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +159,7 @@ func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logge
 		if err != nil {
 			return out, errors.Join(failed, err)
 		}
-		if out, err = j.publish(dir, o.Version, begin, all, res, table); err != nil {
+		if out, err = j.publish(dir, o.Version, begin, all, res, table, errors.Join(unsure, lost)); err != nil {
 			return nil, errors.Join(failed, err)
 		}
 	}
