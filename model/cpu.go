@@ -197,7 +197,7 @@ func (r *cpuRunner) Run() (err error) {
 		s := &r.steps[i]
 		s.op.CPU(r.pool, s.y, s.in)
 		if r.debug {
-			if err := checkFinite(s.y, s.in); err != nil {
+			if err := checkFinite(s.op, s.y, s.in); err != nil {
 				return fmt.Errorf("model: DEEPRC_DEBUG=ops: step %d of %d, %T%+v → %v: %w", i+1, len(r.steps), s.op, s.op, s.y.Shape, err)
 			}
 		}

@@ -11,15 +11,22 @@ import (
 // debugOps reports whether $DEEPRC_DEBUG asks to check each op's result.
 func debugOps() bool { return slices.Contains(strings.Split(os.Getenv("DEEPRC_DEBUG"), ","), "ops") }
 
+// blind is an op that skips the elements of an input which are NaN, as missing targets are.
+type blind interface{ blind() int }
+
 // checkFinite is an error where a step made NaN or infinities out of inputs that
-// have none. NaN in data, such as missing targets, is no error.
-func checkFinite(y Array, in []Array) error {
+// have none. NaN in data, such as missing targets, is no error where the op lets it through.
+func checkFinite(op Op, y Array, in []Array) error {
 	if bad(y) == 0 {
 		return nil
 	}
+	skip := -1
+	if b, ok := op.(blind); ok {
+		skip = b.blind()
+	}
 	var of []string
-	for _, x := range in {
-		if bad(x) > 0 {
+	for i, x := range in {
+		if bad(x) > 0 && i != skip {
 			return nil
 		}
 		if x.F != nil {

@@ -48,6 +48,9 @@ func (o lossOp) Grad(y, dy *Tensor) []*Tensor {
 	return append([]*Tensor{d}, make([]*Tensor, len(y.in)-1)...)
 }
 
+func (lossOp) blind() int   { return 1 }
+func (lossGrad) blind() int { return 2 }
+
 // divisorOf is what errors are divided by, or nil.
 func divisorOf(in []Array) *C.float {
 	if len(in) == 4 {

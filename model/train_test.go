@@ -178,17 +178,31 @@ func TestStepDoesNotAllocate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: a sanitizer allocates on its own account")
 	}
-	for name, net := range nets() {
-		_, _, f := trainToy(t, 1, net, toyOptions(), toy(false))
+	count := func(name string, f *Fit, ws Windows) {
 		c := collective.Local(1)[0]
 		pick := func(i int) int { return i }
-		ws := Windows(toyTrain)
 		if n := testing.AllocsPerRun(20, func() {
-			if _, err := f.Step(c, ws, Part{N: 32, Pick: pick}, 1e-3); err != nil {
-				t.Fatal(err)
+			if _, err := f.Step(c, ws, Part{N: f.Batch, Pick: pick}, 1e-3); err != nil {
+				t.Fatal(name, err)
 			}
 		}); n > 0 {
 			t.Errorf("%s: a step allocates %g times", name, n)
+		}
+	}
+	for name, net := range nets() {
+		_, _, f := trainToy(t, 1, net, toyOptions(), toy(false))
+		count(name, f, toyTrain)
+	}
+	d := famData()
+	d.Deviation = func(int64) float32 { return 1 }
+	ws := twoGroups{famN, famC, famX + famF, famS, famN - famL - famH + 1}
+	for name, net := range families() {
+		for _, loss := range []string{"mse", "nse", "studentt"} {
+			o := toyOptions()
+			o.Loss = loss
+			f, err := NewFit(testCPU(t), net, Shape{famL, famH, famC, 10}, d, o, 1)
+			must(t, err)
+			count(name+" "+loss, f, ws)
 		}
 	}
 }
