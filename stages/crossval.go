@@ -134,7 +134,7 @@ type cvFile struct {
 
 // crossValidate fits and forecasts at each cutoff of [cv] in turn, and writes cross_validation.parquet, in the form of
 // forecasts.parquet, with metrics over all cutoffs (cross_validation.json) and of each (cross_validation.csv); collective. Cutoffs are
-// counted back from the end of each series, as NeuralForecast's cross_validation does: the last is one horizon before it.
+// counted back from the end of each series' test part, as NeuralForecast's cross_validation does: the last is one horizon before it.
 // table is that of the report; failed is the error of models which failed.
 func (j *job) crossValidate(dir string) (table *ReportTable, failed, err error) {
 	cv, h := j.cfg.CV, j.cfg.Windows.Horizon
