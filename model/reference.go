@@ -61,6 +61,15 @@ var references = map[string]Reference{
 		{"context.*", "context_adapter.*"},
 		{"decoder.{i}.*", "mlp_decoder.layers.{3i}.*"},
 	}},
+	"tcn": {"NeuralForecast", []Rename{{"encoder.{i}.*", "hist_encoder.tcn.{i}.conv.*"}, {"context.*", "context_adapter.*"}, {"decoder.{i}.*", "mlp_decoder.layers.{3i}.*"}}},
+	"bitcn": {"NeuralForecast", []Rename{
+		{"past.*", "lin_hist.*"},
+		{"future.*", "lin_futr.*"},
+		{"backward.*", "net_bwd.*"},
+		{"forward.*", "net_fwd.*"},
+		{"temporal.{i}.*", "temporal_lin{i+1}.*"},
+		{"out.*", "output_lin.*"},
+	}},
 	"cudalstm": {"NeuralHydrology", neuralHydrologyNames},
 	"ealstm":   {"NeuralHydrology", neuralHydrologyNames},
 }
