@@ -12,6 +12,6 @@ func Conv(s *Scope, x *Tensor, out, taps, dilation int) *Tensor {
 // DenseChannels is [Dense] along the channels of x (N, in, time) → (N, out, time), with its parameters.
 func DenseChannels(s *Scope, x *Tensor, out int) *Tensor {
 	in := x.Shape[1]
-	init := Uniform(1 / math.Sqrt(float64(in)))
-	return x.Conv1d(s.Param("weight", init, out, in).Reshape(out, in, 1), s.Param("bias", init, out), 1, 1)
+	w, b := denseParams(s, out, in)
+	return x.Conv1d(w.Reshape(out, in, 1), b, 1, 1)
 }

@@ -24,6 +24,7 @@ const (
 	SELU
 	Softplus
 	LeakyReLU // of slope 0.01
+	ELU       // of alpha 1
 )
 
 // activations are those that a net's option activation names.
@@ -79,6 +80,8 @@ func (a Activation) of(x *Tensor) *Tensor {
 		return x.Softplus()
 	case LeakyReLU:
 		return x.LeakyReLU(.01)
+	case ELU:
+		return x.ELU(1)
 	}
 	badBuild("no activation %d", a)
 	return nil
