@@ -71,6 +71,7 @@ var references = map[string]Reference{
 		{"out.*", "output_lin.*"},
 	}},
 	"tft":      {"NeuralForecast", nil},
+	"timesnet": {"NeuralForecast", nil},
 	"cudalstm": {"NeuralHydrology", neuralHydrologyNames},
 	"ealstm":   {"NeuralHydrology", neuralHydrologyNames},
 }
@@ -81,11 +82,11 @@ func ReferenceOf(net string) (r Reference, ok bool) {
 	return r, ok
 }
 
-// unread are arrays of a checkpoint of NeuralForecast that no forecast depends on: losses' quantiles, the bases of [NBEATS], which
-// are computed here, sizes of [DilatedRNN]'s cells, the map to a residual's width of a cell that has it already, counts of batch norms' batches,
+// unread are arrays of a checkpoint of NeuralForecast that no forecast depends on: losses' quantiles, the bases of [NBEATS] and
+// sines and cosines, which are computed here, sizes of [DilatedRNN]'s cells, the map to a residual's width of a cell that has it already, counts of batch norms' batches,
 // and [TFT]'s mask, maps of a context that is 0, and choices among one column.
 var unread = []string{"loss.*", "valid_loss.*", "*.num_batches_tracked", "blocks.{i}.basis.*", "rnn_stack.{i}.cells.{j}.cell.hidden_size",
-	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir", "temporal_fusion_decoder.attention._mask", "*.lin_c.weight", "*.joint_grn.*"}
+	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir", "temporal_fusion_decoder.attention._mask", "enc_embedding.position_embedding.pe", "*.lin_c.weight", "*.joint_grn.*"}
 
 // Name is what r calls n's parameter name.
 func (r Reference) Name(n Net, name string) string {
