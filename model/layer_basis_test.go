@@ -55,18 +55,26 @@ func TestTrendBases(t *testing.T) {
 
 func TestNetChecks(t *testing.T) {
 	for want, n := range map[string]Net{
-		"hidden = 0: must":               &MLP{Layers: 1},
-		"layers = -1":                    &MLP{Layers: -1, Hidden: 1},
-		"blocks = [1]: want 2 numbers":   &NBEATS{Stacks: []string{"trend", "trend"}, Blocks: []int{1}},
-		`stacks = "season": want one of`: &NBEATS{Stacks: []string{"season"}},
-		"stacks is empty":                &NBEATS{},
-		`basis = "sine"`:                 &NBEATS{Stacks: []string{"trend"}, Blocks: []int{1}, Layers: 1, Hidden: 1, Basis: "sine"},
-		"degree = 2: cubic splines":      &NBEATS{Stacks: []string{"trend"}, Blocks: []int{1}, Layers: 1, Hidden: 1, Basis: "spline", Degree: 2, Activation: "relu"},
-		"harmonics = 1048576: a basis":   &NBEATSx{Stacks: []string{"seasonality"}, Blocks: []int{1}, Layers: 1, Hidden: 1, Harmonics: maxSize, Activation: "relu"},
-		`activation = "prelu"`:           &NBEATSx{Stacks: []string{"identity"}, Blocks: []int{1}, Layers: 1, Hidden: 1, Activation: "prelu"},
-		"blocks = 0":                     &NHITS{},
-		"pool = [0]: every":              &NHITS{Blocks: []int{1}, Pool: []int{0}},
-		"downsample = []":                &NHITS{Blocks: []int{1}, Pool: []int{1}},
+		"hidden = 0: must":                   &MLP{Layers: 1},
+		"layers = -1":                        &MLP{Layers: -1, Hidden: 1},
+		"blocks = [1]: want 2 numbers":       &NBEATS{Stacks: []string{"trend", "trend"}, Blocks: []int{1}},
+		`stacks = "season": want one of`:     &NBEATS{Stacks: []string{"season"}},
+		"stacks is empty":                    &NBEATS{},
+		`basis = "sine"`:                     &NBEATS{Stacks: []string{"trend"}, Blocks: []int{1}, Layers: 1, Hidden: 1, Basis: "sine"},
+		"degree = 2: cubic splines":          &NBEATS{Stacks: []string{"trend"}, Blocks: []int{1}, Layers: 1, Hidden: 1, Basis: "spline", Degree: 2, Activation: "relu"},
+		"harmonics = 1048576: a basis":       &NBEATSx{Stacks: []string{"seasonality"}, Blocks: []int{1}, Layers: 1, Hidden: 1, Harmonics: maxSize, Activation: "relu"},
+		`activation = "prelu"`:               &NBEATSx{Stacks: []string{"identity"}, Blocks: []int{1}, Layers: 1, Hidden: 1, Activation: "prelu"},
+		"dilations = 0":                      &TCN{Kernel: 2},
+		"dilations = [1 0]: every":           &TCN{Kernel: 2, Dilations: []int{1, 0}},
+		"dropout = 1: must":                  &BiTCN{Hidden: 1, Dropout: 1},
+		"heads = 3: must divide":             &TFT{Hidden: 8, Heads: 3},
+		"heads = 1: hidden = 512 makes":      &TFT{Hidden: 512, Heads: 1},
+		`cell = "rnn"`:                       &TFT{Hidden: 8, Heads: 1, Activation: "elu", Cell: "rnn"},
+		"top = 19: must be between 1 and 18": &TimesNet{Top: 19},
+		"kernels = 0":                        &TimesNet{Top: 1},
+		"blocks = 0":                         &NHITS{},
+		"pool = [0]: every":                  &NHITS{Blocks: []int{1}, Pool: []int{0}},
+		"downsample = []":                    &NHITS{Blocks: []int{1}, Pool: []int{1}},
 	} {
 		if err := CheckNet(n, 24, 12); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s…", err, want)

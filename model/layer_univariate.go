@@ -35,6 +35,26 @@ func (u univariate) exogenous(over func(x *Tensor) *Tensor) (flat []*Tensor) {
 	return flat
 }
 
+// channels is what a convolution reads of the first T steps: y (N, T), then columns, those of a window (B, X, time) or
+// of its series (B, S), nil for none, the same for all channels → (N, columns, T).
+func (u univariate) channels(y *Tensor, columns ...*Tensor) *Tensor {
+	N, T := y.Shape[0], y.Last()
+	x := []*Tensor{y.Unsqueeze(1)}
+	for _, c := range columns {
+		switch {
+		case c == nil:
+		case len(c.Shape) == 2:
+			x = append(x, u.perChannel(c).Unsqueeze(2).Expand(N, c.Shape[1], T))
+		default:
+			x = append(x, u.perChannel(c.Slice(2, 0, T)).Reshape(N, c.Shape[1], T))
+		}
+	}
+	if len(x) == 1 {
+		return x[0]
+	}
+	return Concat(1, x...)
+}
+
 // perChannel is x (B, …) flat for each channel, (N, …).
 func (u univariate) perChannel(x *Tensor) *Tensor {
 	B, C, n := x.Shape[0], u.Past.Shape[1], x.Len()/x.Shape[0]

@@ -11,6 +11,9 @@ import "C"
 
 import "slices"
 
+// maxHead is the most that d and dv of [Tensor.Attention] may be.
+const maxHead = C.HEAD
+
 // Attention is softmax(scale·q·kᵀ + bias)·v for q (…, Lq, d), k (…, Lk, d), v (…, Lk, dv) → (…, Lq, dv), with the same
 // axes before (Vaswani et al. 2017, eq. 1, where scale is 1/√d). bias (…, Lq, Lk), nil for none, is spread over these
 // axes; it is −∞ where a query must not see a key. If causal, query i sees keys j ≤ i. A query that sees no key gets 0.
@@ -33,8 +36,8 @@ func (q *Tensor) attend(k, v, bias *Tensor, scale float32, causal bool, drop dro
 		q.Last() != k.Last() {
 		badBuild("attention: q %v, k %v, v %v: want (…, Lq, d), (…, Lk, d), (…, Lk, dv)", q.Shape, k.Shape, v.Shape)
 	}
-	if max(q.Last(), v.Last()) > C.HEAD {
-		badBuild("attention: q %v, v %v: heads of %d or less", q.Shape, v.Shape, C.HEAD)
+	if max(q.Last(), v.Last()) > maxHead {
+		badBuild("attention: q %v, v %v: heads of %d or less", q.Shape, v.Shape, maxHead)
 	}
 	batch, Lq, Lk := q.Shape[:n], q.Shape[n], k.Shape[n]
 	in := []*Tensor{q, k, v}

@@ -24,6 +24,7 @@ const (
 	SELU
 	Softplus
 	LeakyReLU // of slope 0.01
+	ELU       // of alpha 1
 )
 
 // activations are those that a net's option activation names.
@@ -59,19 +60,30 @@ func (x *Tensor) Linear(w, b *Tensor, act Activation) *Tensor {
 	o := &linear{act: f}
 	o.product = C.product{0, 1, C.int64_t(x.rows()), C.int64_t(m), C.int64_t(n), newWalk([]int{1})}
 	y := x.g.add(o, []int{x.rows(), m}, in...).Reshape(withLast(x.Shape, m)...)
-	switch {
-	case ok:
+	if ok {
 		return y
-	case act == GELU:
-		return y.GELU()
-	case act == SELU:
-		return y.SELU()
-	case act == Softplus:
-		return y.Softplus()
-	case act == LeakyReLU:
-		return y.LeakyReLU(.01)
 	}
-	badBuild("linear: no activation %d", act)
+	return act.of(y)
+}
+
+// of is the activation of x, in a step of its own.
+func (a Activation) of(x *Tensor) *Tensor {
+	if f, ok := fused[a]; ok {
+		return f.of(x)
+	}
+	switch a {
+	case GELU:
+		return x.GELU()
+	case SELU:
+		return x.SELU()
+	case Softplus:
+		return x.Softplus()
+	case LeakyReLU:
+		return x.LeakyReLU(.01)
+	case ELU:
+		return x.ELU(1)
+	}
+	badBuild("no activation %d", a)
 	return nil
 }
 

@@ -24,7 +24,7 @@ type opCase struct {
 }
 
 var opCases = slices.Concat(elementwiseCases, reduceCases, layoutCases, matmulCases, normCases, batchNormCases, poolCases, convCases, scalerCases, lossCases,
-	recurrentCases, attentionCases, otherCases)
+	recurrentCases, attentionCases, foldCases, otherCases)
 
 var otherCases = []opCase{
 	{name: "moving average", shapes: [][]int{{2, 11}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(5) },

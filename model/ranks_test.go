@@ -23,6 +23,10 @@ func families() map[string]Net {
 		"deepar":      &DeepAR{Layers: 2, Hidden: 8, Dropout: .1, TrainHorizon: 3},
 		"cudalstm":    &CudaLSTM{Hidden: 8, Forget: 3, Dropout: .1, Statics: []int{4}, Dynamics: []int{4}},
 		"ealstm":      &EALSTM{Hidden: 8, Forget: 3, Dropout: .1},
+		"tcn":         &TCN{Kernel: 2, Dilations: []int{1, 2, 4}, Hidden: 8, Activation: "relu", DecoderLayers: 2, DecoderHidden: 8},
+		"bitcn":       &BiTCN{Hidden: 8, Dropout: .1},
+		"tft":         &TFT{Hidden: 8, Heads: 2, Dropout: .1, AttentionDropout: .1, Activation: "elu", Cell: "lstm", Layers: 1},
+		"timesnet":    &TimesNet{Hidden: 4, ConvHidden: 4, Top: 2, Kernels: 2, Layers: 2, Dropout: .1},
 		"deeprc_lstm": &DeepRCLSTM{Hidden: 8, Activation: "selu", Dropout: .1},
 	}
 }

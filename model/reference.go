@@ -61,6 +61,17 @@ var references = map[string]Reference{
 		{"context.*", "context_adapter.*"},
 		{"decoder.{i}.*", "mlp_decoder.layers.{3i}.*"},
 	}},
+	"tcn": {"NeuralForecast", []Rename{{"encoder.{i}.*", "hist_encoder.tcn.{i}.conv.*"}, {"context.*", "context_adapter.*"}, {"decoder.{i}.*", "mlp_decoder.layers.{3i}.*"}}},
+	"bitcn": {"NeuralForecast", []Rename{
+		{"past.*", "lin_hist.*"},
+		{"future.*", "lin_futr.*"},
+		{"backward.*", "net_bwd.*"},
+		{"forward.*", "net_fwd.*"},
+		{"temporal.{i}.*", "temporal_lin{i+1}.*"},
+		{"out.*", "output_lin.*"},
+	}},
+	"tft":      {"NeuralForecast", nil},
+	"timesnet": {"NeuralForecast", nil},
 	"cudalstm": {"NeuralHydrology", neuralHydrologyNames},
 	"ealstm":   {"NeuralHydrology", neuralHydrologyNames},
 }
@@ -71,10 +82,11 @@ func ReferenceOf(net string) (r Reference, ok bool) {
 	return r, ok
 }
 
-// unread are arrays of a checkpoint of NeuralForecast that no forecast depends on: losses' quantiles, the bases of [NBEATS], which
-// are computed here, sizes of [DilatedRNN]'s cells, the map to a residual's width of a cell that has it already, and counts of batch norms' batches.
+// unread are arrays of a checkpoint of NeuralForecast that no forecast depends on: losses' quantiles, the bases of [NBEATS] and
+// sines and cosines, which are computed here, sizes of [DilatedRNN]'s cells, the map to a residual's width of a cell that has it already, counts of batch norms' batches,
+// and [TFT]'s mask, maps of a context that is 0, and choices among one column.
 var unread = []string{"loss.*", "valid_loss.*", "*.num_batches_tracked", "blocks.{i}.basis.*", "rnn_stack.{i}.cells.{j}.cell.hidden_size",
-	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir"}
+	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir", "temporal_fusion_decoder.attention._mask", "enc_embedding.position_embedding.pe", "*.lin_c.weight", "*.joint_grn.*"}
 
 // Name is what r calls n's parameter name.
 func (r Reference) Name(n Net, name string) string {

@@ -37,7 +37,10 @@ func TestReferenceWeightsThereAndBack(t *testing.T) {
 		must(t, err)
 		theirs, err := r.Export(g.net(t), ours)
 		must(t, err)
-		want := slices.DeleteFunc(g.checkpoint(), func(a Named) bool { _, read := g.arrays["gradient."+a.Name]; return !read })
+		want := slices.DeleteFunc(g.checkpoint(), func(a Named) bool {
+			d, read := g.arrays["gradient."+a.Name]
+			return !read || largest(d.Data.([]float32)) == 0 && slices.ContainsFunc(unread, func(c string) bool { _, ok := fits(c, a.Name); return ok })
+		})
 		if !reflect.DeepEqual(theirs, want) {
 			t.Errorf("%s: other arrays than before", file)
 		}

@@ -32,6 +32,14 @@ type Init func(i int, u float64) float64
 // Uniform draws from [−a, a).
 func Uniform(a float64) Init { return func(_ int, u float64) float64 { return a * (2*u - 1) } }
 
+// Constant is a for every element.
+func Constant(a float64) Init { return func(int, float64) float64 { return a } }
+
+// Normal draws from the normal distribution of mean 0 and that standard deviation.
+func Normal(deviation float64) Init {
+	return func(_ int, u float64) float64 { return deviation * math.Sqrt2 * math.Erfinv(2*max(u, 0x1p-54)-1) }
+}
+
 // NewParams is an empty set, to be filled by the first graph that a net builds.
 func NewParams(name string) *Params {
 	return &Params{Region: &Region{Name: name}, Buffers: &Region{Name: "buffers of " + name}}
