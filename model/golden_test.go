@@ -61,6 +61,10 @@ var goldenNets = []string{
 	"ealstm",
 	"deeprc_lstm",
 	"deeprc_lstm_selu",
+	"tide",
+	"tide_exogenous",
+	"tide_plain",
+	"tide_plain_exogenous",
 }
 
 // golden is a file of values computed by bench/golden.

@@ -61,6 +61,14 @@ var references = map[string]Reference{
 		{"context.*", "context_adapter.*"},
 		{"decoder.{i}.*", "mlp_decoder.layers.{3i}.*"},
 	}},
+	"tide": {"NeuralForecast", []Rename{
+		{"hist.*", "hist_exog_projection.*"},
+		{"future.*", "futr_exog_projection.*"},
+		{"encoder.*", "dense_encoder.*"},
+		{"decoder.*", "dense_decoder.*"},
+		{"temporal.*", "temporal_decoder.*"},
+		{"skip.*", "global_skip.*"},
+	}},
 	"cudalstm": {"NeuralHydrology", neuralHydrologyNames},
 	"ealstm":   {"NeuralHydrology", neuralHydrologyNames},
 }
@@ -72,9 +80,10 @@ func ReferenceOf(net string) (r Reference, ok bool) {
 }
 
 // unread are arrays of a checkpoint of NeuralForecast that no forecast depends on: losses' quantiles, the bases of [NBEATS], which
-// are computed here, sizes of [DilatedRNN]'s cells, the map to a residual's width of a cell that has it already, and counts of batch norms' batches.
+// are computed here, sizes of [DilatedRNN]'s cells, the map to a residual's width of a cell that has it already, a block of [TiDE] for historic columns where there
+// are none, and counts of batch norms' batches.
 var unread = []string{"loss.*", "valid_loss.*", "*.num_batches_tracked", "blocks.{i}.basis.*", "rnn_stack.{i}.cells.{j}.cell.hidden_size",
-	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir"}
+	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir", "hist_exog_projection.*"}
 
 // Name is what r calls n's parameter name.
 func (r Reference) Name(n Net, name string) string {
