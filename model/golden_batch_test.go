@@ -53,7 +53,7 @@ func (g *golden) batch(t testing.TB, horizon int, training bool, leaf func(value
 // byGraph forecasts and trains the net on the file's arrays directly: exogenous columns and several outputs included.
 func (g *golden) byGraph(t testing.TB) goldenRun {
 	t.Helper()
-	r := goldenRun{params: NewParams("parameters")}
+	r := goldenRun{params: NewParams("parameters"), by: "output"}
 	grads := &Region{Name: "gradients"}
 	var step, update Graph
 	inputs := map[*Tensor][]float32{}

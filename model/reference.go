@@ -69,6 +69,11 @@ var references = map[string]Reference{
 		{"temporal.*", "temporal_decoder.*"},
 		{"skip.*", "global_skip.*"},
 	}},
+	"tsmixer": {"NeuralForecast", []Rename{
+		{"revin.*", "norm.affine_*"},
+		{"blocks.{i}.temporal.*", "mixing_layers.{i}.temporal_mixer.temporal_*"},
+		{"blocks.{i}.feature.*", "mixing_layers.{i}.feature_mixer.feature_*"},
+	}},
 	"cudalstm": {"NeuralHydrology", neuralHydrologyNames},
 	"ealstm":   {"NeuralHydrology", neuralHydrologyNames},
 }

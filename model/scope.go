@@ -69,7 +69,7 @@ type training struct {
 	dropped int     // dropouts so far
 	weight  *Tensor // (B): 1, and 0 for a window that fills up the batch
 	ranks   *ranks
-	batch   map[*Param]*Tensor // the statistic of the batch for each buffer
+	batch   map[*Param]statistic // of each buffer
 }
 
 // NewScope is the root of the names of one graph.
