@@ -66,6 +66,8 @@ var goldenNets = []string{
 	"tide_plain",
 	"tide_plain_exogenous",
 	"tsmixer",
+	"tsmixerx",
+	"tsmixerx_exogenous",
 }
 
 // golden is a file of values computed by bench/golden.

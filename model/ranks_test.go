@@ -25,6 +25,7 @@ func families() map[string]Net {
 		"ealstm":      &EALSTM{Hidden: 8, Forget: 3, Dropout: .1},
 		"deeprc_lstm": &DeepRCLSTM{Hidden: 8, Activation: "selu", Dropout: .1},
 		"tsmixer":     &TSMixer{Blocks: 2, Hidden: 8, Dropout: .1, RevIN: true},
+		"tsmixerx":    &TSMixerx{Blocks: 2, Hidden: 8, Dropout: .1, RevIN: true},
 		"tide":        &TiDE{Hidden: 8, EncoderLayers: 1, DecoderLayers: 2, DecoderOutput: 4, TemporalHidden: 4, TemporalWidth: 2, Dropout: .1},
 	}
 }

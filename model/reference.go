@@ -43,6 +43,15 @@ var (
 	}
 )
 
+// mixerNames are those of a mixing of time and of features, featureNames those of features alone.
+func mixerNames(ours, theirs string) []Rename {
+	return append(featureNames(ours+".feature", theirs+".feature_mixer"), Rename{ours + ".temporal.*", theirs + ".temporal_mixer.temporal_*"})
+}
+
+func featureNames(ours, theirs string) []Rename {
+	return []Rename{{ours + ".residual.*", theirs + ".project_residual.*"}, {ours + ".*", theirs + ".feature_*"}}
+}
+
 // references are the nets that have weights elsewhere.
 var references = map[string]Reference{
 	"nlinear": {"NeuralForecast", nil},
@@ -69,11 +78,10 @@ var references = map[string]Reference{
 		{"temporal.*", "temporal_decoder.*"},
 		{"skip.*", "global_skip.*"},
 	}},
-	"tsmixer": {"NeuralForecast", []Rename{
-		{"revin.*", "norm.affine_*"},
-		{"blocks.{i}.temporal.*", "mixing_layers.{i}.temporal_mixer.temporal_*"},
-		{"blocks.{i}.feature.*", "mixing_layers.{i}.feature_mixer.feature_*"},
-	}},
+	"tsmixer": {"NeuralForecast", slices.Concat([]Rename{{"revin.*", "norm.affine_*"}}, mixerNames("blocks.{i}", "mixing_layers.{i}"))},
+	"tsmixerx": {"NeuralForecast", slices.Concat([]Rename{{"revin.*", "norm.affine_*"}, {"project.*", "temporal_projection.*"}},
+		featureNames("hist", "feature_mixer_hist"), featureNames("future", "feature_mixer_futr"), featureNames("static", "feature_mixer_stat"),
+		mixerNames("first", "first_mixing"), featureNames("blocks.{i}.static", "mixing_block.{i}.feature_mixer_stat"), mixerNames("blocks.{i}", "mixing_block.{i}"))},
 	"cudalstm": {"NeuralHydrology", neuralHydrologyNames},
 	"ealstm":   {"NeuralHydrology", neuralHydrologyNames},
 }

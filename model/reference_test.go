@@ -20,11 +20,15 @@ func TestReferenceWeightsThereAndBack(t *testing.T) {
 		if r.Program == "NeuralHydrology" { // what its nets read is known for the steps that they predict
 			hist, future, lookback = Named{}, hist, g.Lookback-g.Horizon
 		}
+		per := 1                                             // column of the window for one of the reference
+		if r.Program == "NeuralForecast" && g.Channels > 1 { // which has one for each channel
+			per = g.Channels
+		}
 		columns := func(a Named) int {
 			if a.Shape == nil {
 				return 0
 			}
-			return a.Shape[1]
+			return a.Shape[1] * per
 		}
 		o := TrainOptions{Loss: strings.ToLower(g.Loss), Quantiles: g.Quantiles}
 		if o.Loss == "distributionloss" {
