@@ -66,7 +66,7 @@ func (n TSMixerx) mix(s *Scope, x *Tensor) *Tensor {
 // mixTime is norm(x + drop(ReLU(W x + b))) along time, the axis before the last.
 func (n TSMixerx) mixTime(s *Scope, x *Tensor) *Tensor {
 	h := Dense(s.In("lin"), x.Transpose(1, 2), x.Shape[1], ReLU).Transpose(1, 2)
-	return LayerNorm(s.In("norm"), x.Add(s.Dropout(h, 0, n.Dropout)), 2)
+	return LayerNormOver(s.In("norm"), x.Add(s.Dropout(h, 0, n.Dropout)), 2)
 }
 
 // mixFeatures is norm(W₃x + b₃ + drop(W₂ drop(ReLU(W₁x + b₁)) + b₂)) along the last axis; W₃ is left out where x has
@@ -77,5 +77,5 @@ func (n TSMixerx) mixFeatures(s *Scope, x *Tensor) *Tensor {
 	if x.Last() != n.Hidden {
 		x = Dense(s.In("residual"), x, n.Hidden, Identity)
 	}
-	return LayerNorm(s.In("norm"), x.Add(h), 2)
+	return LayerNormOver(s.In("norm"), x.Add(h), 2)
 }

@@ -13,20 +13,22 @@ import (
 // families has one net of each, small, with dropout where it has any.
 func families() map[string]Net {
 	return map[string]Net{
-		"nlinear":     &NLinear{},
-		"mlp":         &MLP{Layers: 2, Hidden: 16},
-		"nbeats":      nets()["nbeats"],
-		"nhits":       nets()["nhits"],
-		"lstm":        &LSTM{Layers: 2, Hidden: 8, Dropout: .1, DecoderLayers: 2, DecoderHidden: 8},
-		"gru":         Rescaled(&GRU{Layers: 1, Hidden: 8, Recurrent: true, TrainHorizon: 3}, "standard"),
-		"dilatedrnn":  &DilatedRNN{Cell: "lstm", Dilations: [][]int{{1, 2}, {4}}, Hidden: 8, DecoderLayers: 2, DecoderHidden: 8},
-		"deepar":      &DeepAR{Layers: 2, Hidden: 8, Dropout: .1, TrainHorizon: 3},
-		"cudalstm":    &CudaLSTM{Hidden: 8, Forget: 3, Dropout: .1, Statics: []int{4}, Dynamics: []int{4}},
-		"ealstm":      &EALSTM{Hidden: 8, Forget: 3, Dropout: .1},
-		"deeprc_lstm": &DeepRCLSTM{Hidden: 8, Activation: "selu", Dropout: .1},
-		"tsmixer":     &TSMixer{Blocks: 2, Hidden: 8, Dropout: .1, RevIN: true},
-		"tsmixerx":    &TSMixerx{Blocks: 2, Hidden: 8, Dropout: .1, RevIN: true},
-		"tide":        &TiDE{Hidden: 8, EncoderLayers: 1, DecoderLayers: 2, DecoderOutput: 4, TemporalHidden: 4, TemporalWidth: 2, Dropout: .1},
+		"nlinear":      &NLinear{},
+		"mlp":          &MLP{Layers: 2, Hidden: 16},
+		"nbeats":       nets()["nbeats"],
+		"nhits":        nets()["nhits"],
+		"lstm":         &LSTM{Layers: 2, Hidden: 8, Dropout: .1, DecoderLayers: 2, DecoderHidden: 8},
+		"gru":          Rescaled(&GRU{Layers: 1, Hidden: 8, Recurrent: true, TrainHorizon: 3}, "standard"),
+		"dilatedrnn":   &DilatedRNN{Cell: "lstm", Dilations: [][]int{{1, 2}, {4}}, Hidden: 8, DecoderLayers: 2, DecoderHidden: 8},
+		"deepar":       &DeepAR{Layers: 2, Hidden: 8, Dropout: .1, TrainHorizon: 3},
+		"cudalstm":     &CudaLSTM{Hidden: 8, Forget: 3, Dropout: .1, Statics: []int{4}, Dynamics: []int{4}},
+		"ealstm":       &EALSTM{Hidden: 8, Forget: 3, Dropout: .1},
+		"deeprc_lstm":  &DeepRCLSTM{Hidden: 8, Activation: "selu", Dropout: .1},
+		"tsmixer":      &TSMixer{Blocks: 2, Hidden: 8, Dropout: .1, RevIN: true},
+		"tsmixerx":     &TSMixerx{Blocks: 2, Hidden: 8, Dropout: .1, RevIN: true},
+		"itransformer": &ITransformer{Hidden: 8, Heads: 2, Layers: 2, FFHidden: 12, Dropout: .1, Norm: true},
+		"timemixer":    &TimeMixer{Hidden: 8, FFHidden: 6, Layers: 2, Dropout: .1, Decomposition: "moving_avg", Kernel: 5, Scales: 2, Window: 2, Pooling: "avg", Norm: true},
+		"tide":         &TiDE{Hidden: 8, EncoderLayers: 1, DecoderLayers: 2, DecoderOutput: 4, TemporalHidden: 4, TemporalWidth: 2, Dropout: .1},
 	}
 }
 

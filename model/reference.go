@@ -82,6 +82,24 @@ var references = map[string]Reference{
 	"tsmixerx": {"NeuralForecast", slices.Concat([]Rename{{"revin.*", "norm.affine_*"}, {"project.*", "temporal_projection.*"}},
 		featureNames("hist", "feature_mixer_hist"), featureNames("future", "feature_mixer_futr"), featureNames("static", "feature_mixer_stat"),
 		mixerNames("first", "first_mixing"), featureNames("blocks.{i}.static", "mixing_block.{i}.feature_mixer_stat"), mixerNames("blocks.{i}", "mixing_block.{i}"))},
+	"itransformer": {"NeuralForecast", []Rename{
+		{"embed.*", "enc_embedding.value_embedding.*"},
+		{"future.*", "futr_embedding.*"},
+		{"encoder.{i}.*", "encoder.attn_layers.{i}.*"},
+		{"out.*", "projector.*"},
+	}},
+	"timemixer": {"NeuralForecast", []Rename{
+		{"revin.{i}.*", "normalize_layers.{i}.affine_*"},
+		{"embed.weight", "enc_embedding.value_embedding.tokenConv.weight"},
+		{"blocks.{i}.cross.{j}.*", "pdm_blocks.{i}.cross_layer.{2j}.*"},
+		{"blocks.{i}.season.{k}.{j}.*", "pdm_blocks.{i}.mixing_multi_scale_season.down_sampling_layers.{k}.{2j}.*"},
+		{"blocks.{i}.trend.{k}.{j}.*", "pdm_blocks.{i}.mixing_multi_scale_trend.up_sampling_layers.{k}.{2j}.*"},
+		{"predict.{i}.*", "predict_layers.{i}.*"},
+		{"project.*", "projection_layer.*"},
+		{"trend.{i}.0.*", "out_res_layers.{i}.*"},
+		{"trend.{i}.1.*", "regression_layers.{i}.*"},
+		{"outputs.*", "distr_output.*"},
+	}},
 	"cudalstm": {"NeuralHydrology", neuralHydrologyNames},
 	"ealstm":   {"NeuralHydrology", neuralHydrologyNames},
 }
@@ -94,9 +112,10 @@ func ReferenceOf(net string) (r Reference, ok bool) {
 
 // unread are arrays of a checkpoint of NeuralForecast that no forecast depends on: losses' quantiles, the bases of [NBEATS], which
 // are computed here, sizes of [DilatedRNN]'s cells, the map to a residual's width of a cell that has it already, a block of [TiDE] for historic columns where there
-// are none, and counts of batch norms' batches.
+// are none, maps of [TimeMixer] that read no columns or that nothing reads, and counts of batch norms' batches.
 var unread = []string{"loss.*", "valid_loss.*", "*.num_batches_tracked", "blocks.{i}.basis.*", "rnn_stack.{i}.cells.{j}.cell.hidden_size",
-	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir", "hist_exog_projection.*"}
+	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir", "hist_exog_projection.*",
+	"enc_embedding.temporal_embedding.*", "pdm_blocks.{i}.out_cross_layer.*", "pdm_blocks.{i}.layer_norm.*"}
 
 // Name is what r calls n's parameter name.
 func (r Reference) Name(n Net, name string) string {
