@@ -65,7 +65,8 @@ func TestRunningStatisticsAgainstPyTorch(t *testing.T) {
 	g, buffers := &Graph{}, [2]*Region{{"running_mean", 6}, {"running_var", 6}}
 	x, w := g.Input(F32, 4, 6, 15), g.Input(F32, 6)
 	_, mean, sample := x.batchNormTrain(1, g.Const(1, 4), w, w, batchNormEps, &ranks{})
-	p := g.Plan(align, runningAverage(g.At(buffers[0], 0, 6), mean), runningAverage(g.At(buffers[1], 0, 6), sample))
+	share := g.Const(batchNormMomentum, 1)
+	p := g.Plan(align, runningAverage(g.At(buffers[0], 0, 6), mean, share), runningAverage(g.At(buffers[1], 0, 6), sample, share))
 	r, err := testCPU(t).Compile(p, map[*Region]Mem{buffers[0]: Shared(about.Before[0]), buffers[1]: Shared(about.Before[1])})
 	must(t, err)
 	must(t, r.Write(x, file.floats(t, "batch_norm_train.in0")))

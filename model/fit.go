@@ -107,7 +107,7 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 		}
 		s := NewScope(&stepG, f.Params)
 		f.stepW = stepG.Input(F32, f.Batch)
-		s.train = &training{windows: f.Batch, state: stepG.Input(I64, 3), weight: f.stepW, ranks: &f.ranks, batch: map[*Param]*Tensor{}}
+		s.train = &training{windows: f.Batch, state: stepG.Input(I64, 3), weight: f.stepW, ranks: &f.ranks, batch: map[*Param]statistic{}}
 		var x, pred, l *Tensor
 		f.stepAt, x, pred = record(s, learn, known, T)
 		if s.train.dropped > 0 {
@@ -122,7 +122,7 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 		}
 		stats.N = f.Params.Buffers.N
 		for _, q := range f.Params.Running {
-			outs = append(outs, stepG.Store(s.train.batch[q], stats, q.Off))
+			outs = append(outs, stepG.Store(s.train.batch[q].batch, stats, q.Off))
 		}
 		stepP = stepG.Plan(0, outs...)
 
@@ -145,7 +145,7 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 			updG.At(m, 0, f.tail), updG.At(v, 0, f.tail), loss.Slope(updG.At(grads, f.tail, 2)), f.hyper)
 		updates := []*Tensor{f.norm2}
 		if n := stats.N; n > 0 {
-			updates = append(updates, runningAverage(updG.At(f.Params.Buffers, 0, n), updG.At(stats, 0, n)))
+			updates = append(updates, runningAverage(updG.At(f.Params.Buffers, 0, n), updG.At(stats, 0, n), s.train.momenta(&updG, f.Params)))
 		}
 		updP = updG.Plan(0, updates...)
 	})

@@ -43,6 +43,17 @@ func (g *golden) batch(t testing.TB, horizon int, training bool, leaf func(value
 		return b
 	}
 	b.Past, b.Hist, b.Future = input("past"), input("hist"), input("futr")
+	if g.Channels > 1 { // the reference has columns for each channel: so many of the window
+		for _, x := range []**Tensor{&b.Hist, &b.Future} {
+			if *x != nil {
+				s := (*x).Shape
+				*x = (*x).Reshape(s[0], s[1]*s[2], s[3])
+			}
+		}
+		if b.Static != nil { // (C, S), the same for all windows
+			b.Static = b.Static.Reshape(1, b.Static.Len()).Expand(b.Past.Shape[0], b.Static.Len())
+		}
+	}
 	if training && horizon > 1 {
 		y := input("target").Slice(2, 0, horizon-1)
 		b.Past = Concat(2, b.Past, Where(y.Equal(y), y, y.g.Const(0, 1)))
@@ -53,7 +64,7 @@ func (g *golden) batch(t testing.TB, horizon int, training bool, leaf func(value
 // byGraph forecasts and trains the net on the file's arrays directly: exogenous columns and several outputs included.
 func (g *golden) byGraph(t testing.TB) goldenRun {
 	t.Helper()
-	r := goldenRun{params: NewParams("parameters")}
+	r := goldenRun{params: NewParams("parameters"), by: "output"}
 	grads := &Region{Name: "gradients"}
 	var step, update Graph
 	inputs := map[*Tensor][]float32{}

@@ -18,7 +18,7 @@ func denseParams(s *Scope, out, in int) (w, b *Tensor) {
 
 // LayerNorm is [Tensor.LayerNorm] with parameters weight (n), from 1, and bias (n), from 0.
 func LayerNorm(s *Scope, x *Tensor, eps float32) *Tensor {
-	return x.LayerNorm(s.Param("weight", Constant(1), x.Last()), s.Param("bias", Constant(0), x.Last()), eps)
+	return x.LayerNorm(s.Param("weight", constant(1), x.Last()), s.Param("bias", constant(0), x.Last()), eps)
 }
 
 // GLU is a·σ(b), a and b the halves of a linear map of x (…, n) to twice out (Dauphin et al. 2017, eq. 1): (…, out),

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-var _ = register(Kind{"bitcn", "Sprangers, Schelter and de Rijke, Parameter-efficient deep probabilistic forecasting, Int. J. Forecasting 2023", func() Net { return &BiTCN{} }})
+var _ = register(Kind{Name: "bitcn", Family: "convolution", Paper: "Sprangers, Schelter and de Rijke, Parameter-efficient deep probabilistic forecasting, Int. J. Forecasting 2023", New: func() Net { return &BiTCN{} }})
 
 // BiTCN has two stacks of dilated convolutions (§3): one looks back over the lookback, the other ahead over the
 // columns that are known in advance. Each has as many layers as it takes to see all steps.

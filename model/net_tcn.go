@@ -2,7 +2,8 @@ package model
 
 import "strconv"
 
-var _ = register(Kind{"tcn", "van den Oord et al., WaveNet: A generative model for raw audio, 2016, as NeuralForecast's TCN, Olivares et al., 2022", func() Net { return &TCN{} }})
+var _ = register(Kind{Name: "tcn", Family: "convolution", Paper: "van den Oord et al., WaveNet: A generative model for raw audio, 2016, as NeuralForecast's TCN, Olivares et al., 2022", Defaults: map[string]any{"scaler": "robust"},
+	New: func() Net { return &TCN{} }})
 
 // TCN encodes the lookback by causal convolutions whose taps lie further and further apart (§2.1). A linear map along
 // time and a perceptron decode.

@@ -9,7 +9,8 @@ import (
 	"strconv"
 )
 
-var _ = register(Kind{"tft", "Lim et al., Temporal Fusion Transformers for interpretable multi-horizon time series forecasting, Int. J. Forecasting 2021", func() Net { return &TFT{} }})
+var _ = register(Kind{Name: "tft", Family: "attention", Paper: "Lim et al., Temporal Fusion Transformers for interpretable multi-horizon time series forecasting, Int. J. Forecasting 2021", Defaults: map[string]any{"scaler": "robust"},
+	New: func() Net { return &TFT{} }})
 
 // TFT weighs its columns at every step by what they and the statics say (§4.2), runs recurrent layers over lookback and
 // horizon (§4.5.1), and lets each step of the horizon attend to all before it (§4.4). Gated residual networks (§4.1) stand between.
@@ -105,7 +106,7 @@ func (n TFT) embed(s *Scope, name string, columns *Tensor) embedded {
 	s, name = s.In("embedding"), name+"_embedding_"
 	V := columns.Last()
 	init := Normal(math.Sqrt(2 / float64(V+n.Hidden)))
-	return embedded{columns, s.Param(name+"vectors", init, V, n.Hidden), s.Param(name+"bias", Constant(0), V, n.Hidden)}
+	return embedded{columns, s.Param(name+"vectors", init, V, n.Hidden), s.Param(name+"bias", constant(0), V, n.Hidden)}
 }
 
 // attention is that of the last H steps of x (T, N, hidden) on those up to each, whose heads share their values (§4.4): (H, N, hidden).

@@ -6,7 +6,8 @@ import (
 	"strconv"
 )
 
-var _ = register(Kind{"timesnet", "Wu et al., TimesNet: Temporal 2D-variation modeling for general time series analysis, ICLR 2023", func() Net { return &TimesNet{} }})
+var _ = register(Kind{Name: "timesnet", Family: "frequency", Paper: "Wu et al., TimesNet: Temporal 2D-variation modeling for general time series analysis, ICLR 2023", Defaults: map[string]any{"scaler": "standard"},
+	New: func() Net { return &TimesNet{} }})
 
 // TimesNet folds the series by its strongest periods into images, so that a step stands beside those before and after it and
 // below those one period away, and convolves these (§3.1). The periods of a batch are those of its mean spectrum in training, over
@@ -115,7 +116,7 @@ func (n TimesNet) inception(s *Scope, f Folding, x *Tensor, in, out int) *Tensor
 	for i := range n.Kernels {
 		taps, s := 2*i+1, s.In("kernels").In(strconv.Itoa(i))
 		kernel := s.Param("weight", Normal(math.Sqrt(2/float64(out*taps*taps))), out, in, taps, taps) // He et al. 2015, eq. 14
-		bias := s.Param("bias", Constant(0), out)
+		bias := s.Param("bias", constant(0), out)
 		if i == 0 {
 			w, b = kernel, bias
 		} else {

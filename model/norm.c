@@ -94,6 +94,10 @@ KERNEL(layer_norm_grad) {  // dx = s (g − mean g − x̂ mean(g x̂)) with g =
   EACH_ROW {
     const float *x = k->x + r * n, *dy = k->dy + r * n, *w = k->w;
     float *restrict dx = k->y + r * n, mean = k->stats[2 * r], s = k->stats[2 * r + 1];
+    if (n == 1) {  // y is b; rounding, times 1/√eps, would be no small gradient
+      dx[0] = 0;
+      continue;
+    }
     float sg = w ? row_dot(dy, w, n) : row_sum(dy, n);
     float sx = ((w ? row_dot3(dy, w, x, n) : row_dot(dy, x, n)) - mean * sg) * s;
     for (int64_t j = 0; j < n; j++) dx[j] = s * (dy[j] * (w ? w[j] : 1) - sg / n - (x[j] - mean) * s * sx / n);

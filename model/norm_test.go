@@ -59,6 +59,7 @@ var normCases = []opCase{
 			}
 			return y
 		}},
+	{name: "layer norm of one number", shapes: [][]int{{5, 1}, {1}, {1}}, build: func(in []*Tensor) *Tensor { return in[0].LayerNorm(in[1], in[2], 1e-5) }},
 	{name: "layer norm", shapes: [][]int{{2, 2, 19}, {19}, {19}}, build: func(in []*Tensor) *Tensor { return in[0].LayerNorm(in[1], in[2], .01) },
 		want: rowsOf(19, standardised)},
 }

@@ -24,8 +24,15 @@ func (x *Tensor) LayerNorm(w, b *Tensor, eps float32) *Tensor {
 // Standardise is (x − mean)/√(variance + eps) along the last axis: instance
 // norm where that axis is time (Ulyanov et al. 2016, eq. 4).
 func (x *Tensor) Standardise(eps float32) *Tensor {
+	y, _ := x.standardise(eps)
+	return y
+}
+
+// standardise is Standardise and what it scaled by, mean and 1/√(variance + eps) of each row, (rows, 2). No gradient flows through these.
+func (x *Tensor) standardise(eps float32) (y, stats *Tensor) {
 	wantF32("standardise", x)
-	return x.g.add(layerNorm{}, x.Shape, x, x.moments(eps))
+	stats = x.moments(eps)
+	return x.g.add(layerNorm{}, x.Shape, x, stats), stats
 }
 
 // moments is mean and 1/√(variance + eps) of each row, of shape (rows, 2).

@@ -108,7 +108,7 @@ func TestBuildNamesTheLineOfTheNet(t *testing.T) {
 		"dropout of attention":  func() { x.attend(x, x, nil, 1, false, drop{.5, g.Input(I64, 3), 1, 4}) }, // no axis of windows
 		"batch norm used twice": func() {
 			s := NewScope(g, NewParams("p"))
-			s.train = &training{weight: g.Input(F32, 4), ranks: &ranks{}, batch: map[*Param]*Tensor{}}
+			s.train = &training{weight: g.Input(F32, 4), ranks: &ranks{}, batch: map[*Param]statistic{}}
 			BatchNorm(s, x, 1)
 			BatchNorm(s, x, 1)
 		},

@@ -43,6 +43,15 @@ var (
 	}
 )
 
+// mixerNames are those of a mixing of time and of features, featureNames those of features alone.
+func mixerNames(ours, theirs string) []Rename {
+	return append(featureNames(ours+".feature", theirs+".feature_mixer"), Rename{ours + ".temporal.*", theirs + ".temporal_mixer.temporal_*"})
+}
+
+func featureNames(ours, theirs string) []Rename {
+	return []Rename{{ours + ".residual.*", theirs + ".project_residual.*"}, {ours + ".*", theirs + ".feature_*"}}
+}
+
 // references are the nets that have weights elsewhere.
 var references = map[string]Reference{
 	"nlinear": {"NeuralForecast", nil},
@@ -72,6 +81,36 @@ var references = map[string]Reference{
 	}},
 	"tft":      {"NeuralForecast", nil},
 	"timesnet": {"NeuralForecast", nil},
+	"tide": {"NeuralForecast", []Rename{
+		{"hist.*", "hist_exog_projection.*"},
+		{"future.*", "futr_exog_projection.*"},
+		{"encoder.*", "dense_encoder.*"},
+		{"decoder.*", "dense_decoder.*"},
+		{"temporal.*", "temporal_decoder.*"},
+		{"skip.*", "global_skip.*"},
+	}},
+	"tsmixer": {"NeuralForecast", slices.Concat([]Rename{{"revin.*", "norm.affine_*"}}, mixerNames("blocks.{i}", "mixing_layers.{i}"))},
+	"tsmixerx": {"NeuralForecast", slices.Concat([]Rename{{"revin.*", "norm.affine_*"}, {"project.*", "temporal_projection.*"}},
+		featureNames("hist", "feature_mixer_hist"), featureNames("future", "feature_mixer_futr"), featureNames("static", "feature_mixer_stat"),
+		mixerNames("first", "first_mixing"), featureNames("blocks.{i}.static", "mixing_block.{i}.feature_mixer_stat"), mixerNames("blocks.{i}", "mixing_block.{i}"))},
+	"itransformer": {"NeuralForecast", []Rename{
+		{"embed.*", "enc_embedding.value_embedding.*"},
+		{"future.*", "futr_embedding.*"},
+		{"encoder.{i}.*", "encoder.attn_layers.{i}.*"},
+		{"out.*", "projector.*"},
+	}},
+	"timemixer": {"NeuralForecast", []Rename{
+		{"revin.{i}.*", "normalize_layers.{i}.affine_*"},
+		{"embed.weight", "enc_embedding.value_embedding.tokenConv.weight"},
+		{"blocks.{i}.cross.{j}.*", "pdm_blocks.{i}.cross_layer.{2j}.*"},
+		{"blocks.{i}.season.{k}.{j}.*", "pdm_blocks.{i}.mixing_multi_scale_season.down_sampling_layers.{k}.{2j}.*"},
+		{"blocks.{i}.trend.{k}.{j}.*", "pdm_blocks.{i}.mixing_multi_scale_trend.up_sampling_layers.{k}.{2j}.*"},
+		{"predict.{i}.*", "predict_layers.{i}.*"},
+		{"project.*", "projection_layer.*"},
+		{"trend.{i}.0.*", "out_res_layers.{i}.*"},
+		{"trend.{i}.1.*", "regression_layers.{i}.*"},
+		{"outputs.*", "distr_output.*"},
+	}},
 	"cudalstm": {"NeuralHydrology", neuralHydrologyNames},
 	"ealstm":   {"NeuralHydrology", neuralHydrologyNames},
 }
@@ -84,9 +123,11 @@ func ReferenceOf(net string) (r Reference, ok bool) {
 
 // unread are arrays of a checkpoint of NeuralForecast that no forecast depends on: losses' quantiles, the bases of [NBEATS] and
 // sines and cosines, which are computed here, sizes of [DilatedRNN]'s cells, the map to a residual's width of a cell that has it already, counts of batch norms' batches,
-// and [TFT]'s mask, maps of a context that is 0, and choices among one column.
+// [TFT]'s mask, maps of a context that is 0, and choices among one column, a block of [TiDE] for historic columns where there
+// are none, and maps of [TimeMixer] that read no columns or that nothing reads.
 var unread = []string{"loss.*", "valid_loss.*", "*.num_batches_tracked", "blocks.{i}.basis.*", "rnn_stack.{i}.cells.{j}.cell.hidden_size",
-	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir", "temporal_fusion_decoder.attention._mask", "enc_embedding.position_embedding.pe", "*.lin_c.weight", "*.joint_grn.*"}
+	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir", "temporal_fusion_decoder.attention._mask", "enc_embedding.position_embedding.pe", "*.lin_c.weight", "*.joint_grn.*",
+	"hist_exog_projection.*", "enc_embedding.temporal_embedding.*", "pdm_blocks.{i}.out_cross_layer.*", "pdm_blocks.{i}.layer_norm.*"}
 
 // Name is what r calls n's parameter name.
 func (r Reference) Name(n Net, name string) string {

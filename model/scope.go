@@ -32,9 +32,6 @@ type Init func(i int, u float64) float64
 // Uniform draws from [−a, a).
 func Uniform(a float64) Init { return func(_ int, u float64) float64 { return a * (2*u - 1) } }
 
-// Constant is a for every element.
-func Constant(a float64) Init { return func(int, float64) float64 { return a } }
-
 // Normal draws from the normal distribution of mean 0 and that standard deviation.
 func Normal(deviation float64) Init {
 	return func(_ int, u float64) float64 { return deviation * math.Sqrt2 * math.Erfinv(2*max(u, 0x1p-54)-1) }
@@ -77,7 +74,7 @@ type training struct {
 	dropped int     // dropouts so far
 	weight  *Tensor // (B): 1, and 0 for a window that fills up the batch
 	ranks   *ranks
-	batch   map[*Param]*Tensor // the statistic of the batch for each buffer
+	batch   map[*Param]statistic // of each buffer
 }
 
 // NewScope is the root of the names of one graph.
