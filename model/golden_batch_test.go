@@ -53,7 +53,7 @@ func (g *golden) batch(t testing.TB, horizon int, training bool, leaf func(value
 // byGraph forecasts and trains the net on the file's arrays directly: exogenous columns and several outputs included.
 func (g *golden) byGraph(t testing.TB) goldenRun {
 	t.Helper()
-	r := goldenRun{params: NewParams("parameters")}
+	r := goldenRun{params: NewParams("parameters"), training: true}
 	grads := &Region{Name: "gradients"}
 	var step, update Graph
 	inputs := map[*Tensor][]float32{}
@@ -68,6 +68,8 @@ func (g *golden) byGraph(t testing.TB) goldenRun {
 	count, hyper := update.Input(F32, 1), update.Input(F32, 3)
 	must(t, Build(func() {
 		s := NewScope(&step, r.params)
+		windows := g.arrays["input.target"].Shape[0]
+		s.train = &training{windows: windows, weight: step.Const(1, windows), ranks: &ranks{}, batch: map[*Param]*Tensor{}}
 		b, forward := g.batch(t, g.Horizon, g.recursive(t), leaf), g.net(t).Forward
 		if g.recursive(t) {
 			forward = g.net(t).(Recursive).Learn
@@ -93,7 +95,7 @@ func (g *golden) byGraph(t testing.TB) goldenRun {
 		must(t, err)
 		bind[region] = mem
 	}
-	must(t, bind[r.params.Region].Write(0, g.weights(t, r.params)))
+	must(t, bind[r.params.Region].Write(0, g.weights(t, r.params)[:r.params.Region.N]))
 	forward, err := dev.Compile(stepP, bind)
 	must(t, err)
 	adam, err := dev.Compile(updateP, bind)

@@ -59,6 +59,10 @@ var goldenNets = []string{
 	"cudalstm_dynamic",
 	"cudalstm_embedding",
 	"ealstm",
+	"patchtst",
+	"patchtst_norms",
+	"vanillatransformer",
+	"vanillatransformer_exogenous",
 	"deeprc_lstm",
 	"deeprc_lstm_selu",
 }
@@ -110,6 +114,9 @@ func (g *golden) net(t testing.TB) Net {
 	delete(g.Options, "predict_last") // NeuralHydrology's horizon
 	v, left := reflect.ValueOf(n).Elem(), len(g.Options)
 	for i := range v.NumField() {
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
 		tag := v.Type().Field(i).Tag
 		text, ok := g.Options[tag.Get("toml")]
 		if ok {
@@ -177,6 +184,7 @@ func (g *golden) checkpoint() (arrays []Named) {
 type goldenRun struct {
 	params   *Params
 	forecast []float32
+	training bool      // the forecast is that of the training graph
 	gradient []float32 // slab of the first step, of the mean loss
 	losses   []float64
 }
@@ -247,6 +255,9 @@ func TestNetsAgainstTheirReference(t *testing.T) {
 			}
 			r := run(t)
 			want := g.floats(t, "output")
+			if a, differs := g.arrays["evaluated"]; differs && !r.training {
+				want = a.Data.([]float32)
+			}
 			same(t, "forecast", r.forecast, want, 1e-5, largest(want))
 			for i, want := range g.arrays["losses"].Data.([]float64) {
 				if math.Abs(r.losses[i]-want) > 1e-4*math.Abs(want) {
@@ -262,7 +273,11 @@ func TestNetsAgainstTheirReference(t *testing.T) {
 			}
 			for _, p := range r.params.List {
 				want := g.floats(t, "gradient."+references[g.Kind].Name(g.net(t), p.Name))
-				same(t, "gradient of "+p.Name, p.Of(r.gradient), want, 1e-5, math.Max(largest(want), 1e-3*most))
+				least := 1e-3
+				if g.Kind == "patchtst" { // patch.bias: rows of 1e-2 and more of which batch norms leave a thousandth in the sum, the rest being float32's rounding
+					least = 4e-3
+				}
+				same(t, "gradient of "+p.Name, p.Of(r.gradient), want, 1e-5, math.Max(largest(want), least*most))
 				left--
 			}
 			if left != 0 {

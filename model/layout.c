@@ -168,3 +168,21 @@ void k_take_grad(pool *p, float *dx, const float *dy, const int64_t *at, int64_t
   struct take k = {dx, dy, at, outer, from, to, inner, each};
   parallel(p, inner, 16 * grain(16 * outer * (from + to)), add_columns, &k);
 }
+
+struct fold { float *dx; const float *dy; int64_t length, n, k, stride; };
+
+static void fold_rows(const void *args, int64_t lo, int64_t hi) {
+  const struct fold *f = args;
+  for (int64_t r = lo; r < hi; r++) {
+    float *dx = f->dx + r * f->length;
+    const float *dy = f->dy + r * f->n * f->k;
+    memset(dx, 0, f->length * sizeof *dx);
+    for (int64_t i = 0; i < f->n; i++)
+      for (int64_t j = 0; j < f->k; j++) dx[i * f->stride + j] += dy[i * f->k + j];
+  }
+}
+
+void k_fold(pool *p, float *dx, const float *dy, int64_t rows, int64_t length, int64_t n, int64_t k, int64_t stride) {
+  struct fold f = {dx, dy, length, n, k, stride};
+  parallel(p, rows, grain(n * k), fold_rows, &f);
+}

@@ -88,6 +88,10 @@ var layoutCases = []opCase{
 			}
 			return y
 		}},
+	{name: "unfold", shapes: [][]int{{2, 7}}, build: func(in []*Tensor) *Tensor { return in[0].Unfold(3, 2) },
+		want: taken(func() []int { return []int{0, 1, 2, 2, 3, 4, 4, 5, 6, 7, 8, 9, 9, 10, 11, 11, 12, 13} })},
+	{name: "unfold with gaps", shapes: [][]int{{2, 1, 6}}, build: func(in []*Tensor) *Tensor { return in[0].Unfold(2, 3) },
+		want: taken(func() []int { return []int{0, 1, 3, 4, 6, 7, 9, 10} })},
 	{name: "embedding", shapes: [][]int{{4, 3}, {2, 3}}, at: []int64{3, 0, 3, 1, 1, 1}, build: func(in []*Tensor) *Tensor { return in[0].Embedding(in[1]) },
 		want: taken(func() []int { return []int{9, 10, 11, 0, 1, 2, 9, 10, 11, 3, 4, 5, 3, 4, 5, 3, 4, 5} })},
 	{name: "take along", shapes: [][]int{{2, 3, 2}, {2, 2, 2}}, at: []int64{2, 0, 2, 1, 1, 1, 0, 2}, build: func(in []*Tensor) *Tensor { return in[0].TakeAlong(1, in[1]) },

@@ -13,17 +13,20 @@ import (
 // families has one net of each, small, with dropout where it has any.
 func families() map[string]Net {
 	return map[string]Net{
-		"nlinear":     &NLinear{},
-		"mlp":         &MLP{Layers: 2, Hidden: 16},
-		"nbeats":      nets()["nbeats"],
-		"nhits":       nets()["nhits"],
-		"lstm":        &LSTM{Layers: 2, Hidden: 8, Dropout: .1, DecoderLayers: 2, DecoderHidden: 8},
-		"gru":         Rescaled(&GRU{Layers: 1, Hidden: 8, Recurrent: true, TrainHorizon: 3}, "standard"),
-		"dilatedrnn":  &DilatedRNN{Cell: "lstm", Dilations: [][]int{{1, 2}, {4}}, Hidden: 8, DecoderLayers: 2, DecoderHidden: 8},
-		"deepar":      &DeepAR{Layers: 2, Hidden: 8, Dropout: .1, TrainHorizon: 3},
-		"cudalstm":    &CudaLSTM{Hidden: 8, Forget: 3, Dropout: .1, Statics: []int{4}, Dynamics: []int{4}},
-		"ealstm":      &EALSTM{Hidden: 8, Forget: 3, Dropout: .1},
-		"deeprc_lstm": &DeepRCLSTM{Hidden: 8, Activation: "selu", Dropout: .1},
+		"nlinear":    &NLinear{},
+		"mlp":        &MLP{Layers: 2, Hidden: 16},
+		"nbeats":     nets()["nbeats"],
+		"nhits":      nets()["nhits"],
+		"lstm":       &LSTM{Layers: 2, Hidden: 8, Dropout: .1, DecoderLayers: 2, DecoderHidden: 8},
+		"gru":        Rescaled(&GRU{Layers: 1, Hidden: 8, Recurrent: true, TrainHorizon: 3}, "standard"),
+		"dilatedrnn": &DilatedRNN{Cell: "lstm", Dilations: [][]int{{1, 2}, {4}}, Hidden: 8, DecoderLayers: 2, DecoderHidden: 8},
+		"deepar":     &DeepAR{Layers: 2, Hidden: 8, Dropout: .1, TrainHorizon: 3},
+		"cudalstm":   &CudaLSTM{Hidden: 8, Forget: 3, Dropout: .1, Statics: []int{4}, Dynamics: []int{4}},
+		"ealstm":     &EALSTM{Hidden: 8, Forget: 3, Dropout: .1},
+		"patchtst": &PatchTST{Layers: 2, Heads: 2, Hidden: 8, FFHidden: 8, Patch: 4, Stride: 2, Dropout: .1, AttentionDropout: .1, Activation: "gelu",
+			ResidualAttention: true, RevIN: true, RevINAffine: true},
+		"vanillatransformer": &VanillaTransformer{Hidden: 8, ConvHidden: 8, Heads: 2, Dropout: .1, EncoderLayers: 2, DecoderLayers: 2, DecoderInput: .5, Activation: "gelu"},
+		"deeprc_lstm":        &DeepRCLSTM{Hidden: 8, Activation: "selu", Dropout: .1},
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // A Rename says what a reference implementation calls parameters whose names
-// fit Ours: {i} stands for any number and * for the rest of a name. In Theirs {2i+1}
+// fit Ours: {i} stands for any number, {word} for any word, and * for the rest of a name. In Theirs {2i+1}
 // is computed from that number, or from the net's option of that name.
 type Rename struct{ Ours, Theirs string }
 
@@ -34,6 +34,35 @@ var (
 		{"upsample.*", "upsample_sequence.*"},
 		{"decoder.{i}.*", "mlp_decoder.layers.{3i}.*"},
 		{"out.*", "proj.*"},
+	}
+	patchNames = []Rename{
+		{"patch.*", "model.backbone.W_P.*"},
+		{"position", "model.backbone.W_pos"},
+		{"layers.{i}.attention.query.*", "model.backbone.encoder.layers.{i}.self_attn.W_Q.*"},
+		{"layers.{i}.attention.key.*", "model.backbone.encoder.layers.{i}.self_attn.W_K.*"},
+		{"layers.{i}.attention.value.*", "model.backbone.encoder.layers.{i}.self_attn.W_V.*"},
+		{"layers.{i}.attention.out.*", "model.backbone.encoder.layers.{i}.self_attn.to_out.0.*"},
+		{"layers.{i}.norm1.*", "model.backbone.encoder.layers.{i}.norm_attn.1.*"},
+		{"layers.{i}.norm2.*", "model.backbone.encoder.layers.{i}.norm_ffn.1.*"},
+		{"layers.{i}.ff.in.*", "model.backbone.encoder.layers.{i}.ff.0.*"},
+		{"layers.{i}.ff.out.*", "model.backbone.encoder.layers.{i}.ff.3.*"},
+		{"head.*", "model.head.linear.*"},
+		{"revin.*", "model.revin_layer.affine_*"},
+	}
+	coderNames = []Rename{
+		{"encoder_embedding.value", "enc_embedding.value_embedding.tokenConv.weight"},
+		{"encoder_embedding.columns", "enc_embedding.temporal_embedding.embed.weight"},
+		{"decoder_embedding.value", "dec_embedding.value_embedding.tokenConv.weight"},
+		{"decoder_embedding.columns", "dec_embedding.temporal_embedding.embed.weight"},
+		{"encoder.layers.{i}.attention.weight", "encoder.attn_layers.{i}.attention.inner_correlation.weights1"},
+		{"encoder.layers.{i}.attention.{word}.*", "encoder.attn_layers.{i}.attention.{word}_projection.*"},
+		{"encoder.layers.*", "encoder.attn_layers.*"},
+		{"encoder.between.{i}.conv.*", "encoder.conv_layers.{i}.downConv.*"},
+		{"encoder.between.*", "encoder.conv_layers.*"},
+		{"decoder.layers.{i}.{word}_attention.weight", "decoder.layers.{i}.{word}_attention.inner_correlation.weights1"},
+		{"decoder.layers.{i}.self_attention.{word}.*", "decoder.layers.{i}.self_attention.{word}_projection.*"},
+		{"decoder.layers.{i}.cross_attention.{word}.*", "decoder.layers.{i}.cross_attention.{word}_projection.*"},
+		{"decoder.out.*", "decoder.projection.*"},
 	}
 	neuralHydrologyNames = []Rename{
 		{"statics.{i}.*", "embedding_net.statics_embedding.net.{3i}.*"},
@@ -61,8 +90,10 @@ var references = map[string]Reference{
 		{"context.*", "context_adapter.*"},
 		{"decoder.{i}.*", "mlp_decoder.layers.{3i}.*"},
 	}},
-	"cudalstm": {"NeuralHydrology", neuralHydrologyNames},
-	"ealstm":   {"NeuralHydrology", neuralHydrologyNames},
+	"patchtst":           {"NeuralForecast", patchNames},
+	"vanillatransformer": {"NeuralForecast", coderNames},
+	"cudalstm":           {"NeuralHydrology", neuralHydrologyNames},
+	"ealstm":             {"NeuralHydrology", neuralHydrologyNames},
 }
 
 // ReferenceOf is the reference of the nets of that name.
@@ -72,17 +103,17 @@ func ReferenceOf(net string) (r Reference, ok bool) {
 }
 
 // unread are arrays of a checkpoint of NeuralForecast that no forecast depends on: losses' quantiles, the bases of [NBEATS], which
-// are computed here, sizes of [DilatedRNN]'s cells, the map to a residual's width of a cell that has it already, and counts of batch norms' batches.
+// are computed here, sizes of [DilatedRNN]'s cells, the scale of attention, the map to a residual's width of a cell that has it already, and counts of batch norms' batches.
 var unread = []string{"loss.*", "valid_loss.*", "*.num_batches_tracked", "blocks.{i}.basis.*", "rnn_stack.{i}.cells.{j}.cell.hidden_size",
-	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir"}
+	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir", "*.sdp_attn.scale"}
 
 // Name is what r calls n's parameter name.
 func (r Reference) Name(n Net, name string) string {
 	for _, rule := range r.Names {
 		if numbers, ok := fits(rule.Ours, name); ok {
 			return expression.ReplaceAllStringFunc(rule.Theirs, func(e string) string {
-				if e == "*" {
-					return numbers["*"]
+				if e == "*" || e == "{word}" {
+					return numbers[e]
 				}
 				part := expression.FindStringSubmatch(e)
 				v, err := strconv.Atoi(numbers[part[2]])
@@ -104,10 +135,15 @@ func fits(pattern, name string) (parts map[string]string, ok bool) {
 	var keys []string
 	re := regexp.QuoteMeta(pattern)
 	re = regexp.MustCompile(`\\\*|\\\{([a-z_]+)\\\}`).ReplaceAllStringFunc(re, func(e string) string {
-		keys = append(keys, strings.Trim(e, `\{}`))
-		if e == `\*` {
+		switch e {
+		case `\*`:
+			keys = append(keys, "*")
 			return "(.*)"
+		case `\{word\}`:
+			keys = append(keys, "{word}")
+			return "([a-z]+)"
 		}
+		keys = append(keys, strings.Trim(e, `\{}`))
 		return `(\d+)`
 	})
 	found := regexp.MustCompile("^" + re + "$").FindStringSubmatch(name)

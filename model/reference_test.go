@@ -37,7 +37,11 @@ func TestReferenceWeightsThereAndBack(t *testing.T) {
 		must(t, err)
 		theirs, err := r.Export(g.net(t), ours)
 		must(t, err)
-		want := slices.DeleteFunc(g.checkpoint(), func(a Named) bool { _, read := g.arrays["gradient."+a.Name]; return !read })
+		want := slices.DeleteFunc(g.checkpoint(), func(a Named) bool {
+			_, read := g.arrays["gradient."+a.Name]
+			return !read && !strings.Contains(a.Name, ".running_")
+		})
+		slices.SortFunc(want, func(a, b Named) int { return strings.Compare(a.Name, b.Name) })
 		if !reflect.DeepEqual(theirs, want) {
 			t.Errorf("%s: other arrays than before", file)
 		}

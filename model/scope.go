@@ -32,6 +32,11 @@ type Init func(i int, u float64) float64
 // Uniform draws from [−a, a).
 func Uniform(a float64) Init { return func(_ int, u float64) float64 { return a * (2*u - 1) } }
 
+// Normal draws from the normal distribution of mean 0 and that deviation.
+func Normal(deviation float64) Init {
+	return func(_ int, u float64) float64 { return deviation * math.Sqrt2 * math.Erfinv(2*max(u, 0x1p-53)-1) }
+}
+
 // NewParams is an empty set, to be filled by the first graph that a net builds.
 func NewParams(name string) *Params {
 	return &Params{Region: &Region{Name: name}, Buffers: &Region{Name: "buffers of " + name}}
