@@ -2,6 +2,8 @@ package model
 
 import (
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -122,6 +124,27 @@ func (g *golden) byGraph(t testing.TB) goldenRun {
 	}
 	return r
 }
+
+// drawn gives each graph the whole numbers that the reference drew, in its order.
+func (g *golden) drawn(t testing.TB) func(s *Scope, of int, shape ...int) *Tensor {
+	count := map[*Graph]int{}
+	return func(s *Scope, _ int, shape ...int) *Tensor {
+		a := g.arrays["drawn."+strconv.Itoa(count[s.g])]
+		count[s.g]++
+		if !slices.Equal(a.Shape, shape) {
+			t.Fatalf("draw %d is of %v, the reference's of %v", count[s.g]-1, shape, a.Shape)
+		}
+		return s.g.ints(wholes{at: a.Data.([]int64)}, shape)
+	}
+}
+
+// wholes are whole numbers that never change.
+type wholes struct {
+	noGrad
+	at []int64
+}
+
+func (o wholes) CPU(_ *Pool, y Array, _ []Array) { copy(y.I, o.at) }
 
 // meanLoss is the file's loss of pred (B, C, H·K) over the targets (B, C, H) that are not NaN.
 func (g *golden) meanLoss(t testing.TB, pred, target *Tensor, K int) *Tensor {

@@ -36,6 +36,13 @@ func (c coder) label(lookback int) int { return int(math.Ceil(float64(lookback) 
 // width is that of all heads together.
 func (c coder) width() int { return c.hidden / c.heads * c.heads }
 
+func checkKernel(k int) error {
+	if k < 1 || k%2 == 0 || k > maxSize {
+		return fmt.Errorf("kernel = %d: must be odd and between 1 and %d", k, maxSize)
+	}
+	return nil
+}
+
 func (c coder) drop(s *Scope, x *Tensor) *Tensor { return s.Dropout(x, 0, c.dropout) }
 
 // embed is values y (N, T), those of a step and both its neighbours, the last being the neighbour of the first, and the
@@ -72,9 +79,26 @@ func positions(g *Graph, T, n int) *Tensor {
 }
 
 // layerNormed is [Tensor.LayerNorm] with parameters weight and bias, as torch.nn.LayerNorm.
-func layerNormed(s *Scope, x *Tensor) *Tensor {
+func layerNormed(s *Scope, x *Tensor) *Tensor { return layerNormedBut(s, x, false) }
+
+// layerNormedBut is layerNormed; if still, what follows takes the bias away again, and it stands still: see [BatchNorm].
+func layerNormedBut(s *Scope, x *Tensor, still bool) *Tensor {
 	n := x.Last()
-	return x.LayerNorm(s.Param("weight", constant(1), n), s.Param("bias", constant(0), n), 1e-5)
+	w, b := s.Param("weight", constant(1), n), s.Param("bias", constant(0), n)
+	if still {
+		b = b.Still()
+	}
+	return x.LayerNorm(w, b, 1e-5)
+}
+
+// denseBut is [Dense]; if still, the bias makes no difference to what is learned, and stands still rather than follow rounding.
+func denseBut(s *Scope, x *Tensor, out int, still bool) *Tensor {
+	init := Uniform(1 / math.Sqrt(float64(x.Last())))
+	w, b := s.Param("weight", init, out, x.Last()), s.Param("bias", init, out)
+	if still {
+		b = b.Still()
+	}
+	return x.Linear(w, b, Identity)
 }
 
 // pointwise is a convolution of kernel 1 along time: a linear layer of x (N, T, n) whose weight is (out, n, 1).
@@ -98,19 +122,20 @@ func (c coder) feed(s *Scope, x *Tensor, biased bool) *Tensor {
 // An attend is attention of queries x (N, T, hidden) to y (N, S, hidden), and gives (N, T, hidden).
 type attend func(s *Scope, x, y *Tensor) *Tensor
 
-// attention is multi-head attention (Vaswani et al. 2017, §3.2) whose heads' own are given: of q (N, heads, T, d), k and v (N, heads, S, d).
+// attention is multi-head attention (Vaswani et al. 2017, §3.2) whose heads' own is given: of q (N, heads, T, d), k and v (N, heads, S, d), all
+// heads' results side by side (N, T, width).
 func (c coder) attention(heads func(s *Scope, q, k, v *Tensor) *Tensor) attend {
 	return func(s *Scope, x, y *Tensor) *Tensor {
 		part := func(name string, x *Tensor) *Tensor {
 			return splitHeads(Dense(s.In(name), x, c.width(), Identity), c.heads)
 		}
-		return Dense(s.In("out"), joinHeads(heads(s, part("query", x), part("key", y), part("value", y))), c.hidden, Identity)
+		return Dense(s.In("out"), heads(s, part("query", x), part("key", y), part("value", y)), c.hidden, Identity)
 	}
 }
 
 // transform is encoder and decoder of Vaswani et al. 2017, figure 1, and the forecast of the horizon's steps (N, H·K). self, masked and
 // cross are attention in the encoder, in the decoder, and of the decoder to the encoder; between stands behind each layer of
-// the encoder but the last, if it is not nil. If rows, each query's result depends on no other query.
+// the encoder but the last, if it is not nil; what all steps of all windows have in common is lost in it. If rows, each query's result depends on no other query.
 func (c coder) transform(s *Scope, u univariate, self, masked, cross attend, between func(s *Scope, x *Tensor) *Tensor, rows bool) *Tensor {
 	L, H := u.past.Last(), u.Horizon
 	label := c.label(L)
@@ -123,8 +148,9 @@ func (c coder) transform(s *Scope, u univariate, self, masked, cross attend, bet
 	for i := range c.encoderLayers {
 		s := e.In("layers").In(strconv.Itoa(i))
 		x = layerNormed(s.In("norm1"), x.Add(c.drop(s, self(s.In("attention"), x, x))))
-		x = layerNormed(s.In("norm2"), x.Add(c.feed(s, x, true)))
-		if between != nil && i < c.encoderLayers-1 {
+		joined := between != nil && i < c.encoderLayers-1
+		x = layerNormedBut(s.In("norm2"), x.Add(c.feed(s, x, true)), joined)
+		if joined {
 			x = between(e.In("between").In(strconv.Itoa(i)), x)
 		}
 	}

@@ -96,6 +96,10 @@ var layoutCases = []opCase{
 		want: taken(func() []int { return []int{9, 10, 11, 0, 1, 2, 9, 10, 11, 3, 4, 5, 3, 4, 5, 3, 4, 5} })},
 	{name: "take along", shapes: [][]int{{2, 3, 2}, {2, 2, 2}}, at: []int64{2, 0, 2, 1, 1, 1, 0, 2}, build: func(in []*Tensor) *Tensor { return in[0].TakeAlong(1, in[1]) },
 		want: taken(func() []int { return []int{4, 1, 4, 3, 8, 9, 6, 11} })},
+	{name: "take rows", shapes: [][]int{{2, 3, 2}, {2, 2}}, at: []int64{2, 0, 1, 1}, build: func(in []*Tensor) *Tensor { return in[0].TakeRows(in[1]) },
+		want: taken(func() []int { return []int{4, 5, 0, 1, 8, 9, 8, 9} })},
+	{name: "scatter rows", shapes: [][]int{{2, 2, 2}, {2, 2}}, at: []int64{2, 0, 1, 3}, build: func(in []*Tensor) *Tensor { return in[0].ScatterRows(in[1], 4) },
+		want: taken(func() []int { return []int{2, 3, -1, -1, 0, 1, -1, -1, -1, -1, 4, 5, -1, -1, 6, 7} })},
 	{name: "scatter add", shapes: [][]int{{2, 3, 2}, {2, 3, 2}}, at: []int64{2, 0, 2, 3, 0, 0, 1, 1, 1, 0, 3, 2},
 		build: func(in []*Tensor) *Tensor { return in[0].ScatterAdd(1, in[1], 4) },
 		want: func(in [][]float32) []float64 {

@@ -28,7 +28,7 @@ func (n VanillaTransformer) check(lookback, _ int) error {
 func (n VanillaTransformer) Forward(s *Scope, b Batch) *Tensor {
 	u, c := b.univariate(), n.coder()
 	full := c.attention(func(s *Scope, q, k, v *Tensor) *Tensor {
-		return s.Attention(q, k, v, nil, float32(1/math.Sqrt(float64(q.Last()))), false, n.Dropout)
+		return joinHeads(s.Attention(q, k, v, nil, float32(1/math.Sqrt(float64(q.Last()))), false, n.Dropout))
 	})
 	return u.forecast(c.transform(s, u, full, full, full, nil, true))
 }

@@ -25,6 +25,9 @@ func families() map[string]Net {
 		"ealstm":     &EALSTM{Hidden: 8, Forget: 3, Dropout: .1},
 		"patchtst": &PatchTST{Layers: 2, Heads: 2, Hidden: 8, FFHidden: 8, Patch: 4, Stride: 2, Dropout: .1, AttentionDropout: .1, Activation: "gelu",
 			ResidualAttention: true, RevIN: true, RevINAffine: true},
+		"autoformer":         &Autoformer{Hidden: 8, ConvHidden: 8, Heads: 2, Dropout: .1, EncoderLayers: 2, DecoderLayers: 2, DecoderInput: .5, Activation: "gelu", Factor: 1, Kernel: 5},
+		"fedformer":          &FEDformer{Hidden: 8, ConvHidden: 8, Heads: 2, Dropout: .1, EncoderLayers: 2, DecoderLayers: 2, DecoderInput: .5, Activation: "gelu", Modes: 4, ModeSelect: "random", Kernel: 5},
+		"informer":           &Informer{Hidden: 8, ConvHidden: 8, Heads: 2, Dropout: .1, EncoderLayers: 2, DecoderLayers: 2, DecoderInput: .5, Activation: "relu", Factor: 5, Distil: true}, // all queries attend: which of two do may hang on the last bit
 		"vanillatransformer": &VanillaTransformer{Hidden: 8, ConvHidden: 8, Heads: 2, Dropout: .1, EncoderLayers: 2, DecoderLayers: 2, DecoderInput: .5, Activation: "gelu"},
 		"deeprc_lstm":        &DeepRCLSTM{Hidden: 8, Activation: "selu", Dropout: .1},
 	}

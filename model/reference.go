@@ -54,12 +54,12 @@ var (
 		{"encoder_embedding.columns", "enc_embedding.temporal_embedding.embed.weight"},
 		{"decoder_embedding.value", "dec_embedding.value_embedding.tokenConv.weight"},
 		{"decoder_embedding.columns", "dec_embedding.temporal_embedding.embed.weight"},
-		{"encoder.layers.{i}.attention.weight", "encoder.attn_layers.{i}.attention.inner_correlation.weights1"},
+		{"encoder.modes", "encoder.attn_layers.0.attention.inner_correlation.weights1"},
 		{"encoder.layers.{i}.attention.{word}.*", "encoder.attn_layers.{i}.attention.{word}_projection.*"},
 		{"encoder.layers.*", "encoder.attn_layers.*"},
 		{"encoder.between.{i}.conv.*", "encoder.conv_layers.{i}.downConv.*"},
 		{"encoder.between.*", "encoder.conv_layers.*"},
-		{"decoder.layers.{i}.{word}_attention.weight", "decoder.layers.{i}.{word}_attention.inner_correlation.weights1"},
+		{"decoder.{word}_modes", "decoder.layers.0.{word}_attention.inner_correlation.weights1"},
 		{"decoder.layers.{i}.self_attention.{word}.*", "decoder.layers.{i}.self_attention.{word}_projection.*"},
 		{"decoder.layers.{i}.cross_attention.{word}.*", "decoder.layers.{i}.cross_attention.{word}_projection.*"},
 		{"decoder.out.*", "decoder.projection.*"},
@@ -92,6 +92,9 @@ var references = map[string]Reference{
 	}},
 	"patchtst":           {"NeuralForecast", patchNames},
 	"vanillatransformer": {"NeuralForecast", coderNames},
+	"informer":           {"NeuralForecast", coderNames},
+	"autoformer":         {"NeuralForecast", coderNames},
+	"fedformer":          {"NeuralForecast", coderNames},
 	"cudalstm":           {"NeuralHydrology", neuralHydrologyNames},
 	"ealstm":             {"NeuralHydrology", neuralHydrologyNames},
 }
@@ -164,12 +167,17 @@ func numberOr(text string, other int) int {
 	return other
 }
 
+// inner is n without a scaler around it.
+func inner(n Net) Net {
+	if s, ok := n.(Scaled); ok {
+		return s.Net
+	}
+	return n
+}
+
 // option is n's option of that key, a whole number.
 func option(n Net, key string) int {
-	if s, ok := n.(Scaled); ok {
-		n = s.Net
-	}
-	v := reflect.Indirect(reflect.ValueOf(n))
+	v := reflect.Indirect(reflect.ValueOf(inner(n)))
 	for i := range v.NumField() {
 		if v.Type().Field(i).Tag.Get("toml") == key {
 			return int(v.Field(i).Int())
@@ -204,6 +212,10 @@ func (r Reference) Import(n Net, p *Params, arrays []Named) (ours []Named, err e
 		}
 		ours = append(ours, Named{q.Name, a.Shape, a.Data})
 	}
+	unread := unread
+	if u, ok := inner(n).(interface{ unread() []string }); ok {
+		unread = slices.Concat(unread, u.unread())
+	}
 	for _, a := range arrays {
 		if _, left := byName[a.Name]; left && !slices.ContainsFunc(unread, func(c string) bool { _, ok := fits(c, a.Name); return ok }) {
 			wrong("%s, of shape %v, is no parameter of this net", a.Name, a.Shape)
@@ -231,6 +243,9 @@ func (r Reference) Export(n Net, arrays []Named) (theirs []Named, err error) {
 func (r Reference) check(n Net) error {
 	if s, ok := n.(Scaled); ok && s.Scaler == "revin" {
 		return fmt.Errorf("the weights of scaler = \"revin\" are others in %s, one for each column that a net reads: they can be neither imported nor exported", r.Program)
+	}
+	if e, ok := inner(n).(interface{ exchange() error }); ok {
+		return e.exchange()
 	}
 	return nil
 }
