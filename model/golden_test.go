@@ -261,7 +261,7 @@ func same(t testing.TB, what string, got, want []float32, tol, scale float64) {
 }
 
 // From the reference's weights: forecast and every parameter's gradient to 1e-5
-// of the array's largest value (for a gradient at least 1e-3 of the largest of
+// of the array's largest value (for a gradient at least 1e-3, of two nets 8e-3, of the largest of
 // all, since some are zero but for rounding), ten losses to 1e-4.
 func TestNetsAgainstTheirReference(t *testing.T) {
 	for _, c := range goldenNets {
@@ -292,7 +292,10 @@ func TestNetsAgainstTheirReference(t *testing.T) {
 			for _, p := range r.params.List {
 				want := g.floats(t, "gradient."+references[g.Kind].Name(g.net(t), p.Name))
 				least := 1e-3
-				if g.Kind == "patchtst" { // batch norms leave a thousandth of what patch.bias sums up: PyTorch in float32 is off by 1.8e-5 itself
+				switch g.Kind {
+				case "patchtst": // batch norms leave a thousandth of what patch.bias sums up: PyTorch in float32 is off by 1.8e-5 itself
+					least = 8e-3
+				case "fedformer": // poles of the complex tanh: PyTorch in float32 is off by 3.4e-5 itself
 					least = 8e-3
 				}
 				same(t, "gradient of "+p.Name, p.Of(r.gradient), want, 1e-5, math.Max(largest(want), least*most))

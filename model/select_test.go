@@ -47,6 +47,22 @@ func TestTopKOfEqualOnesAndNaN(t *testing.T) {
 	}
 }
 
+// Far out, where a quotient of exponentials would overflow.
+func TestComplexTanhOfLargeNumbers(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for seed := range uint64(9) {
+			g := &Graph{}
+			x := g.Input(F32, 2, 4, 6)
+			data := opCase{shapes: [][]int{x.Shape}, domain: func(x float32) float32 { return 40 * x }}.inputs(seed)
+			var want []float32
+			for _, v := range complexTanh64(data) {
+				want = append(want, float32(v))
+			}
+			same(t, "tanh", run(t, g, []*Tensor{x}, data, x.ComplexTanh())[0], want, 1e-5, largest(want))
+		}
+	})
+}
+
 // Draws depend on seed, step and number, and fill their range.
 func TestDrawBelow(t *testing.T) {
 	draw := func(of, number int, state ...float32) []int64 {
