@@ -2,6 +2,8 @@ package model
 
 import (
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -79,9 +81,9 @@ func (g *golden) byGraph(t testing.TB) goldenRun {
 	count, hyper := update.Input(F32, 1), update.Input(F32, 3)
 	must(t, Build(func() {
 		s := NewScope(&step, r.params)
-		if g.Kind == "timesnet" { // whose reference has the periods of a batch in forecasts, too
-			rows := g.arrays["input.past"].Shape[0]
-			s.train = &training{windows: rows, weight: step.Const(1, rows), ranks: &ranks{}}
+		if _, differs := g.arrays["evaluated"]; differs || g.Kind == "timesnet" { // what the net does in training only; no dropout; the reference of timesnet has the periods of a batch in forecasts, too
+			windows := g.arrays["input.target"].Shape[0]
+			s.train = &training{windows: windows, weight: step.Const(1, windows), ranks: &ranks{}, batch: map[*Param]statistic{}}
 		}
 		b, forward := g.batch(t, g.Horizon, g.recursive(t), leaf), g.net(t).Forward
 		if g.recursive(t) {
@@ -108,7 +110,7 @@ func (g *golden) byGraph(t testing.TB) goldenRun {
 		must(t, err)
 		bind[region] = mem
 	}
-	must(t, bind[r.params.Region].Write(0, g.weights(t, r.params)))
+	must(t, bind[r.params.Region].Write(0, g.weights(t, r.params)[:r.params.Region.N]))
 	forward, err := dev.Compile(stepP, bind)
 	must(t, err)
 	adam, err := dev.Compile(updateP, bind)
@@ -135,6 +137,27 @@ func (g *golden) byGraph(t testing.TB) goldenRun {
 	}
 	return r
 }
+
+// drawn gives each graph the whole numbers that the reference drew, in its order.
+func (g *golden) drawn(t testing.TB) func(s *Scope, of int, shape ...int) *Tensor {
+	count := map[*Graph]int{}
+	return func(s *Scope, _ int, shape ...int) *Tensor {
+		a := g.arrays["drawn."+strconv.Itoa(count[s.g])]
+		count[s.g]++
+		if !slices.Equal(a.Shape, shape) {
+			t.Fatalf("draw %d is of %v, the reference's of %v", count[s.g]-1, shape, a.Shape)
+		}
+		return s.g.ints(wholes{at: a.Data.([]int64)}, shape)
+	}
+}
+
+// wholes are whole numbers that never change.
+type wholes struct {
+	noGrad
+	at []int64
+}
+
+func (o wholes) CPU(_ *Pool, y Array, _ []Array) { copy(y.I, o.at) }
 
 // meanLoss is the file's loss of pred (B, C, H·K) over the targets (B, C, H) that are not NaN.
 func (g *golden) meanLoss(t testing.TB, pred, target *Tensor, K int) *Tensor {

@@ -66,6 +66,16 @@ var goldenNets = []string{
 	"cudalstm_dynamic",
 	"cudalstm_embedding",
 	"ealstm",
+	"patchtst",
+	"patchtst_norms",
+	"fedformer_low",
+	"fedformer_random",
+	"autoformer",
+	"autoformer_exogenous",
+	"informer",
+	"informer_exogenous",
+	"vanillatransformer",
+	"vanillatransformer_exogenous",
 	"deeprc_lstm",
 	"deeprc_lstm_selu",
 	"tide",
@@ -87,6 +97,7 @@ type golden struct {
 	Rate                        float64 // of Adam
 	Quantiles                   []float64
 	Distribution                string
+	Frequencies                 map[string][]int           // that a net drew when it was made
 	Cases                       map[string]json.RawMessage // attributes of functions, by key
 	arrays                      map[string]Named
 }
@@ -129,6 +140,9 @@ func (g *golden) net(t testing.TB) Net {
 	}
 	v, left := reflect.ValueOf(n).Elem(), len(g.Options)
 	for i := range v.NumField() {
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
 		tag := v.Type().Field(i).Tag
 		text, ok := g.Options[tag.Get("toml")]
 		if ok {
@@ -142,6 +156,17 @@ func (g *golden) net(t testing.TB) Net {
 		t.Fatalf("%s has not all options of the file: %v", g.Kind, g.Options)
 	}
 	must(t, CheckNet(n, g.Lookback, g.Horizon))
+	switch n := n.(type) {
+	case *Informer:
+		n.draw = g.drawn(t)
+	case *FEDformer:
+		if n.ModeSelect == "random" {
+			n.frequencies = map[string][]int{"encoder": g.Frequencies["encoder.attn_layers.0.attention.inner_correlation.index"],
+				"decoder": g.Frequencies["decoder.layers.0.self_attention.inner_correlation.index"],
+				"queries": g.Frequencies["decoder.layers.0.cross_attention.inner_correlation.index_q"],
+				"keys":    g.Frequencies["decoder.layers.0.cross_attention.inner_correlation.index_kv"]}
+		}
+	}
 	return n
 }
 
@@ -258,7 +283,7 @@ func same(t testing.TB, what string, got, want []float32, tol, scale float64) {
 }
 
 // From the reference's weights: forecast and every parameter's gradient to 1e-5
-// of the array's largest value (for a gradient at least 1e-3 of the largest of
+// of the array's largest value (for a gradient at least 1e-3, of two nets 8e-3, of the largest of
 // all, since some are zero but for rounding), ten losses to 1e-4.
 func TestNetsAgainstTheirReference(t *testing.T) {
 	for _, c := range goldenNets {
@@ -285,7 +310,14 @@ func TestNetsAgainstTheirReference(t *testing.T) {
 			}
 			for _, p := range r.params.List {
 				want := g.floats(t, "gradient."+references[g.Kind].Name(g.net(t), p.Name))
-				same(t, "gradient of "+p.Name, p.Of(r.gradient), want, 1e-5, math.Max(largest(want), 1e-3*most))
+				least := 1e-3
+				switch g.Kind {
+				case "patchtst": // batch norms leave a thousandth of what patch.bias sums up: PyTorch in float32 is off by 1.8e-5 itself
+					least = 8e-3
+				case "fedformer": // poles of the complex tanh: PyTorch in float32 is off by 3.4e-5 itself
+					least = 8e-3
+				}
+				same(t, "gradient of "+p.Name, p.Of(r.gradient), want, 1e-5, math.Max(largest(want), least*most))
 				if largest(want) > 0 {
 					left--
 				}

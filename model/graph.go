@@ -122,6 +122,13 @@ func (g *Graph) add(op Op, shape []int, in ...*Tensor) *Tensor {
 	return g.push(&Tensor{Shape: slices.Clone(shape), op: op, in: in})
 }
 
+// ints is add for an op whose result is of indices.
+func (g *Graph) ints(op Op, shape []int, in ...*Tensor) *Tensor {
+	y := g.add(op, shape, in...)
+	y.Type = I64
+	return y
+}
+
 func (g *Graph) push(t *Tensor) *Tensor {
 	for _, d := range t.Shape {
 		if d <= 0 {

@@ -139,8 +139,8 @@ static void take_rows(const void *args, int64_t lo, int64_t hi) {
   for (int64_t r = lo; r < hi; r++) {
     const float *x = k->x + r / k->to * k->from * k->inner;
     float *y = k->y + r * k->inner;
-    if (!k->each)
-      memcpy(y, x + k->at[r % k->to] * k->inner, k->inner * sizeof *y);
+    if (k->each != 1)
+      memcpy(y, x + k->at[k->each ? r : r % k->to] * k->inner, k->inner * sizeof *y);
     else
       for (int64_t c = 0; c < k->inner; c++) y[c] = x[k->at[r * k->inner + c] * k->inner + c];
   }
@@ -157,14 +157,32 @@ static void add_columns(const void *args, int64_t lo, int64_t hi) {
   for (int64_t o = 0; o < k->outer; o++) {
     float *dx = k->y + o * k->from * k->inner;
     const float *dy = k->x + o * k->to * k->inner;
-    const int64_t *at = k->at + (k->each ? o * k->to * k->inner : 0);
+    const int64_t *at = k->at + (k->each == 1 ? o * k->to * k->inner : k->each ? o * k->to : 0);
     for (int64_t i = 0; i < k->from; i++) memset(dx + i * k->inner + lo, 0, (hi - lo) * sizeof *dx);
     for (int64_t j = 0; j < k->to; j++)
-      for (int64_t c = lo; c < hi; c++) dx[(k->each ? at[j * k->inner + c] : at[j]) * k->inner + c] += dy[j * k->inner + c];
+      for (int64_t c = lo; c < hi; c++) dx[(k->each == 1 ? at[j * k->inner + c] : at[j]) * k->inner + c] += dy[j * k->inner + c];
   }
 }
 
 void k_take_grad(pool *p, float *dx, const float *dy, const int64_t *at, int64_t outer, int64_t from, int64_t to, int64_t inner, int each) {
   struct take k = {dx, dy, at, outer, from, to, inner, each};
   parallel(p, inner, 16 * grain(16 * outer * (from + to)), add_columns, &k);
+}
+
+struct fold { float *dx; const float *dy; int64_t length, n, k, stride; };
+
+static void fold_rows(const void *args, int64_t lo, int64_t hi) {
+  const struct fold *f = args;
+  for (int64_t r = lo; r < hi; r++) {
+    float *dx = f->dx + r * f->length;
+    const float *dy = f->dy + r * f->n * f->k;
+    memset(dx, 0, f->length * sizeof *dx);
+    for (int64_t i = 0; i < f->n; i++)
+      for (int64_t j = 0; j < f->k; j++) dx[i * f->stride + j] += dy[i * f->k + j];
+  }
+}
+
+void k_add_runs(pool *p, float *dx, const float *dy, int64_t rows, int64_t length, int64_t n, int64_t k, int64_t stride) {
+  struct fold f = {dx, dy, length, n, k, stride};
+  parallel(p, rows, grain(n * k), fold_rows, &f);
 }

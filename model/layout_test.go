@@ -88,10 +88,18 @@ var layoutCases = []opCase{
 			}
 			return y
 		}},
+	{name: "unfold", shapes: [][]int{{2, 7}}, build: func(in []*Tensor) *Tensor { return in[0].Unfold(3, 2) },
+		want: taken(func() []int { return []int{0, 1, 2, 2, 3, 4, 4, 5, 6, 7, 8, 9, 9, 10, 11, 11, 12, 13} })},
+	{name: "unfold with gaps", shapes: [][]int{{2, 1, 6}}, build: func(in []*Tensor) *Tensor { return in[0].Unfold(2, 3) },
+		want: taken(func() []int { return []int{0, 1, 3, 4, 6, 7, 9, 10} })},
 	{name: "embedding", shapes: [][]int{{4, 3}, {2, 3}}, at: []int64{3, 0, 3, 1, 1, 1}, build: func(in []*Tensor) *Tensor { return in[0].Embedding(in[1]) },
 		want: taken(func() []int { return []int{9, 10, 11, 0, 1, 2, 9, 10, 11, 3, 4, 5, 3, 4, 5, 3, 4, 5} })},
 	{name: "take along", shapes: [][]int{{2, 3, 2}, {2, 2, 2}}, at: []int64{2, 0, 2, 1, 1, 1, 0, 2}, build: func(in []*Tensor) *Tensor { return in[0].TakeAlong(1, in[1]) },
 		want: taken(func() []int { return []int{4, 1, 4, 3, 8, 9, 6, 11} })},
+	{name: "take rows", shapes: [][]int{{2, 3, 2}, {2, 2}}, at: []int64{2, 0, 1, 1}, build: func(in []*Tensor) *Tensor { return in[0].TakeRows(in[1]) },
+		want: taken(func() []int { return []int{4, 5, 0, 1, 8, 9, 8, 9} })},
+	{name: "scatter rows", shapes: [][]int{{2, 2, 2}, {2, 2}}, at: []int64{2, 0, 1, 3}, build: func(in []*Tensor) *Tensor { return in[0].ScatterRows(in[1], 4) },
+		want: taken(func() []int { return []int{2, 3, -1, -1, 0, 1, -1, -1, -1, -1, 4, 5, -1, -1, 6, 7} })},
 	{name: "scatter add", shapes: [][]int{{2, 3, 2}, {2, 3, 2}}, at: []int64{2, 0, 2, 3, 0, 0, 1, 1, 1, 0, 3, 2},
 		build: func(in []*Tensor) *Tensor { return in[0].ScatterAdd(1, in[1], 4) },
 		want: func(in [][]float32) []float64 {

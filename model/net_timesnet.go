@@ -21,8 +21,11 @@ type TimesNet struct {
 	Dropout    float64 `toml:"dropout" default:"0.1" doc:"share of what the layers read that is dropped"`
 }
 
+// maxPeriods bounds the convolutions of a layer.
+const maxPeriods = 64
+
 func (n TimesNet) check(lookback, horizon int) error {
-	if most := min((lookback+horizon)/2, maxTop); n.Top < 1 || n.Top > most {
+	if most := min((lookback+horizon)/2, maxPeriods); n.Top < 1 || n.Top > most {
 		return fmt.Errorf("top = %d: must be between 1 and %d, as lookback and horizon have %d frequencies", n.Top, most, (lookback+horizon)/2)
 	}
 	if n.Kernels < 1 || n.Kernels > 32 {

@@ -48,10 +48,37 @@ func (x *Tensor) ScatterAdd(axis int, at *Tensor, n int) *Tensor {
 	return x.g.add(scatterAdd{o}, shape, x, at)
 }
 
-// take is y (outer, to, inner) of x (outer, from, inner): one index a row of inner, or one for each element.
+// TakeRows takes rows along the axis before the last, others for each of the axes before: y[o,j,:] = x[o,at[o,j],:], x (…, n, d), at (…, m) → (…, m, d).
+func (x *Tensor) TakeRows(at *Tensor) *Tensor {
+	n := len(x.Shape) - 2
+	if at.Type != I64 || x.Type != F32 || n < 0 || len(at.Shape) != n+1 || !slices.Equal(at.Shape[:n], x.Shape[:n]) {
+		badBuild("take rows: %v %s, indices %v %s: want f32 (…, n, d) and i64 (…, m)", x.Shape, x.Type, at.Shape, at.Type)
+	}
+	o := take{outer: length(x.Shape[:n]), from: x.Shape[n], to: at.Last(), inner: x.Last(), rows: true}
+	return x.g.add(o, append(slices.Clone(at.Shape), x.Last()), x, at)
+}
+
+// ScatterRows adds rows up at their places among n, from zeros: y[o,at[o,j],:] += x[o,j,:], x (…, m, d), at (…, m) → (…, n, d).
+func (x *Tensor) ScatterRows(at *Tensor, n int) *Tensor {
+	if at.Type != I64 || x.Type != F32 || len(x.Shape) < 2 || !slices.Equal(at.Shape, x.Shape[:len(x.Shape)-1]) || n < 1 {
+		badBuild("scatter rows to %d: %v %s, indices %v %s: want f32 (…, m, d) and i64 (…, m)", n, x.Shape, x.Type, at.Shape, at.Type)
+	}
+	o := take{outer: at.rows(), from: n, to: at.Last(), inner: x.Last(), rows: true}
+	return x.g.add(scatterAdd{o}, append(withLast(at.Shape, n), x.Last()), x, at)
+}
+
+// take is y (outer, to, inner) of x (outer, from, inner): one index a row of inner, the same for all of outer, one for each element, or one for each row.
 type take struct {
 	outer, from, to, inner int
-	each                   bool
+	each, rows             bool
+}
+
+// of is how many elements of the result an index is of; see k_take.
+func (o take) of() C.int {
+	if o.rows {
+		return 2
+	}
+	return flag(o.each)
 }
 
 func (o take) Grad(y, dy *Tensor) []*Tensor {
@@ -60,13 +87,16 @@ func (o take) Grad(y, dy *Tensor) []*Tensor {
 
 func (o take) CPU(p *Pool, y Array, in []Array) {
 	o.check(in[1].I)
-	C.k_take(p.c, y.ptr(), in[0].ptr(), (*C.int64_t)(&in[1].I[0]), C.int64_t(o.outer), C.int64_t(o.from), C.int64_t(o.to), C.int64_t(o.inner), flag(o.each))
+	C.k_take(p.c, y.ptr(), in[0].ptr(), (*C.int64_t)(&in[1].I[0]), C.int64_t(o.outer), C.int64_t(o.from), C.int64_t(o.to), C.int64_t(o.inner), o.of())
 }
 
-func (o take) check(at []int64) {
+func (o take) check(at []int64) { wantIndices(at, o.from) }
+
+// wantIndices panics, in a run, where an index is none of n.
+func wantIndices(at []int64, n int) {
 	for i, k := range at {
-		if k < 0 || k >= int64(o.from) {
-			panic(fmt.Sprintf("index %d is %d, want 0 to %d", i, k, o.from-1))
+		if k < 0 || k >= int64(n) {
+			panic(fmt.Sprintf("index %d is %d, want 0 to %d", i, k, n-1))
 		}
 	}
 }
@@ -82,5 +112,5 @@ func (o scatterAdd) Grad(y, dy *Tensor) []*Tensor {
 func (g scatterAdd) CPU(p *Pool, y Array, in []Array) {
 	o := g.take
 	o.check(in[1].I)
-	C.k_take_grad(p.c, y.ptr(), in[0].ptr(), (*C.int64_t)(&in[1].I[0]), C.int64_t(o.outer), C.int64_t(o.from), C.int64_t(o.to), C.int64_t(o.inner), flag(o.each))
+	C.k_take_grad(p.c, y.ptr(), in[0].ptr(), (*C.int64_t)(&in[1].I[0]), C.int64_t(o.outer), C.int64_t(o.from), C.int64_t(o.to), C.int64_t(o.inner), o.of())
 }

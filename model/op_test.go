@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"math"
+	"math/cmplx"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -24,7 +25,7 @@ type opCase struct {
 }
 
 var opCases = slices.Concat(elementwiseCases, reduceCases, layoutCases, matmulCases, normCases, batchNormCases, poolCases, convCases, scalerCases, lossCases,
-	recurrentCases, attentionCases, foldCases, otherCases)
+	recurrentCases, attentionCases, foldCases, selectCases, otherCases)
 
 var otherCases = []opCase{
 	{name: "moving average", shapes: [][]int{{2, 11}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(5) },
@@ -47,7 +48,61 @@ var otherCases = []opCase{
 			}
 			return y
 		}},
+	{name: "moving average of steps", shapes: [][]int{{2, 40, 3}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvgSteps(5) }, want: movingSteps64(2, 40, 3, 2)},
+	{name: "moving average of few steps", shapes: [][]int{{2, 3, 17}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvgSteps(25) }, want: movingSteps64(2, 3, 17, 12)},
+	{name: "delays", shapes: [][]int{{2, 5, 3}, {2, 2}, {2, 2}}, at: []int64{0, 3, 4, 4}, build: func(in []*Tensor) *Tensor { return in[0].Delays(in[1], in[2]) },
+		want: func(in [][]float32) []float64 {
+			y := make([]float64, 30)
+			for i := range y {
+				for j := range 2 {
+					n, t, c := i/15, i/3%5, i%3
+					y[i] += float64(in[1][n*2+j]) * float64(in[0][n*15+(t+int(in[2][n*2+j]))%5*3+c])
+				}
+			}
+			return y
+		}},
+	{name: "delays of all", shapes: [][]int{{2, 5, 3}, {2, 3}, {3}}, at: []int64{1, 0, 3}, build: func(in []*Tensor) *Tensor { return in[0].Delays(in[1], in[2]) }},
+	{name: "lags", shapes: [][]int{{2, 5, 3}, {2, 5, 3}, {2, 2}}, at: []int64{0, 3, 4, 4}, build: func(in []*Tensor) *Tensor { return in[0].Lags(in[1], in[2]) },
+		want: func(in [][]float32) []float64 {
+			w := make([]float64, 4)
+			for i := range w {
+				for j := range 15 {
+					n, t, c := i/2, j/3, j%3
+					w[i] += float64(in[0][n*15+j]) * float64(in[1][n*15+(t+int(in[2][i]))%5*3+c])
+				}
+			}
+			return w
+		}},
+	{name: "lags of all", shapes: [][]int{{2, 5, 3}, {2, 5, 3}, {3}}, at: []int64{1, 0, 3}, build: func(in []*Tensor) *Tensor { return in[0].Lags(in[1], in[2]) }},
+	{name: "complex tanh", shapes: [][]int{{2, 4, 6}}, domain: func(x float32) float32 { return .3 * x }, build: func(in []*Tensor) *Tensor { return in[0].ComplexTanh() }, want: complexTanh64},
 	{name: "moving average wider than the axis", shapes: [][]int{{2, 3}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(9) }},
+}
+
+// complexTanh64 is of (2, 4, 6), by its definition.
+func complexTanh64(in [][]float32) []float64 {
+	y := make([]float64, 48)
+	for r := range 2 {
+		for i := range 6 {
+			at := r*24 + i/3*6 + i%3 // and 3 columns or 2 rows on
+			x := func(d int) float64 { return float64(in[0][at+d]) }
+			t := cmplx.Tanh(complex(x(0)-x(15), x(3)+x(12)))
+			y[at], y[at+3], y[at+12], y[at+15] = real(t), -imag(t), imag(t), real(t)
+		}
+	}
+	return y
+}
+
+// movingSteps64 is the moving average of h steps on both sides of (N, n, m) by its definition.
+func movingSteps64(N, n, m, h int) func(in [][]float32) []float64 {
+	return func(in [][]float32) []float64 {
+		y := make([]float64, N*n*m)
+		for i := range y {
+			for j := -h; j <= h; j++ {
+				y[i] += float64(in[0][(i/m/n*n+min(max(i/m%n+j, 0), n-1))*m+i%m]) / float64(2*h+1)
+			}
+		}
+		return y
+	}
 }
 
 // testCPU is a device of one thread.

@@ -1,37 +1,26 @@
 package model
 
-import "slices"
+/*
+#cgo noescape k_topk
+#cgo nocallback k_topk
+#include "select.h"
+*/
+import "C"
 
-// TopK is the places of the k largest elements of each row of x (…, n), the largest first, of equals the first one: (…, k), i64. It has no gradient.
+// TopK is where the k largest of the last axis are, i64 (…, k), the largest first and of equal ones the first. They have no gradient:
+// [Tensor.TakeAlong] takes what stands there.
 func (x *Tensor) TopK(k int) *Tensor {
-	if k < 1 || k > x.Last() || k > maxTop {
-		badBuild("top %d of x %v: want 1 to %d", k, x.Shape, min(x.Last(), maxTop))
+	wantF32("top k", x)
+	if k < 1 || k > x.Last() {
+		badBuild("top k: %d of %v: want 1 to %d", k, x.Shape, x.Last())
 	}
-	wantF32("top", x)
-	y := x.g.add(topK{}, withLast(x.Shape, k), x)
-	y.Type = I64
-	return y
+	return x.g.ints(topK{}, withLast(x.Shape, k), x)
 }
-
-// maxTop bounds k: rows are gone through once for each.
-const maxTop = 64
 
 type topK struct{ noGrad }
 
-func (topK) CPU(_ *Pool, y Array, in []Array) {
-	n, k := int(in[0].cols()), int(y.cols())
-	for r := range len(y.I) / k {
-		x, top := in[0].F[r*n:][:n], y.I[r*k:][:k]
-		for j := range top {
-			best := -1
-			for i, v := range x {
-				if !slices.Contains(top[:j], int64(i)) && (best < 0 || v > x[best]) {
-					best = i
-				}
-			}
-			top[j] = int64(best)
-		}
-	}
+func (topK) CPU(p *Pool, y Array, in []Array) {
+	C.k_topk(p.c, (*C.int64_t)(&y.I[0]), in[0].ptr(), in[0].rows(), in[0].cols(), C.int64_t(y.Shape[len(y.Shape)-1]))
 }
 
 // repeatRows is a row of indices (1, k) n times, (n, k).

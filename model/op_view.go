@@ -33,6 +33,11 @@ func (x *Tensor) Unsqueeze(at int) *Tensor {
 	return x.Reshape(slices.Insert(slices.Clone(x.Shape), at, 1)...)
 }
 
+// Still is x for whoever trains what it depends on: its gradient is 0, exactly.
+func (x *Tensor) Still() *Tensor {
+	return x.g.add(view{grad: func(y, _ *Tensor) []*Tensor { return []*Tensor{y.g.Const(0, y.Shape...)} }}, x.Shape, x)
+}
+
 // A view is a tensor within another's memory, that of its first input, dense, off elements from its start. It is never
 // run. grad replaces its gradient where its first input has none of its own; the other inputs are those that grad is of.
 type view struct {

@@ -30,3 +30,13 @@ void k_dropout(pool *p, float *y, const float *x, const int64_t *state, uint32_t
   struct dropout k = {y, x, state, op, rate, outer, windows, inner};
   parallel(p, outer * windows * inner, 1 << 12, drop, &k);
 }
+
+void k_draw_below(int64_t *y, const int64_t *state, uint32_t op, uint32_t of, int64_t n) {
+  uint64_t seed = state ? (uint64_t)state[0] : 0;
+  uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, step = state ? (uint32_t)state[1] : 0, word[4];
+  for (int64_t e = 0; e < n; e++) {
+    uint32_t counter[4] = {(uint32_t)(e / 4), (uint32_t)((uint64_t)e / 4 >> 32), step, op};
+    if (e % 4 == 0) philox(word, counter, key);
+    y[e] = (int64_t)((uint64_t)word[e % 4] * of >> 32);
+  }
+}

@@ -17,6 +17,8 @@
 static inline uint32_t fall_below(float rate) { return (uint32_t)((double)rate * 4294967296.0); }
 
 void philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);
+// y (n) = whole numbers of 0 ≤ y < of: element e is word e mod 4 of counter {e/4, step, op} under key seed, scaled down; state = {seed, step, …}, 0 for zeros
+void k_draw_below(int64_t *y, const int64_t *state, uint32_t op, uint32_t of, int64_t n);
 // y = x/(1 − rate), or 0 with probability rate, of x (outer, windows, inner): element (o, w, i) draws word e mod 4 of counter {e/4, step, op} under
 // key seed, where e = ((first + w)·outer + o)·inner + i, and state = {seed, step, first}
 void k_dropout(pool *p, float *y, const float *x, const int64_t *state, uint32_t op, float rate, int64_t outer, int64_t windows, int64_t inner);

@@ -11,7 +11,7 @@ import (
 )
 
 // A Rename says what a reference implementation calls parameters whose names
-// fit Ours: {i} stands for any number and * for the rest of a name. In Theirs {2i+1}
+// fit Ours: {i} stands for any number, {word} for any word, and * for the rest of a name. In Theirs {2i+1}
 // is computed from that number, or from the net's option of that name.
 type Rename struct{ Ours, Theirs string }
 
@@ -34,6 +34,35 @@ var (
 		{"upsample.*", "upsample_sequence.*"},
 		{"decoder.{i}.*", "mlp_decoder.layers.{3i}.*"},
 		{"out.*", "proj.*"},
+	}
+	patchNames = []Rename{
+		{"patch.*", "model.backbone.W_P.*"},
+		{"position", "model.backbone.W_pos"},
+		{"layers.{i}.attention.query.*", "model.backbone.encoder.layers.{i}.self_attn.W_Q.*"},
+		{"layers.{i}.attention.key.*", "model.backbone.encoder.layers.{i}.self_attn.W_K.*"},
+		{"layers.{i}.attention.value.*", "model.backbone.encoder.layers.{i}.self_attn.W_V.*"},
+		{"layers.{i}.attention.out.*", "model.backbone.encoder.layers.{i}.self_attn.to_out.0.*"},
+		{"layers.{i}.norm1.*", "model.backbone.encoder.layers.{i}.norm_attn.1.*"},
+		{"layers.{i}.norm2.*", "model.backbone.encoder.layers.{i}.norm_ffn.1.*"},
+		{"layers.{i}.ff.in.*", "model.backbone.encoder.layers.{i}.ff.0.*"},
+		{"layers.{i}.ff.out.*", "model.backbone.encoder.layers.{i}.ff.3.*"},
+		{"head.*", "model.head.linear.*"},
+		{"revin.*", "model.revin_layer.affine_*"},
+	}
+	coderNames = []Rename{
+		{"encoder_embedding.value", "enc_embedding.value_embedding.tokenConv.weight"},
+		{"encoder_embedding.columns", "enc_embedding.temporal_embedding.embed.weight"},
+		{"decoder_embedding.value", "dec_embedding.value_embedding.tokenConv.weight"},
+		{"decoder_embedding.columns", "dec_embedding.temporal_embedding.embed.weight"},
+		{"encoder.modes", "encoder.attn_layers.0.attention.inner_correlation.weights1"},
+		{"encoder.layers.{i}.attention.{word}.*", "encoder.attn_layers.{i}.attention.{word}_projection.*"},
+		{"encoder.layers.*", "encoder.attn_layers.*"},
+		{"encoder.between.{i}.conv.*", "encoder.conv_layers.{i}.downConv.*"},
+		{"encoder.between.*", "encoder.conv_layers.*"},
+		{"decoder.{word}_modes", "decoder.layers.0.{word}_attention.inner_correlation.weights1"},
+		{"decoder.layers.{i}.self_attention.{word}.*", "decoder.layers.{i}.self_attention.{word}_projection.*"},
+		{"decoder.layers.{i}.cross_attention.{word}.*", "decoder.layers.{i}.cross_attention.{word}_projection.*"},
+		{"decoder.out.*", "decoder.projection.*"},
 	}
 	neuralHydrologyNames = []Rename{
 		{"statics.{i}.*", "embedding_net.statics_embedding.net.{3i}.*"},
@@ -111,8 +140,13 @@ var references = map[string]Reference{
 		{"trend.{i}.1.*", "regression_layers.{i}.*"},
 		{"outputs.*", "distr_output.*"},
 	}},
-	"cudalstm": {"NeuralHydrology", neuralHydrologyNames},
-	"ealstm":   {"NeuralHydrology", neuralHydrologyNames},
+	"cudalstm":           {"NeuralHydrology", neuralHydrologyNames},
+	"ealstm":             {"NeuralHydrology", neuralHydrologyNames},
+	"patchtst":           {"NeuralForecast", patchNames},
+	"vanillatransformer": {"NeuralForecast", coderNames},
+	"informer":           {"NeuralForecast", coderNames},
+	"autoformer":         {"NeuralForecast", coderNames},
+	"fedformer":          {"NeuralForecast", coderNames},
 }
 
 // ReferenceOf is the reference of the nets of that name.
@@ -122,11 +156,11 @@ func ReferenceOf(net string) (r Reference, ok bool) {
 }
 
 // unread are arrays of a checkpoint of NeuralForecast that no forecast depends on: losses' quantiles, the bases of [NBEATS] and
-// sines and cosines, which are computed here, sizes of [DilatedRNN]'s cells, the map to a residual's width of a cell that has it already, counts of batch norms' batches,
+// sines and cosines, which are computed here, sizes of [DilatedRNN]'s cells, the scale of attention, the map to a residual's width of a cell that has it already, counts of batch norms' batches,
 // [TFT]'s mask, maps of a context that is 0, and choices among one column, a block of [TiDE] for historic columns where there
 // are none, and maps of [TimeMixer] that read no columns or that nothing reads.
 var unread = []string{"loss.*", "valid_loss.*", "*.num_batches_tracked", "blocks.{i}.basis.*", "rnn_stack.{i}.cells.{j}.cell.hidden_size",
-	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir", "temporal_fusion_decoder.attention._mask", "enc_embedding.position_embedding.pe", "*.lin_c.weight", "*.joint_grn.*",
+	"rnn_stack.{i}.cells.{j}.cell.input_size", "rnn_stack.{i}.cells.{j}.cell.weight_ir", "*.sdp_attn.scale", "temporal_fusion_decoder.attention._mask", "enc_embedding.position_embedding.pe", "*.lin_c.weight", "*.joint_grn.*",
 	"hist_exog_projection.*", "enc_embedding.temporal_embedding.*", "pdm_blocks.{i}.out_cross_layer.*", "pdm_blocks.{i}.layer_norm.*"}
 
 // Name is what r calls n's parameter name.
@@ -134,8 +168,8 @@ func (r Reference) Name(n Net, name string) string {
 	for _, rule := range r.Names {
 		if numbers, ok := fits(rule.Ours, name); ok {
 			return expression.ReplaceAllStringFunc(rule.Theirs, func(e string) string {
-				if e == "*" {
-					return numbers["*"]
+				if e == "*" || e == "{word}" {
+					return numbers[e]
 				}
 				part := expression.FindStringSubmatch(e)
 				v, err := strconv.Atoi(numbers[part[2]])
@@ -157,10 +191,15 @@ func fits(pattern, name string) (parts map[string]string, ok bool) {
 	var keys []string
 	re := regexp.QuoteMeta(pattern)
 	re = regexp.MustCompile(`\\\*|\\\{([a-z_]+)\\\}`).ReplaceAllStringFunc(re, func(e string) string {
-		keys = append(keys, strings.Trim(e, `\{}`))
-		if e == `\*` {
+		switch e {
+		case `\*`:
+			keys = append(keys, "*")
 			return "(.*)"
+		case `\{word\}`:
+			keys = append(keys, "{word}")
+			return "([a-z]+)"
 		}
+		keys = append(keys, strings.Trim(e, `\{}`))
 		return `(\d+)`
 	})
 	found := regexp.MustCompile("^" + re + "$").FindStringSubmatch(name)
@@ -181,12 +220,17 @@ func numberOr(text string, other int) int {
 	return other
 }
 
+// inner is n without a scaler around it.
+func inner(n Net) Net {
+	if s, ok := n.(Scaled); ok {
+		return s.Net
+	}
+	return n
+}
+
 // option is n's option of that key, a whole number.
 func option(n Net, key string) int {
-	if s, ok := n.(Scaled); ok {
-		n = s.Net
-	}
-	v := reflect.Indirect(reflect.ValueOf(n))
+	v := reflect.Indirect(reflect.ValueOf(inner(n)))
 	for i := range v.NumField() {
 		if v.Type().Field(i).Tag.Get("toml") == key {
 			return int(v.Field(i).Int())
@@ -221,6 +265,10 @@ func (r Reference) Import(n Net, p *Params, arrays []Named) (ours []Named, err e
 		}
 		ours = append(ours, Named{q.Name, a.Shape, a.Data})
 	}
+	unread := unread
+	if u, ok := inner(n).(interface{ unread() []string }); ok {
+		unread = slices.Concat(unread, u.unread())
+	}
 	for _, a := range arrays {
 		if _, left := byName[a.Name]; left && !slices.ContainsFunc(unread, func(c string) bool { _, ok := fits(c, a.Name); return ok }) {
 			wrong("%s, of shape %v, is no parameter of this net", a.Name, a.Shape)
@@ -248,6 +296,9 @@ func (r Reference) Export(n Net, arrays []Named) (theirs []Named, err error) {
 func (r Reference) check(n Net) error {
 	if s, ok := n.(Scaled); ok && s.Scaler == "revin" {
 		return fmt.Errorf("the weights of scaler = \"revin\" are others in %s, one for each column that a net reads: they can be neither imported nor exported", r.Program)
+	}
+	if e, ok := inner(n).(interface{ exchange() error }); ok {
+		return e.exchange()
 	}
 	return nil
 }

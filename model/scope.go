@@ -71,7 +71,7 @@ type Scope struct {
 type training struct {
 	windows int     // B
 	state   *Tensor // see [Tensor.Dropout]
-	dropped int     // dropouts so far
+	dropped int     // dropouts and draws so far
 	weight  *Tensor // (B): 1, and 0 for a window that fills up the batch
 	ranks   *ranks
 	batch   map[*Param]statistic // of each buffer
@@ -106,6 +106,18 @@ func (s *Scope) Attention(q, k, v, bias *Tensor, scale float32, causal bool, rat
 	}
 	s.train.dropped++
 	return q.attend(k, v, bias, scale, causal, drop{float32(rate), s.train.state, s.train.dropped, s.train.windows})
+}
+
+// Draw is whole numbers of 0 ≤ n < of, in that shape: where the graph trains others in every step, the same for all windows
+// and on all ranks; else always the same, which depend on the scope's path.
+func (s *Scope) Draw(of int, shape ...int) *Tensor {
+	if s.train == nil {
+		h := fnv.New32a()
+		h.Write([]byte(s.path))
+		return s.g.drawBelow(of, nil, int(h.Sum32()), shape)
+	}
+	s.train.dropped++
+	return s.g.drawBelow(of, s.train.state, s.train.dropped, shape)
 }
 
 // Param is the parameter of that name; asked for twice, it is shared.

@@ -1,0 +1,178 @@
+package model
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// coder are the options of nets whose encoder reads the lookback and whose decoder the end of it and the horizon, all of whose
+// values there are 0 (Zhou et al., Informer, AAAI 2021, §3 "Generative inference").
+type coder struct {
+	hidden, convHidden, heads    int
+	dropout                      float64
+	encoderLayers, decoderLayers int
+	input                        float64 // share of the lookback that the decoder reads
+	activation                   string
+}
+
+func (c coder) check(lookback int) error {
+	err := firstError(size("hidden", c.hidden), size("conv_hidden", c.convHidden), size("heads", c.heads), checkDropout("dropout", c.dropout),
+		size("encoder_layers", c.encoderLayers), size("decoder_layers", c.decoderLayers), oneOf("activation", c.activation, "gelu", "relu"))
+	switch {
+	case err != nil:
+		return err
+	case c.hidden < c.heads:
+		return fmt.Errorf("heads = %d: more than hidden = %d", c.heads, c.hidden)
+	case !(c.input > 0) || c.label(lookback) >= lookback:
+		return fmt.Errorf("decoder_input = %g: must be above 0, and less than the lookback of %d", c.input, lookback)
+	}
+	return nil
+}
+
+// label is the steps of the lookback that the decoder reads.
+func (c coder) label(lookback int) int { return int(math.Ceil(float64(lookback) * c.input)) }
+
+// width is that of all heads together.
+func (c coder) width() int { return c.hidden / c.heads * c.heads }
+
+func checkKernel(k int) error {
+	if k < 1 || k%2 == 0 || k > maxSize {
+		return fmt.Errorf("kernel = %d: must be odd and between 1 and %d", k, maxSize)
+	}
+	return nil
+}
+
+func (c coder) drop(s *Scope, x *Tensor) *Tensor { return s.Dropout(x, 0, c.dropout) }
+
+// embed is values y (N, T), those of a step and both its neighbours, the last being the neighbour of the first, and the
+// future columns of steps from from on, in hidden units (N, T, hidden).
+func (c coder) embed(s *Scope, u univariate, y *Tensor, from int) *Tensor {
+	x := y.PadCircular(1, 1, 1).Unfold(3, 1)                                            // (N, T, 3)
+	w := s.Param("value", Normal(math.Sqrt(2./3)), c.hidden, 1, 3).Reshape(c.hidden, 3) // He et al. 2015, eq. 10
+	if u.Future != nil {
+		columns := u.marks(from, from+y.Last()) // (N, T, F)
+		F := columns.Last()
+		x = Concat(2, x, columns)
+		w = Concat(1, w, s.Param("columns", Uniform(1/math.Sqrt(float64(F))), c.hidden, F))
+	}
+	return x.Linear(w, nil, Identity)
+}
+
+// marks are steps from to to of the future columns (N, time, F), the same for all channels.
+func (u univariate) marks(from, to int) *Tensor {
+	B, C, F, T := u.Past.Shape[0], u.Past.Shape[1], u.Future.Shape[1], to-from
+	return u.Future.Slice(2, from, to).Transpose(1, 2).Unsqueeze(1).Expand(B, C, T, F).Reshape(B*C, T, F)
+}
+
+// positions is the table (T, n) of sin(t/10000^(i/n)) at even i and cos(t/10000^((i−1)/n)) at odd i (Vaswani et al. 2017, §3.5).
+func positions(g *Graph, T, n int) *Tensor {
+	v := make([]float32, T*n)
+	for i := range v {
+		t, k := float64(i/n), i%n
+		sin, cos := math.Sincos(t * math.Exp(-math.Log(10000)*float64(k/2*2)/float64(n)))
+		if v[i] = float32(sin); k%2 == 1 {
+			v[i] = float32(cos)
+		}
+	}
+	return g.Literal(v, T, n)
+}
+
+// layerNormed is [Tensor.LayerNorm] with parameters weight and bias, as torch.nn.LayerNorm.
+func layerNormed(s *Scope, x *Tensor) *Tensor { return layerNormedBut(s, x, false) }
+
+// layerNormedBut is layerNormed; if still, what follows takes the bias away again, and it stands still: see [BatchNorm].
+func layerNormedBut(s *Scope, x *Tensor, still bool) *Tensor {
+	n := x.Last()
+	w, b := s.Param("weight", constant(1), n), s.Param("bias", constant(0), n)
+	if still {
+		b = b.Still()
+	}
+	return x.LayerNorm(w, b, 1e-5)
+}
+
+// denseBut is [Dense]; if still, the bias makes no difference to what is learned, and stands still rather than follow rounding.
+func denseBut(s *Scope, x *Tensor, out int, still bool) *Tensor {
+	init := Uniform(1 / math.Sqrt(float64(x.Last())))
+	w, b := s.Param("weight", init, out, x.Last()), s.Param("bias", init, out)
+	if still {
+		b = b.Still()
+	}
+	return x.Linear(w, b, Identity)
+}
+
+// pointwise is a convolution of kernel 1 along time: a linear layer of x (N, T, n) whose weight is (out, n, 1).
+func pointwise(s *Scope, x *Tensor, out int, biased bool, act Activation) *Tensor {
+	n := x.Last()
+	init := Uniform(1 / math.Sqrt(float64(n)))
+	w := s.Param("weight", init, out, n, 1).Reshape(out, n)
+	var b *Tensor
+	if biased {
+		b = s.Param("bias", init, out)
+	}
+	return x.Linear(w, b, act)
+}
+
+// feed is the two linear maps of a layer (Vaswani et al. 2017, eq. 2) and what drops of them.
+func (c coder) feed(s *Scope, x *Tensor, biased bool) *Tensor {
+	y := c.drop(s, pointwise(s.In("conv1"), x, c.convHidden, biased, coderActivations[c.activation]))
+	return c.drop(s, pointwise(s.In("conv2"), y, c.hidden, biased, Identity))
+}
+
+// An attend is attention of queries x (N, T, hidden) to y (N, S, hidden), and gives (N, T, hidden).
+type attend func(s *Scope, x, y *Tensor) *Tensor
+
+// attention is multi-head attention (Vaswani et al. 2017, §3.2) whose heads' own is given: of q (N, heads, T, d), k and v (N, heads, S, d), all
+// heads' results side by side (N, T, width).
+func (c coder) attention(heads func(s *Scope, q, k, v *Tensor) *Tensor) attend {
+	return func(s *Scope, x, y *Tensor) *Tensor {
+		part := func(name string, x *Tensor) *Tensor {
+			return splitHeads(Dense(s.In(name), x, c.width(), Identity), c.heads)
+		}
+		return Dense(s.In("out"), heads(s, part("query", x), part("key", y), part("value", y)), c.hidden, Identity)
+	}
+}
+
+// transform is encoder and decoder of Vaswani et al. 2017, figure 1, and the forecast of the horizon's steps (N, H·K). self, masked and
+// cross are attention in the encoder, in the decoder, and of the decoder to the encoder; between stands behind each layer of
+// the encoder but the last, if it is not nil; what all steps of all windows have in common is lost in it. If rows, each query's result depends on no other query.
+func (c coder) transform(s *Scope, u univariate, self, masked, cross attend, between func(s *Scope, x *Tensor) *Tensor, rows bool) *Tensor {
+	L, H := u.past.Last(), u.Horizon
+	label := c.label(L)
+	embed := func(s *Scope, y *Tensor, from int) *Tensor {
+		x := c.embed(s, u, y, from)
+		return c.drop(s, x.Add(positions(x.g, y.Last(), c.hidden))) // (N, T, hidden)
+	}
+	x := embed(s.In("encoder_embedding"), u.past, 0)
+	e := s.In("encoder")
+	for i := range c.encoderLayers {
+		s := e.In("layers").In(strconv.Itoa(i))
+		x = layerNormed(s.In("norm1"), x.Add(c.drop(s, self(s.In("attention"), x, x))))
+		joined := between != nil && i < c.encoderLayers-1
+		x = layerNormedBut(s.In("norm2"), x.Add(c.feed(s, x, true)), joined)
+		if joined {
+			x = between(e.In("between").In(strconv.Itoa(i)), x)
+		}
+	}
+	memory := layerNormed(e.In("norm"), x)
+
+	d := s.In("decoder")
+	y := embed(s.In("decoder_embedding"), u.past.Slice(1, L-label, L).Pad(1, 0, H), L-label)
+	for i := range c.decoderLayers {
+		s := d.In("layers").In(strconv.Itoa(i))
+		asks := y
+		horizon := func(x *Tensor) *Tensor { return x.Slice(1, x.Shape[1]-H, x.Shape[1]) }
+		if last := i == c.decoderLayers-1; last && rows { // nothing reads the other steps any more
+			asks = horizon(y)
+		}
+		asks = layerNormed(s.In("norm1"), asks.Add(c.drop(s, masked(s.In("self_attention"), asks, y))))
+		asks = asks.Add(c.drop(s, cross(s.In("cross_attention"), asks, memory)))
+		if i == c.decoderLayers-1 && !rows {
+			asks = horizon(asks)
+		}
+		asks = layerNormed(s.In("norm2"), asks)
+		y = layerNormed(s.In("norm3"), asks.Add(c.feed(s, asks, true)))
+	}
+	y = Dense(d.In("out"), layerNormed(d.In("norm"), y), u.Outputs, Identity) // (N, H, K)
+	return y.Reshape(y.Shape[0], u.Width())
+}
