@@ -85,19 +85,25 @@ KERNEL(folded_conv) {  // line r of all channels of y is a sum over lines of x t
     for (int64_t r = 0; r < m.rows; r++) {
       int64_t first = r < half ? 0 : r - half, end = lesser(m.rows, r + half + 1);
       sums s = {(end - first) * o->in, 2 * near + 1, taps * o->in * taps, taps, 1, m.line, 1};
-      NAME(add_up)(o->out, m.period, &s, k->w + (first - r + half) * o->in * taps + half - near, k->x + q * o->in_size + first * o->in * m.line + half - near,
-                   k->bias, 0, y + half + r * o->out * m.line, m.line);
+      // a line shorter than a vector is written as one, the next one over what is too much of it
+      NAME(add_up)(o->out, m.period < WIDTH ? WIDTH : m.period, &s, k->w + (first - r + half) * o->in * taps + half - near,
+                   k->x + q * o->in_size + first * o->in * m.line + half - near, k->bias, 0, y + half + r * o->out * m.line, m.line);
     }
+    if (m.period >= WIDTH) continue;
+    for (int64_t c = 0; c < m.rows * o->out; c++) memset(y + half + c * m.line + m.period, 0, half * sizeof *y);
+    int64_t end = half + m.rows * o->out * m.line;
+    memset(y + end, 0, (o->out_size - end) * sizeof *y);
   }
 }
 
 // sums over all images of dy of outs channels from c on, times x of channel i moved by a rows and by b … b + across − 1 less half columns
-VEC void NAME(fold_block)(const int outs, const int across, const folded_conv *o, const int64_t *top, const float *dy, const float *x, int64_t c, int64_t i, int64_t a, int64_t b,
-                          float *dw, int64_t ldw) {
+VEC void NAME(fold_block)(const int outs, const int across, const folded_conv *o, const int64_t *top, const float *dy, const float *x, int64_t c, int64_t i,
+                          int64_t a, int64_t b, float *dw, int64_t ldw) {
   VECTOR sum[OUTS][ACROSS] = {{{0}}};
   for (int64_t q = 0; q < o->f.images; q++) {
     image m = image_of(&o->f, top, q);
     int64_t first = a < 0 ? -a : 0, end = lesser(m.rows, m.rows - a);
+    if (b >= o->f.half + m.period || b + across <= o->f.half - m.period + 1) continue;  // zeros
     VECTOR left;  // of the last vector of a line
     for (int l = 0; l < WIDTH; l++) left[l] = l < m.period - (m.period - 1) / WIDTH * WIDTH;
     for (int64_t r = first; r < end; r++) {
