@@ -82,7 +82,7 @@ func TestFoldingChecks(t *testing.T) {
 		"fold: top [2 3 10] f32":                  func() { Folding{x, 10, 1}.Fold(x) },
 		"folded conv: w [4 3 3 3]: want (out, 5,": func() { Folding{top, 10, 2}.Conv(f.Fold(x), w, nil) },
 		"unfold: x [2 3 10]":                      func() { f.Unfold(x, 3) },
-		"top k: 11 of [2 3 10]":                    func() { x.TopK(11) },
+		"top k: 11 of [2 3 10]":                   func() { x.TopK(11) },
 	} {
 		if err := Build(wrong); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want … %s …", err, want)

@@ -112,7 +112,7 @@ func TestConfigErrors(t *testing.T) {
 		{"infinite", synthText + "[train]\neps = inf\n", "", "t.toml:4: train.eps: is +Inf: want a finite number"},
 		{"one bracket", synthText + "[model]\nnet = \"nlinear\"\n", "", "t.toml:3: model: want [[model]] tables, with two brackets"},
 		{"unknown net", m + "net = \"nlinaer\"\n", "", `t.toml:4: model.0.net: no net "nlinaer"; did you mean "nlinear"?`},
-		{"unknown net, far from any", m + "net = \"prophet\"\n", "", `t.toml:4: model.0.net: no net "prophet"; there are cudalstm, `},
+		{"unknown net, far from any", m + "net = \"prophet\"\n", "", `t.toml:4: model.0.net: no net "prophet"; there are autoformer, bitcn, `},
 		{"net of a wrong type", m + "net = 3\n", "", "t.toml:4: model.0.net: is 3: want a string in quotes"},
 		{"two models of a name", m + "[[model]]\n", "", `model 1: the name "nlinear" is taken already; give each [[model]] a name of its own`},
 		{"a baseline's name", m + "name = \"repeat_last\"\n", "", `model 0: the name "repeat_last" is that of a baseline`},
