@@ -78,29 +78,6 @@ func positions(g *Graph, T, n int) *Tensor {
 	return g.Literal(v, T, n)
 }
 
-// layerNormed is [Tensor.LayerNorm] with parameters weight and bias, as torch.nn.LayerNorm.
-func layerNormed(s *Scope, x *Tensor) *Tensor { return layerNormedBut(s, x, false) }
-
-// layerNormedBut is layerNormed; if still, what follows takes the bias away again, and it stands still: see [BatchNorm].
-func layerNormedBut(s *Scope, x *Tensor, still bool) *Tensor {
-	n := x.Last()
-	w, b := s.Param("weight", constant(1), n), s.Param("bias", constant(0), n)
-	if still {
-		b = b.Still()
-	}
-	return x.LayerNorm(w, b, 1e-5)
-}
-
-// denseBut is [Dense]; if still, the bias makes no difference to what is learned, and stands still rather than follow rounding.
-func denseBut(s *Scope, x *Tensor, out int, still bool) *Tensor {
-	init := Uniform(1 / math.Sqrt(float64(x.Last())))
-	w, b := s.Param("weight", init, out, x.Last()), s.Param("bias", init, out)
-	if still {
-		b = b.Still()
-	}
-	return x.Linear(w, b, Identity)
-}
-
 // pointwise is a convolution of kernel 1 along time: a linear layer of x (N, T, n) whose weight is (out, n, 1).
 func pointwise(s *Scope, x *Tensor, out int, biased bool, act Activation) *Tensor {
 	n := x.Last()
@@ -147,14 +124,14 @@ func (c coder) transform(s *Scope, u univariate, self, masked, cross attend, bet
 	e := s.In("encoder")
 	for i := range c.encoderLayers {
 		s := e.In("layers").In(strconv.Itoa(i))
-		x = layerNormed(s.In("norm1"), x.Add(c.drop(s, self(s.In("attention"), x, x))))
+		x = LayerNorm(s.In("norm1"), x.Add(c.drop(s, self(s.In("attention"), x, x))), layerNormEps)
 		joined := between != nil && i < c.encoderLayers-1
-		x = layerNormedBut(s.In("norm2"), x.Add(c.feed(s, x, true)), joined)
+		x = layerNormBut(s.In("norm2"), x.Add(c.feed(s, x, true)), layerNormEps, joined)
 		if joined {
 			x = between(e.In("between").In(strconv.Itoa(i)), x)
 		}
 	}
-	memory := layerNormed(e.In("norm"), x)
+	memory := LayerNorm(e.In("norm"), x, layerNormEps)
 
 	d := s.In("decoder")
 	y := embed(s.In("decoder_embedding"), u.past.Slice(1, L-label, L).Pad(1, 0, H), L-label)
@@ -165,14 +142,14 @@ func (c coder) transform(s *Scope, u univariate, self, masked, cross attend, bet
 		if last := i == c.decoderLayers-1; last && rows { // nothing reads the other steps any more
 			asks = horizon(y)
 		}
-		asks = layerNormed(s.In("norm1"), asks.Add(c.drop(s, masked(s.In("self_attention"), asks, y))))
+		asks = LayerNorm(s.In("norm1"), asks.Add(c.drop(s, masked(s.In("self_attention"), asks, y))), layerNormEps)
 		asks = asks.Add(c.drop(s, cross(s.In("cross_attention"), asks, memory)))
 		if i == c.decoderLayers-1 && !rows {
 			asks = horizon(asks)
 		}
-		asks = layerNormed(s.In("norm2"), asks)
-		y = layerNormed(s.In("norm3"), asks.Add(c.feed(s, asks, true)))
+		asks = LayerNorm(s.In("norm2"), asks, layerNormEps)
+		y = LayerNorm(s.In("norm3"), asks.Add(c.feed(s, asks, true)), layerNormEps)
 	}
-	y = Dense(d.In("out"), layerNormed(d.In("norm"), y), u.Outputs, Identity) // (N, H, K)
+	y = Dense(d.In("out"), LayerNorm(d.In("norm"), y, layerNormEps), u.Outputs, Identity) // (N, H, K)
 	return y.Reshape(y.Shape[0], u.Width())
 }

@@ -22,7 +22,7 @@ func (c coder) seasonal(s *Scope, u univariate, k int, self, masked, cross atten
 	N := y.Shape[0]
 	trend = Concat(1, trend.Slice(1, L-label, L), u.past.Mean(1).Expand(N, H)).Unsqueeze(2) // (N, T, 1)
 	norm := func(s *Scope, x *Tensor) *Tensor {                                             // ibid., their special layer norm
-		x = layerNormedBut(s.In("layernorm"), x, true)
+		x = layerNormBut(s.In("layernorm"), x, layerNormEps, true)
 		return x.Sub(x.Mean(1))
 	}
 	x := c.drop(s, c.embed(s.In("encoder_embedding"), u, u.past, 0)) // (N, L, hidden)

@@ -16,9 +16,13 @@ func denseParams(s *Scope, out, in int) (w, b *Tensor) {
 	return s.Param("weight", init, out, in), s.Param("bias", init, out)
 }
 
-// LayerNorm is [Tensor.LayerNorm] with parameters weight (n), from 1, and bias (n), from 0.
-func LayerNorm(s *Scope, x *Tensor, eps float32) *Tensor {
-	return x.LayerNorm(s.Param("weight", constant(1), x.Last()), s.Param("bias", constant(0), x.Last()), eps)
+// denseBut is [Dense] without activation; if still, the bias makes no difference to what is learned, and stands still rather than follow rounding.
+func denseBut(s *Scope, x *Tensor, out int, still bool) *Tensor {
+	w, b := denseParams(s, out, x.Last())
+	if still {
+		b = b.Still()
+	}
+	return x.Linear(w, b, Identity)
 }
 
 // GLU is a·σ(b), a and b the halves of a linear map of x (…, n) to twice out (Dauphin et al. 2017, eq. 1): (…, out),

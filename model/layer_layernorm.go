@@ -3,8 +3,19 @@ package model
 // layerNormEps is that of torch.nn.LayerNorm.
 const layerNormEps = 1e-5
 
-// LayerNormOver is [Tensor.LayerNorm] over the last n axes together, with parameters weight, from 1, and bias, from 0, of their
-// shape, as torch.nn.LayerNorm has them.
+// LayerNorm is [Tensor.LayerNorm] with parameters weight (n), from 1, and bias (n), from 0, as torch.nn.LayerNorm has them.
+func LayerNorm(s *Scope, x *Tensor, eps float32) *Tensor { return layerNormBut(s, x, eps, false) }
+
+// layerNormBut is LayerNorm; if still, what follows takes the bias away again, and it stands still: see [BatchNorm].
+func layerNormBut(s *Scope, x *Tensor, eps float32, still bool) *Tensor {
+	w, b := s.Param("weight", constant(1), x.Last()), s.Param("bias", constant(0), x.Last())
+	if still {
+		b = b.Still()
+	}
+	return x.LayerNorm(w, b, eps)
+}
+
+// LayerNormOver is LayerNorm over the last n axes together, whose shape its parameters have.
 func LayerNormOver(s *Scope, x *Tensor, n int) *Tensor {
 	axes := x.Shape[len(x.Shape)-n:]
 	size := length(axes)

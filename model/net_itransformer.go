@@ -31,6 +31,8 @@ func (n ITransformer) check(_, _ int) error {
 	return checkHead(n.Hidden / n.Heads)
 }
 
+func (n ITransformer) scalesBack() string { return map[bool]string{true: "norm"}[n.Norm] }
+
 func (n ITransformer) Forward(s *Scope, b Batch) *Tensor {
 	x, back, C := b.Past, revIN{}, b.Past.Shape[1] // (B, C, L)
 	if n.Norm {
@@ -47,7 +49,7 @@ func (n ITransformer) Forward(s *Scope, b Batch) *Tensor {
 		}
 		x = n.layer(s.In("encoder").In(strconv.Itoa(i)), asks, x)
 	}
-	x = LayerNormOver(s.In("encoder").In("norm"), x, 1)
+	x = LayerNorm(s.In("encoder").In("norm"), x, layerNormEps)
 	y := Dense(s.In("out"), x, b.Width(), Identity) // (B, C, H·K)
 	if n.Norm {
 		y = back.undo(y)
@@ -66,11 +68,11 @@ func (n ITransformer) layer(s *Scope, x, y *Tensor) *Tensor {
 	}
 	a := s.Attention(heads("query", x), heads("key", y), heads("value", y), nil, float32(1/math.Sqrt(float64(d))), false, n.Dropout)
 	a = Dense(s.In("attention").In("out_projection"), joinHeads(a), n.Hidden, Identity) // (B, T, hidden)
-	x = LayerNormOver(s.In("norm1"), x.Add(n.drop(s, a)), 1)
+	x = LayerNorm(s.In("norm1"), x.Add(n.drop(s, a)), layerNormEps)
 	tap := func(name string, x *Tensor, out int, act Activation) *Tensor {
 		s, init := s.In(name), Uniform(1/math.Sqrt(float64(x.Last())))
 		return n.drop(s, x.Linear(s.Param("weight", init, out, x.Last(), 1).Reshape(out, x.Last()), s.Param("bias", init, out), act))
 	}
 	h := tap("conv2", tap("conv1", x, n.FFHidden, GELU), n.Hidden, Identity)
-	return LayerNormOver(s.In("norm2"), x.Add(h), 1)
+	return LayerNorm(s.In("norm2"), x.Add(h), layerNormEps)
 }

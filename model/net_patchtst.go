@@ -44,6 +44,8 @@ func (n PatchTST) check(_, _ int) error {
 	return checkHead(d)
 }
 
+func (n PatchTST) scalesBack() string { return map[bool]string{true: "revin"}[n.RevIN] }
+
 func (n PatchTST) Forward(s *Scope, b Batch) *Tensor {
 	u := b.univariate()
 	x, L := u.past, u.past.Last() // (N, L)
@@ -102,8 +104,7 @@ func (n PatchTST) layer(s *Scope, z *Tensor, before *scored) *Tensor {
 
 // param are weight and bias of a linear layer. Where a batch norm takes the bias away again it stands still: see [BatchNorm].
 func (n PatchTST) param(s *Scope, in, out int, normed bool) (w, b *Tensor) {
-	init := Uniform(1 / math.Sqrt(float64(in)))
-	w, b = s.Param("weight", init, out, in), s.Param("bias", init, out)
+	w, b = denseParams(s, out, in)
 	if normed && n.Dropout == 0 && n.AttentionDropout == 0 {
 		b = b.Still()
 	}

@@ -65,7 +65,7 @@ func (n TiDE) block(s *Scope, x *Tensor, hidden, out int) *Tensor {
 	y := Dense(s.In("lin2"), Dense(s.In("lin1"), x, hidden, ReLU), out, Identity)
 	y = s.Dropout(y, 0, n.Dropout).Add(Dense(s.In("skip"), x, out, Identity))
 	if n.LayerNorm {
-		y = LayerNormOver(s.In("norm"), y, 1)
+		y = LayerNorm(s.In("norm"), y, layerNormEps)
 	}
 	return y
 }

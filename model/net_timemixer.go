@@ -40,6 +40,8 @@ func (n TimeMixer) check(lookback, _ int) error {
 	return err
 }
 
+func (n TimeMixer) scalesBack() string { return map[bool]string{true: "norm"}[n.Norm] }
+
 func (n TimeMixer) Forward(s *Scope, b Batch) *Tensor {
 	B, C, H, K := b.Past.Shape[0], b.Past.Shape[1], b.Horizon, b.Outputs
 	var xs, trends []*Tensor // (B, hidden, T) and (B, C, T) of each scale
@@ -68,7 +70,7 @@ func (n TimeMixer) Forward(s *Scope, b Batch) *Tensor {
 		h = plus(h, Dense(s.In("predict").In(at), xs[i], H, Identity))
 		y = plus(y, perceptron(s.In("trend").In(at), trends[i], Identity, trends[i].Last(), H))
 	}
-	w, bias := denseOf(s.In("project"), n.Hidden, C)
+	w, bias := denseParams(s.In("project"), C, n.Hidden)
 	y = y.Add(h.Conv1d(w.Reshape(C, n.Hidden, 1), bias.Scale(float32(len(xs))), 1, 1)) // the sum of all scales'
 	if n.Norm {
 		y = back.undo(y)
@@ -98,8 +100,8 @@ func (n TimeMixer) embed(s *Scope, x *Tensor) *Tensor {
 func (n TimeMixer) mix(s *Scope, xs []*Tensor) []*Tensor {
 	last := len(xs) - 1
 	seasons, trends := make([]*Tensor, len(xs)), make([]*Tensor, len(xs))
-	w1, b1 := denseOf(s.In("cross").In("0"), n.Hidden, n.FFHidden)
-	w2, b2 := denseOf(s.In("cross").In("1"), n.FFHidden, n.Hidden)
+	w1, b1 := denseParams(s.In("cross").In("0"), n.FFHidden, n.Hidden)
+	w2, b2 := denseParams(s.In("cross").In("1"), n.Hidden, n.FFHidden)
 	for i, x := range xs {
 		B, trend := x.Shape[0], x.MovingAvg(n.Kernel)
 		both := Concat(0, x.Sub(trend), trend) // (2B, hidden, T)
@@ -127,10 +129,4 @@ func plus(x, y *Tensor) *Tensor {
 		return y
 	}
 	return x.Add(y)
-}
-
-// denseOf are the parameters of [Dense] from n to out.
-func denseOf(s *Scope, n, out int) (w, b *Tensor) {
-	init := Uniform(1 / math.Sqrt(float64(n)))
-	return s.Param("weight", init, out, n), s.Param("bias", init, out)
 }

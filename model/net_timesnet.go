@@ -40,7 +40,7 @@ func (n TimesNet) Forward(s *Scope, b Batch) *Tensor {
 	T := L + H
 	x := s.Dropout(n.embedding(s.In("enc_embedding"), u), 0, n.Dropout) // (N, hidden, L)
 	x = Dense(s.In("predict_linear"), x, T, Identity)                   // (N, hidden, T)
-	norm := func(x *Tensor) *Tensor { return LayerNorm(s.In("layer_norm"), x.Transpose(1, 2), 1e-5) }
+	norm := func(x *Tensor) *Tensor { return LayerNorm(s.In("layer_norm"), x.Transpose(1, 2), layerNormEps) }
 	dft := sinusoids(x.g, T)
 	for i := range n.Layers {
 		x = n.layer(s.In("model").In(strconv.Itoa(i)).In("conv"), x, dft)

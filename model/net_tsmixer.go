@@ -17,6 +17,8 @@ func (n TSMixer) check(_, _ int) error {
 	return firstError(size("blocks", n.Blocks), size("hidden", n.Hidden), checkDropout("dropout", n.Dropout))
 }
 
+func (n TSMixer) scalesBack() string { return map[bool]string{true: "revin"}[n.RevIN] }
+
 func (n TSMixer) Forward(s *Scope, b Batch) *Tensor {
 	x, back := b.Past, revIN{} // (B, C, L)
 	if n.RevIN {

@@ -19,6 +19,8 @@ func (n TSMixerx) check(_, _ int) error {
 	return firstError(size("blocks", n.Blocks), size("hidden", n.Hidden), checkDropout("dropout", n.Dropout))
 }
 
+func (n TSMixerx) scalesBack() string { return map[bool]string{true: "revin"}[n.RevIN] }
+
 func (n TSMixerx) Forward(s *Scope, b Batch) *Tensor {
 	B, C, L, H, K := b.Past.Shape[0], b.Past.Shape[1], b.Past.Last(), b.Horizon, b.Outputs
 	x, back := b.Past, revIN{} // (B, C, L)

@@ -72,10 +72,15 @@ var defaultShape = TrainShape{Lookback: 336, Horizon: 96, Channels: 7, Batch: 32
 
 // trainShapes are those of nets that were made for other data.
 var trainShapes = map[string]TrainShape{
-	"deepar":      {Lookback: 336, Horizon: 96, Channels: 7, Batch: 32, Loss: "studentt"},
-	"cudalstm":    hydrology, // a sequence of 365 days, of which the last is predicted
-	"ealstm":      hydrology,
-	"deeprc_lstm": {Lookback: 21, Horizon: 1, Channels: 6, Batch: 256, Static: 27, Loss: "mse"}, // He et al., arXiv 2410.15218
+	"deepar":             {Lookback: 336, Horizon: 96, Channels: 7, Batch: 32, Loss: "studentt"},
+	"cudalstm":           hydrology, // a sequence of 365 days, of which the last is predicted
+	"ealstm":             hydrology,
+	"autoformer":         {Lookback: 96, Horizon: 96, Channels: 7, Batch: 32, Loss: "mse"}, // as published, Wu et al., NeurIPS 2021
+	"fedformer":          {Lookback: 96, Horizon: 96, Channels: 7, Batch: 32, Loss: "mse"},
+	"informer":           {Lookback: 96, Horizon: 96, Channels: 7, Batch: 32, Loss: "mse"},
+	"vanillatransformer": {Lookback: 96, Horizon: 96, Channels: 7, Batch: 32, Loss: "mse"},
+	"timesnet":           {Lookback: 96, Horizon: 96, Channels: 1, Batch: 32, Loss: "mse"},             // one series: with more a step takes minutes
+	"deeprc_lstm":        {Lookback: 21, Horizon: 1, Channels: 6, Batch: 256, Static: 27, Loss: "mse"}, // He et al., arXiv 2410.15218
 }
 
 // hydrology is that of NeuralHydrology on CAMELS-US: Kratzert et al., HESS 2019, §2.2 and §3.2.

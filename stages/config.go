@@ -85,7 +85,7 @@ type ModelConfig struct {
 	Scaler  string `toml:"scaler" default:"identity" doc:"of each window, by its own past, undone on the forecast: identity, standard, robust, minmax, minmax1, invariant or revin"`
 	Seeds   []int  `toml:"seeds" default:"[]" doc:"an ensemble: a member is trained from each seed, in place of run.seed; forecasts are combined, and model.safetensors has the members as <name>-seed-<seed>"`
 	Combine string `toml:"combine" default:"mean" doc:"of the members' forecasts: mean or median"`
-	Init    string `toml:"init" default:"" doc:"model.safetensors of a run to begin with, in place of random parameters: of its model of this name, or of the only one; names and shapes must be the same"`
+	Init    string `toml:"init" default:"" doc:"model.safetensors of a run, or one of its checkpoints, to begin with in place of random parameters: of its model of this name, or of the only one; names and shapes must be the same"`
 
 	Options model.Net          // the net's own keys, in the same table
 	Train   model.TrainOptions // [train] with this model's changes
@@ -100,6 +100,7 @@ type EvaluateConfig struct {
 	Scale     string   `toml:"scale" default:"standardized" doc:"of the metrics: standardized (as data.scaler scales them) or original"`
 	Baselines []string `toml:"baselines" default:"[\"repeat_last\", \"seasonal_naive\", \"nlinear_ols\"]" doc:"reported beside the models"`
 	Season    int      `toml:"season" default:"0" doc:"steps of a season for seasonal_naive; 0: a day of hourly or finer steps, a week of days, a year of months"`
+	BySeries  bool     `toml:"by_series" default:"false" doc:"measure each series by itself, too: metrics_series.csv, and of every metric the median and the mean over series, as mae_series_median and mae_series_mean; holds all test forecasts in memory, as the metrics of one series do"`
 	Forecasts bool     `toml:"forecasts" default:"true" doc:"write forecasts.parquet, with every test window"`
 	Plots     int      `toml:"plots" default:"4" doc:"forecasts drawn in the report"`
 }
@@ -295,6 +296,9 @@ func (cfg *Config) check() error {
 		}
 		if m.Scaler == "invariant" && m.Train.Distribution() {
 			return fmt.Errorf("model %q: scaler = \"invariant\" bends the values, so that the distribution of loss = %q cannot be scaled back: take another scaler", m.Name, m.Train.Loss)
+		}
+		if key := model.ScalesBack(m.Options); key != "" && m.Train.Distribution() {
+			return fmt.Errorf("model %q: %s = true scales all outputs of %s alike, which the parameters of loss = %q cannot be: set %[2]s = false, and scaler to another", m.Name, key, m.Net, m.Train.Loss)
 		}
 		if m.Solver == "ols" && (len(m.Seeds) > 0 || m.Init != "") {
 			return fmt.Errorf("model %q: solver = \"ols\" has one solution, which needs no seeds and no init", m.Name)

@@ -368,4 +368,8 @@ train = { loss = "mae" }
 	if err == nil || !strings.Contains(err.Error(), `model "deepar": scaler = "invariant" bends the values, so that the distribution of loss = "studentt"`) {
 		t.Errorf("invariant: %v", err)
 	}
+	_, err = parseConfig("t.toml", strings.ReplaceAll(text, "lstm", "patchtst"), []string{"train.loss=normal"})
+	if err == nil || !strings.Contains(err.Error(), `model "patchtst": revin = true scales all outputs of patchtst alike, which the parameters of loss = "normal" cannot be: set revin = false`) {
+		t.Errorf("revin: %v", err)
+	}
 }

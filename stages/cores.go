@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"deeprc/collective"
+	"deeprc/model"
 )
 
 // coreUse is what one rank tells the others of the cores that it may use.
@@ -67,6 +68,19 @@ func threadsPerRank(c collective.Comm, host string) (int, error) {
 		parts = parts[n:]
 	}
 	return coreShare(all, c.Rank()), nil
+}
+
+// openCPU is the processor with this rank's threads; collective.
+func openCPU(c collective.Comm) (model.Device, error) {
+	place, err := collective.Hosts(c)
+	if err != nil {
+		return nil, err
+	}
+	threads, err := threadsPerRank(c, place.Hosts[c.Rank()])
+	if err != nil {
+		return nil, err
+	}
+	return model.CPU(threads)
 }
 
 // processLimit is the least of: GOMAXPROCS, which the Go runtime sets from

@@ -115,9 +115,12 @@ func (j *job) initialise(fit *model.Fit, m ModelConfig) error {
 	if err != nil {
 		return wrong(err)
 	}
-	arrays, _, err := model.ReadSafetensors(bytes.NewReader(text), int64(len(text)))
+	arrays, meta, err := model.ReadSafetensors(bytes.NewReader(text), int64(len(text)))
 	if err != nil {
 		return wrong(err)
+	}
+	if meta["format"] == checkpointFormat {
+		arrays = bestOf(arrays, m.Name)
 	}
 	// A file's names are <model>.<parameter>; each model has the net's first parameter, if it is of this net.
 	first := "." + fit.Params.List[0].Name
@@ -142,4 +145,19 @@ func (j *job) initialise(fit *model.Fit, m ModelConfig) error {
 		return wrong(err)
 	}
 	return fit.SetParams(slab)
+}
+
+// bestOf are the best parameters of a training's checkpoint, those of then where there was no validation yet, as parameters of the model of that name.
+func bestOf(arrays []model.Named, name string) (out []model.Named) {
+	for _, slab := range []string{"best.", "parameter."} {
+		for _, a := range arrays {
+			if rest, ok := strings.CutPrefix(a.Name, slab); ok {
+				out = append(out, model.Named{Name: name + "." + rest, Shape: a.Shape, Data: a.Data})
+			}
+		}
+		if out != nil {
+			break
+		}
+	}
+	return out
 }

@@ -76,6 +76,10 @@ func TestEnsembleIsTheMeanOfItsMembers(t *testing.T) {
 	if a, b := res.Metrics["nlinear"]["mse"], res2.Metrics["nlinear"]["mse"]; math.Abs(a-b) > 1e-5*a {
 		t.Errorf("an MSE of %g, that of the mean parameters is %g", a, b)
 	}
+	again := mustRun(t, 2, small(t, "model.0.init="+filepath.Join(res2.Dir, "checkpoints", "0.safetensors"), "model.0.train.epochs=0", "model.0.train.steps=0", "evaluate.forecasts=false"))
+	if a, b := again.Metrics["nlinear"]["mse"], res2.Metrics["nlinear"]["mse"]; a != b {
+		t.Errorf("an MSE of %g from the checkpoint, %g before", a, b)
+	}
 	_, err = runOn(t, 1, small(t, "model.0.init="+mean, "windows.lookback=40", "evaluate.forecasts=false"))
 	if err == nil || !strings.Contains(err.Error(), `parameter "linear.weight" has shape [24 40] of float32, the file has [24 48]`) {
 		t.Errorf("parameters of another lookback: %v", err)

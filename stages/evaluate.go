@@ -29,6 +29,9 @@ type tally struct {
 
 func (j *job) newTally(all []*fitted) *tally {
 	t := &tally{terms: make([][]model.Term, len(all)), season: j.seasonalScale()}
+	if j.cfg.Evaluate.BySeries {
+		t.parts = &seriesParts{}
+	}
 	for _, name := range j.cfg.Evaluate.Metrics {
 		m, _ := model.FindMetric(name)
 		t.metrics = append(t.metrics, m)
@@ -170,7 +173,7 @@ func (j *job) scores(t *tally, all []*fitted) ([]scores, error) {
 		if j.bySeries, err = j.measureSeries(t, all); err != nil {
 			return nil, err
 		}
-		j.bySeries.summarise(out, all)
+		j.bySeries.summarise(out, all, j.cfg.Evaluate.BySeries)
 	}
 	return out, nil
 }

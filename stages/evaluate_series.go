@@ -161,8 +161,8 @@ func (t *tally) ofSeries(k int, cols [][]float32, y []float32, steps []int, seas
 }
 
 // summarise adds to each model's scores the median over series of the metrics
-// of one series, and their mean as <metric>_mean.
-func (r *seriesMetrics) summarise(out []scores, all []*fitted) {
+// of one series, and their mean as <metric>_mean; if every is set, those of the other metrics as <metric>_series_median and <metric>_series_mean.
+func (r *seriesMetrics) summarise(out []scores, all []*fitted, every bool) {
 	k := 0
 	for i, f := range all {
 		if f.forecaster == nil {
@@ -171,6 +171,12 @@ func (r *seriesMetrics) summarise(out []scores, all []*fitted) {
 		for _, name := range r.series {
 			v := r.values[k][slices.Index(r.names, name)]
 			out[i][name], out[i][name+"_mean"] = model.Median(v), model.Mean(v)
+		}
+		for m, name := range r.names {
+			if _, measured := out[i][name]; every && measured && !slices.Contains(r.series, name) {
+				v := r.values[k][m]
+				out[i][name+"_series_median"], out[i][name+"_series_mean"] = model.Median(v), model.Mean(v)
+			}
 		}
 		k++
 	}

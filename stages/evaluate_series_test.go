@@ -4,10 +4,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/parquet/file"
+
+	"deeprc/model"
 )
 
 // Quantiles become columns, and metrics of each series are the same on any number of ranks.
@@ -78,6 +81,42 @@ func TestQuantileMetrics(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(text), "unique_id,model,mae,mase,quantile_loss_0.1,") {
 		t.Errorf("%v\n%.200s", err, text)
 	}
+}
+
+// Any metric is measured of each series where that is asked for, the same on any number of ranks.
+func TestMetricsBySeries(t *testing.T) {
+	cfg := small(t, "evaluate.by_series=true", `evaluate.metrics=["mae", "rmse"]`, `evaluate.baselines=["repeat_last"]`, "evaluate.forecasts=false")
+	one, three := mustRun(t, 1, cfg), mustRun(t, 3, cfg)
+	text, err := os.ReadFile(filepath.Join(one.Dir, "metrics_series.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []float64
+	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+		if cells := strings.Split(line, ","); cells[1] == "repeat_last" {
+			v, err := strconv.ParseFloat(cells[2], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values = append(values, v)
+		}
+	}
+	ms := one.Metrics["repeat_last"]
+	if len(values) != 3 || math.Abs(ms["mae_series_mean"]-mean(values)) > 1e-12 || ms["mae_series_median"] != model.Median(values) || ms["rmse_series_mean"] == 0 {
+		t.Errorf("of %v: %v", values, ms)
+	}
+	for name, want := range ms {
+		if got := three.Metrics["repeat_last"][name]; got != want {
+			t.Errorf("3 ranks: %s is %g, with one rank %g", name, got, want)
+		}
+	}
+}
+
+func mean(v []float64) (m float64) {
+	for _, x := range v {
+		m += x / float64(len(v))
+	}
+	return m
 }
 
 func TestMetricsThatDoNotFit(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 
 	"deeprc/collective"
 	"deeprc/frame"
-	"deeprc/model"
 )
 
 // prepareInDir prepares, and removes the run's folder, with what steps wrote there, if that fails, and of the folders
@@ -31,15 +30,8 @@ func (j *job) prepareInDir(above []string) (err error) {
 
 // prepare opens the device, reads the data and cuts the windows; collective.
 func (j *job) prepare() error {
-	place, err := collective.Hosts(j.c)
-	if err != nil {
-		return err
-	}
-	threads, err := threadsPerRank(j.c, place.Hosts[j.c.Rank()])
-	if err != nil {
-		return err
-	}
-	if j.dev, err = model.CPU(threads); err != nil {
+	var err error
+	if j.dev, err = openCPU(j.c); err != nil {
 		return err
 	}
 	table, static, err := j.preprocess()

@@ -172,7 +172,7 @@ func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logge
 func (j *job) fitAll(dir string, log *slog.Logger) (all []*fitted, err error) {
 	root := j.c.Rank() == 0
 	save := func(f *fitted) error {
-		if !root {
+		if !root || j.resume { // what lies there may have more models; until all are fitted, checkpoints hold what this session finds
 			return nil
 		}
 		return j.writeModels(dir, append(all[:len(all):len(all)], f))

@@ -1,9 +1,11 @@
-"""The nets of `deeprc bench train` in plain torch.nn, with the default sizes of NeuralForecast, NeuralHydrology and Deep RC.
+"""The nets of `deeprc bench train`: linear, MLP and recurrent ones in plain torch.nn, with the default sizes of NeuralForecast, NeuralHydrology
+and Deep RC, the others NeuralForecast's own.
 
 NETS[name](L, H, C, future, static, K) is a module whose forward takes the past (B, C, L), columns (B, F, L+H) or None, and
 statics (B, S) or None, and returns (B, C, T·K): K outputs of T steps, T = H but for DeepAR, which learns from one.
 Where a net is one for all channels, rows are N = B·C series.
 """
+import logging
 import math
 
 import torch
@@ -257,5 +259,34 @@ class DeepRCLSTM(nn.Module):
         return self.head(F.selu(self.dense(x[-1]))).unflatten(1, (past.shape[1], -1))
 
 
+class NeuralForecastNet(nn.Module):
+    """a net of NeuralForecast at its default options, which are deeprc's"""
+
+    def __init__(self, name, mixes, L, H, C, future, static, K):
+        super().__init__()
+        if future or static or K != 1:
+            raise SystemExit(f"{name}: here it reads no columns and forecasts points")
+        logging.disable(logging.WARNING)
+        from neuralforecast import models
+        from neuralforecast.losses.pytorch import MSE
+
+        self.mixes = mixes
+        self.net = getattr(models, name)(h=H, input_size=L, loss=MSE(), **({"n_series": C} if mixes else {}))
+
+    def forward(self, past, future, static):
+        y = past.transpose(1, 2) if self.mixes else past.reshape(-1, past.shape[2], 1)
+        y = self.net({"insample_y": y, "insample_mask": torch.ones_like(y), "futr_exog": None, "hist_exog": None, "stat_exog": None})
+        return y.transpose(1, 2) if self.mixes else y.reshape(past.shape[0], past.shape[1], -1)
+
+
+def neuralforecast(name, mixes=False):
+    return lambda *shape: NeuralForecastNet(name, mixes, *shape)
+
+
 NETS = {"nlinear": NLinear, "dlinear": DLinear, "mlp": MLP, "nbeats": NBEATS, "nbeatsx": NBEATS, "nhits": NHITS, "rnn": RNN, "gru": GRU,
-        "lstm": EncoderDecoder, "dilatedrnn": DilatedRNN, "deepar": DeepAR, "cudalstm": CudaLSTM, "ealstm": EALSTM, "deeprc_lstm": DeepRCLSTM}
+        "lstm": EncoderDecoder, "dilatedrnn": DilatedRNN, "deepar": DeepAR, "cudalstm": CudaLSTM, "ealstm": EALSTM, "deeprc_lstm": DeepRCLSTM,
+        "tcn": neuralforecast("TCN"), "bitcn": neuralforecast("BiTCN"), "tide": neuralforecast("TiDE"), "tsmixer": neuralforecast("TSMixer", True),
+        "tsmixerx": neuralforecast("TSMixerx", True), "timemixer": neuralforecast("TimeMixer", True), "patchtst": neuralforecast("PatchTST"),
+        "itransformer": neuralforecast("iTransformer", True), "vanillatransformer": neuralforecast("VanillaTransformer"),
+        "informer": neuralforecast("Informer"), "autoformer": neuralforecast("Autoformer"), "fedformer": neuralforecast("FEDformer"),
+        "timesnet": neuralforecast("TimesNet"), "tft": neuralforecast("TFT")}
