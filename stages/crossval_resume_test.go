@@ -35,8 +35,8 @@ func TestInterruptedCrossValidationGoesOn(t *testing.T) {
 			cancel(errors.New("interrupt received"))
 		}()
 		run := func(ctx context.Context, o Options) error {
+			o.Quiet = true
 			return collective.RunLocal(n, func(c collective.Comm) error {
-				o.Quiet = true
 				_, err := Run(ctx, c, cfg, o)
 				return err
 			})
