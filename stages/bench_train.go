@@ -238,15 +238,7 @@ func (b *netBench) measure(steps int) (r TrainRun, err error) {
 
 // eachNet opens this rank's device, then builds and hands over net after net; collective.
 func eachNet(c collective.Comm, o BenchOptions, version string, do func(*netBench) error) (device string, err error) {
-	place, err := collective.Hosts(c)
-	if err != nil {
-		return "", err
-	}
-	threads, err := threadsPerRank(c, place.Hosts[c.Rank()])
-	if err != nil {
-		return "", err
-	}
-	dev, err := model.CPU(threads)
+	dev, threads, err := openCPU(c)
 	if err != nil {
 		return "", err
 	}

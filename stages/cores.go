@@ -70,17 +70,17 @@ func threadsPerRank(c collective.Comm, host string) (int, error) {
 	return coreShare(all, c.Rank()), nil
 }
 
-// openCPU is the processor with this rank's threads; collective.
-func openCPU(c collective.Comm) (model.Device, error) {
+// openCPU is the processor with this rank's threads, and how many these are; collective.
+func openCPU(c collective.Comm) (dev model.Device, threads int, err error) {
 	place, err := collective.Hosts(c)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	threads, err := threadsPerRank(c, place.Hosts[c.Rank()])
-	if err != nil {
-		return nil, err
+	if threads, err = threadsPerRank(c, place.Hosts[c.Rank()]); err != nil {
+		return nil, 0, err
 	}
-	return model.CPU(threads)
+	dev, err = model.CPU(threads)
+	return dev, threads, err
 }
 
 // processLimit is the least of: GOMAXPROCS, which the Go runtime sets from

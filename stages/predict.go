@@ -126,13 +126,9 @@ func readNew(c collective.Comm, cfg *Config, data *DataConfig) (*rawRows, error)
 	var err error
 	switch {
 	case len(cfg.Steps) > 0:
-		var limit int64
-		if limit, err = parseBytes(cfg.Run.Memory); err != nil {
-			return nil, err
-		}
-		mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Scratch: cfg.Run.Scratch})
-		if err := collective.Agree(c, mem.CheckScratch()); err != nil {
-			return nil, err
+		mem, e := cfg.memory(c)
+		if e != nil {
+			return nil, e
 		}
 		table, static, err = preprocess(c, mem, "", cfg.Steps, data.StaticTable, func(int, *frame.Table, stepReport) {})
 	case filepath.Ext(data.Path) == ".parquet":

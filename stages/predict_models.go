@@ -14,7 +14,7 @@ import (
 // models forecasts with each [[model]], a column each of its quantiles and intervals: standardised (groups, C, total), the same on
 // every rank; collective. Quantiles are forecast as far as the models' horizon; behind it they are NaN.
 func (p *prediction) models(arrays []model.Named) (names []string, preds [][]float32, err error) {
-	dev, err := openCPU(p.c)
+	dev, _, err := openCPU(p.c)
 	if err != nil {
 		return nil, nil, err
 	}

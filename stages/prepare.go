@@ -31,7 +31,7 @@ func (j *job) prepareInDir(above []string) (err error) {
 // prepare opens the device, reads the data and cuts the windows; collective.
 func (j *job) prepare() error {
 	var err error
-	if j.dev, err = openCPU(j.c); err != nil {
+	if j.dev, _, err = openCPU(j.c); err != nil {
 		return err
 	}
 	table, static, err := j.preprocess()
@@ -92,12 +92,8 @@ func (j *job) preprocess() (t, static *frame.Table, err error) {
 	if len(j.cfg.Steps) == 0 {
 		return nil, nil, nil
 	}
-	limit, err := parseBytes(j.cfg.Run.Memory)
+	mem, err := j.cfg.memory(j.c)
 	if err != nil {
-		return nil, nil, err
-	}
-	mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Scratch: j.cfg.Run.Scratch})
-	if err := collective.Agree(j.c, mem.CheckScratch()); err != nil {
 		return nil, nil, err
 	}
 	end := j.times.start("preprocess")
@@ -121,6 +117,16 @@ func (j *job) preprocess() (t, static *frame.Table, err error) {
 	}
 	end(int64(t.NumRows()), t.Bytes())
 	return t, static, nil
+}
+
+// memory is where the tables of the steps live, as [run] says; collective.
+func (cfg *Config) memory(c collective.Comm) (*frame.Memory, error) {
+	limit, err := parseBytes(cfg.Run.Memory)
+	if err != nil {
+		return nil, err
+	}
+	mem := frame.NewMemory(frame.MemoryOptions{Limit: limit, Scratch: cfg.Run.Scratch})
+	return mem, collective.Agree(c, mem.CheckScratch())
 }
 
 // warnings are what a person should know of the data before trusting the result.
