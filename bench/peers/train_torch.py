@@ -45,7 +45,7 @@ B, C, L, H = o.batch, o.channels, o.lookback, o.horizon
 STARTS = 8192
 outputs = {"mse": 1, "studentt": 3}[o.loss]
 net = nets_torch.NETS[o.net](L, H, C, o.future, o.static, outputs)
-adam = torch.optim.Adam(net.parameters(), lr=1e-4, fused=True)
+adam = torch.optim.Adam(net.parameters(), lr=1e-4, fused=not any(p.is_complex() for p in net.parameters()))
 series = torch.randn(C, STARTS + L + H - 1).unfold(1, L + H, 1)  # (C, starts, L+H), a view
 future = torch.randn(o.future, STARTS + L + H - 1).unfold(1, L + H, 1) if o.future else None
 static = torch.randn(1, o.static).expand(B, -1) if o.static else None
@@ -97,5 +97,5 @@ seconds = steps(n)
 print(json.dumps({
     "engine": o.engine, "version": torch.__version__, "net": o.net, "threads": torch.get_num_threads(),
     "shape": {"lookback": L, "horizon": H, "channels": C, "batch": B, "future": o.future, "static": o.static, "loss": o.loss},
-    "parameters": sum(x.numel() for x in net.parameters()), "steps": n, "seconds": seconds, "rss_bytes": peak(),
+    "parameters": sum(x.numel() * (2 if x.is_complex() else 1) for x in net.parameters() if x.requires_grad), "steps": n, "seconds": seconds, "rss_bytes": peak(),
 }))
