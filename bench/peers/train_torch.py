@@ -97,5 +97,5 @@ seconds = steps(n)
 print(json.dumps({
     "engine": o.engine, "version": torch.__version__, "net": o.net, "threads": torch.get_num_threads(),
     "shape": {"lookback": L, "horizon": H, "channels": C, "batch": B, "future": o.future, "static": o.static, "loss": o.loss},
-    "parameters": sum(x.numel() * (2 if x.is_complex() else 1) for x in net.parameters() if x.requires_grad), "steps": n, "seconds": seconds, "rss_bytes": peak(),
+    "parameters": sum(x.numel() * (2 if x.is_complex() else 1) for x in adam.state), "steps": n, "seconds": seconds, "rss_bytes": peak(),
 }))
