@@ -12,7 +12,7 @@ func foldedAt(T, top int) (period, rows int) {
 	return period, (T + period - 1) / period
 }
 
-// convolvedFolded is the plain sum, of x (N, in, T), w (out, taps, in, taps) and b (out), unfolded: (N, k, out, T).
+// convolvedFolded is the plain sum, of x (N, in, T), w (taps, taps, in, out) and b (out), unfolded: (N, k, out, T).
 func convolvedFolded(N, in, out, T, half, k int, top []int64) func(a [][]float32) []float64 {
 	taps := 2*half + 1
 	return func(a [][]float32) []float64 {
@@ -29,7 +29,7 @@ func convolvedFolded(N, in, out, T, half, k int, top []int64) func(a [][]float32
 								continue
 							}
 							for i := range in {
-								s += float64(a[1][((o*taps+da)*in+i)*taps+db]) * float64(a[0][(q/k*in+i)*T+r*p+c])
+								s += float64(a[1][((da*taps+db)*in+i)*out+o]) * float64(a[0][(q/k*in+i)*T+r*p+c])
 							}
 						}
 					}
@@ -44,10 +44,10 @@ func convolvedFolded(N, in, out, T, half, k int, top []int64) func(a [][]float32
 func foldCase(N, in, out, T, half int, top ...int64) opCase {
 	taps, k := 2*half+1, len(top)/N
 	return opCase{name: fmt.Sprintf("folded conv %d of %d, %d steps, %d taps, at %v", out, in, T, taps, top),
-		shapes: [][]int{{N, in, T}, {out, taps, in, taps}, {out}, {N, k}}, at: top,
+		shapes: [][]int{{N, in, T}, {taps, taps, in, out}, {out}, {N, k}}, at: top,
 		build: func(a []*Tensor) *Tensor {
-			f := Folding{a[3], T, half}
-			return f.Unfold(f.Conv(f.Fold(a[0]), a[1], a[2]), out)
+			f := Folding{a[3], T}
+			return f.Unfold(f.Conv(f.Fold(a[0]), a[1], a[2]))
 		},
 		want: convolvedFolded(N, in, out, T, half, k, top)}
 }
@@ -58,8 +58,8 @@ var foldCases = []opCase{
 	foldCase(1, 2, 7, 64, 3, 1, 3, 31),   // periods of whole vectors, and narrower than the taps
 	foldCase(2, 2, 1, 20, 0, 1, 9),       // of one tap
 	{name: "folded twice", shapes: [][]int{{1, 2, 21}, {1, 2}}, at: []int64{1, 3}, build: func(a []*Tensor) *Tensor { // filled up in both
-		f := Folding{a[1], 21, 1}
-		return f.Unfold(f.Fold(a[0]), 2)
+		f := Folding{a[1], 21}
+		return f.Unfold(f.Fold(a[0]))
 	}},
 }
 
@@ -75,14 +75,14 @@ func TestTopK(t *testing.T) {
 
 func TestFoldingChecks(t *testing.T) {
 	g := &Graph{}
-	x, top, w := g.Input(F32, 2, 3, 10), g.Input(I64, 2, 1), g.Input(F32, 4, 3, 3, 3)
-	f := Folding{top, 10, 1}
+	x, top, w := g.Input(F32, 2, 3, 10), g.Input(I64, 2, 1), g.Input(F32, 4, 4, 3, 3)
+	f := Folding{top, 10}
 	for want, wrong := range map[string]func(){
-		"fold: x [2 3 10], top [2 1], 11 steps":   func() { Folding{top, 11, 1}.Fold(x) },
-		"fold: top [2 3 10] f32":                  func() { Folding{x, 10, 1}.Fold(x) },
-		"folded conv: w [4 3 3 3]: want (out, 5,": func() { Folding{top, 10, 2}.Conv(f.Fold(x), w, nil) },
-		"unfold: x [2 3 10]":                      func() { f.Unfold(x, 3) },
-		"top k: 11 of [2 3 10]":                   func() { x.TopK(11) },
+		"fold: x [2 3 10], top [2 1], 11 steps": func() { Folding{top, 11}.Fold(x) },
+		"fold: top [2 3 10] f32":                func() { Folding{x, 10}.Fold(x) },
+		"folded conv: x [2 12 3], w [4 4 3 3]":  func() { f.Conv(f.Fold(x), w, nil) },
+		"unfold: x [2 3 10]":                    func() { f.Unfold(x) },
+		"top k: 11 of [2 3 10]":                 func() { x.TopK(11) },
 	} {
 		if err := Build(wrong); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want … %s …", err, want)

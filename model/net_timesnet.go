@@ -95,10 +95,10 @@ func (n TimesNet) layer(s *Scope, x, dft *Tensor) *Tensor {
 	F := z.Last() / 2
 	// as the slope of a root at 0 is none, none is at 0: this is lost in any other
 	amplitude := z.Slice(2, 0, F).Add(z.Slice(2, F, 2*F)).Shift(1e-20).Sqrt().Mean(1).Squeeze(1) // (N, T/2)
-	f := Folding{Top: s.strongest(amplitude, n.Top), Steps: T, Half: n.Kernels - 1}
+	f := Folding{s.strongest(amplitude, n.Top), T}
 	weights := amplitude.TakeAlong(1, f.Top).Softmax().Unsqueeze(1) // (N, 1, k)
 	y := n.inception(s.In("0"), f, f.Fold(x), n.Hidden, n.ConvHidden).GELU()
-	y = f.Unfold(n.inception(s.In("2"), f, y, n.ConvHidden, n.Hidden), n.Hidden) // (N, k, hidden, T)
+	y = f.Unfold(n.inception(s.In("2"), f, y, n.ConvHidden, n.Hidden)) // (N, k, hidden, T)
 	return x.Add(weights.MatMul(y.Reshape(N, n.Top, n.Hidden*T)).Reshape(x.Shape...))
 }
 
@@ -127,5 +127,5 @@ func (n TimesNet) inception(s *Scope, f Folding, x *Tensor, in, out int) *Tensor
 		}
 	}
 	share := 1 / float32(n.Kernels)
-	return f.Conv(x, w.Scale(share).Permute(0, 2, 1, 3), b.Scale(share))
+	return f.Conv(x, w.Scale(share).Permute(2, 3, 1, 0), b.Scale(share))
 }

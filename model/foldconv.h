@@ -1,0 +1,24 @@
+// foldconv.h: convolutions of images that are series folded by their periods (fold.h), by way of their spectra.
+#ifndef DEEPRC_FOLDCONV_H
+#define DEEPRC_FOLDCONV_H
+#include "fold.h"
+
+// Images (images, most, in) make images (images, most, out):
+//   y[t, o] = bias[o] + Σ_a Σ_b Σ_i w[a, b, i, o] · x[t', i],  t' = (r + a − half, c + b − half) where t = (r, c)
+// with w (taps, taps, in, out), taps = 2 half + 1, and x = 0 beyond the image; bias 0: none.
+// If back, the taps are read in reverse, which is the gradient of x where w has its channels exchanged.
+typedef struct {
+  folding f;
+  int64_t half, in, out;
+  int64_t back;
+} folded_conv;
+
+enum { FOLD_HALF = 31 };  // the most taps on each side
+
+// bytes of work that the following two need
+int64_t k_folded_conv_work(const folded_conv *o);
+void k_folded_conv(pool *p, const folded_conv *o, float *y, const float *x, const float *w, const float *bias, const int64_t *top, void *work);
+void k_folded_conv_weight_grad(pool *p, const folded_conv *o, float *dw, const float *x, const float *dy, const int64_t *top, void *work);
+// db[o] = Σ_images Σ_t dy[t, o]
+void k_folded_conv_bias_grad(pool *p, const folded_conv *o, float *db, const float *dy, const int64_t *top);
+#endif
