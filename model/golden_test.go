@@ -48,6 +48,7 @@ var goldenNets = []string{
 	"rnn_exogenous",
 	"rnn_recurrent",
 	"rnn_recurrent_exogenous",
+	"rnn_relu",
 	"deepar",
 	"deepar_exogenous",
 	"deepar_decoder",
@@ -139,18 +140,21 @@ func (g *golden) net(t testing.TB) Net {
 		delete(g.Options, "top") // of the other decomposition
 	}
 	v, left := reflect.ValueOf(n).Elem(), len(g.Options)
-	for i := range v.NumField() {
-		if !v.Type().Field(i).IsExported() {
+	kind, _ := FindKind(g.Kind)
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		key := f.Tag.Get("toml")
+		if key == "" {
 			continue
 		}
-		tag := v.Type().Field(i).Tag
-		text, ok := g.Options[tag.Get("toml")]
-		if ok {
+		text, ok := g.Options[key]
+		if own, is := kind.Defaults[key]; ok {
 			left--
-		} else if text = json.RawMessage(tag.Get("default")); v.Field(i).Kind() == reflect.String {
+		} else if is {
+			text, _ = json.Marshal(own)
+		} else if text = json.RawMessage(f.Tag.Get("default")); f.Type.Kind() == reflect.String {
 			text = json.RawMessage(strconv.Quote(string(text)))
 		}
-		must(t, json.Unmarshal(text, v.Field(i).Addr().Interface()))
+		must(t, json.Unmarshal(text, v.FieldByIndex(f.Index).Addr().Interface()))
 	}
 	if left != 0 {
 		t.Fatalf("%s has not all options of the file: %v", g.Kind, g.Options)

@@ -27,7 +27,7 @@ func (c coder) seasonal(s *Scope, u univariate, k int, self, masked, cross atten
 	}
 	x := c.drop(s, c.embed(s.In("encoder_embedding"), u, u.past, 0)) // (N, L, hidden)
 	e := s.In("encoder")
-	for i := range c.encoderLayers {
+	for i := range c.EncoderLayers {
 		s := e.In("layers").In(strconv.Itoa(i))
 		x, _ = decompose(x.Add(c.drop(s, self(s.In("attention"), x, x))), k)
 		x, _ = decompose(x.Add(c.feed(s, x, false)), k)
@@ -36,7 +36,7 @@ func (c coder) seasonal(s *Scope, u univariate, k int, self, masked, cross atten
 
 	x = c.drop(s, c.embed(s.In("decoder_embedding"), u, y, L-label)) // (N, T, hidden)
 	d := s.In("decoder")
-	for i := range c.decoderLayers {
+	for i := range c.DecoderLayers {
 		s := d.In("layers").In(strconv.Itoa(i))
 		var t1, t2, t3 *Tensor
 		x, t1 = decompose(x.Add(c.drop(s, masked(s.In("self_attention"), x, x))), k)

@@ -18,7 +18,7 @@ type recurrentLayer struct {
 // (LSTM only) makes P of the hidden state's H before anything reads it (Sak, Senior and Beaufays 2014, eq. 6).
 func recurrentLayers(s *Scope, kind string, in, hidden, layers, projection int) []recurrentLayer {
 	init := Uniform(1 / math.Sqrt(float64(hidden)))
-	gates := map[string]int{"lstm": 4, "lstm selu": 4, "gru": 3, "rnn": 1}[kind] * hidden
+	gates := map[string]int{"lstm": 4, "lstm selu": 4, "gru": 3, "rnn": 1, "rnn relu": 1}[kind] * hidden
 	width := hidden
 	if projection > 0 {
 		width = projection
@@ -43,6 +43,8 @@ func recurrentLayers(s *Scope, kind string, in, hidden, layers, projection int) 
 			l.cell = GRUCell(w, b)
 		case "rnn":
 			l.cell, l.bias = RNNCell(w, Tanh), l.bias.Add(b)
+		case "rnn relu":
+			l.cell, l.bias = RNNCell(w, ReLU), l.bias.Add(b)
 		default:
 			badBuild("recurrent: no cell %q", kind)
 		}

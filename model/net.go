@@ -87,7 +87,7 @@ type Kind struct {
 	Family string // linear, MLP, recurrent, convolution, attention, frequency or mixer
 	Paper  string
 	Mixes  bool // the channels of a window; else each is forecast from its own past alone
-	// Defaults are values of keys of [[model]], or of its [train] as train.KEY, that differ from all nets': as the reference's.
+	// Defaults are values of keys of [[model]], or of its [train] as train.KEY, that differ from all nets', and of the net's own keys that differ from their tags', where an embedded struct has them: as the reference's.
 	Defaults map[string]any
 	New      func() Net
 }

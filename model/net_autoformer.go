@@ -11,27 +11,16 @@ var _ = register(Kind{Name: "autoformer", Family: "frequency", Paper: "Wu et al.
 // are as far away as the delays at which keys follow queries best. As in NeuralForecast the delays are the same for all windows of a
 // batch in training, and each window's own in a forecast.
 type Autoformer struct {
-	Hidden        int     `toml:"hidden" default:"128" doc:"units of a step"`
-	ConvHidden    int     `toml:"conv_hidden" default:"32" doc:"units between the two linear maps of a layer"`
-	Heads         int     `toml:"heads" default:"4" doc:"heads of auto-correlation, of hidden/heads units each; all have the same delays, so that only units beyond a whole number for each are lost"`
-	Dropout       float64 `toml:"dropout" default:"0.05" doc:"share dropped of embeddings, of auto-correlation's results, and in and behind the two linear maps"`
-	EncoderLayers int     `toml:"encoder_layers" default:"2" doc:"layers of the encoder"`
-	DecoderLayers int     `toml:"decoder_layers" default:"1" doc:"layers of the decoder"`
-	DecoderInput  float64 `toml:"decoder_input" default:"0.5" doc:"share of the lookback that the decoder reads, its end"`
-	Activation    string  `toml:"activation" default:"gelu" doc:"between the two linear maps: gelu or relu"`
-	Factor        int     `toml:"factor" default:"3" doc:"c: of L delays the c·ln L best count"`
-	Kernel        int     `toml:"kernel" default:"25" doc:"steps of the moving average that is the trend; odd"`
-}
-
-func (n Autoformer) coder() coder {
-	return coder{n.Hidden, n.ConvHidden, n.Heads, n.Dropout, n.EncoderLayers, n.DecoderLayers, n.DecoderInput, n.Activation}
+	coder
+	Factor int `toml:"factor" default:"3" doc:"c: of L delays the c·ln L best count"`
+	Kernel int `toml:"kernel" default:"25" doc:"steps of the moving average that is the trend; odd"`
 }
 
 func (n Autoformer) check(lookback, horizon int) error {
-	if err := firstError(n.coder().check(lookback), size("factor", n.Factor), checkKernel(n.Kernel)); err != nil {
+	if err := firstError(n.coder.check(lookback), size("factor", n.Factor), checkKernel(n.Kernel)); err != nil {
 		return err
 	}
-	for _, T := range []int{lookback, n.coder().label(lookback) + horizon} {
+	for _, T := range []int{lookback, n.coder.label(lookback) + horizon} {
 		if k := n.delays(T); k < 1 || k > T {
 			return fmt.Errorf("factor = %d: gives %d delays of %d steps", n.Factor, k, T)
 		}
@@ -44,7 +33,7 @@ func (n Autoformer) delays(T int) int { return int(float64(n.Factor) * math.Log(
 
 func (n Autoformer) Forward(s *Scope, b Batch) *Tensor {
 	u := b.univariate()
-	return u.forecast(n.coder().seasonal(s, u, n.Kernel, n.correlate(true), n.correlate(false), n.correlate(false)))
+	return u.forecast(n.coder.seasonal(s, u, n.Kernel, n.correlate(true), n.correlate(false), n.correlate(false)))
 }
 
 // correlate is auto-correlation (eq. 5–7) of x (N, T, hidden) to y (N, S, hidden), cut to T steps or filled up with zeros. Heads and their units
@@ -53,7 +42,7 @@ func (n Autoformer) Forward(s *Scope, b Batch) *Tensor {
 // A bias of queries or keys adds to all delays alike; one of values to all steps alike, which the encoder takes away with the moving average.
 func (n Autoformer) correlate(encoder bool) attend {
 	return func(s *Scope, x, y *Tensor) *Tensor {
-		width, S, T := n.coder().width(), y.Shape[1], x.Shape[1]
+		width, S, T := n.coder.width(), y.Shape[1], x.Shape[1]
 		fit := func(x *Tensor) *Tensor {
 			if S < T {
 				return x.Pad(1, 0, T-S)

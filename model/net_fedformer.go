@@ -6,34 +6,25 @@ import (
 	"math/rand/v2"
 )
 
-var _ = register(Kind{Name: "fedformer", Family: "frequency", Paper: "Zhou et al., FEDformer: Frequency Enhanced Decomposed Transformer for Long-term Series Forecasting, ICML 2022", New: func() Net { return &FEDformer{} }})
+var _ = register(Kind{Name: "fedformer", Family: "frequency", Paper: "Zhou et al., FEDformer: Frequency Enhanced Decomposed Transformer for Long-term Series Forecasting, ICML 2022", Defaults: map[string]any{"heads": int64(8)},
+	New: func() Net { return &FEDformer{} }})
 
 // FEDformer is Autoformer with attention among a few modes of the Fourier transform, complex numbers all (§3.2): in encoder and decoder each mode is
 // mixed by a matrix of its own, which all layers share, and the decoder's modes attend to those of the encoder by a tanh. What NeuralForecast does
-// besides is done here as well: the mixed modes are read as the lowest frequencies, and a result of cross-attention is divided by hidden².
+// besides is done here as well: the mixed modes are read as the lowest frequencies, and a result of cross-attention is divided by hidden². There
+// the heads are 8 always.
 type FEDformer struct {
-	Hidden        int     `toml:"hidden" default:"128" doc:"units of a step"`
-	ConvHidden    int     `toml:"conv_hidden" default:"32" doc:"units between the two linear maps of a layer"`
-	Heads         int     `toml:"heads" default:"8" doc:"heads, of hidden/heads units each; NeuralForecast has 8 always"`
-	Dropout       float64 `toml:"dropout" default:"0.05" doc:"share dropped of embeddings, of attention's results, and in and behind the two linear maps"`
-	EncoderLayers int     `toml:"encoder_layers" default:"2" doc:"layers of the encoder"`
-	DecoderLayers int     `toml:"decoder_layers" default:"1" doc:"layers of the decoder"`
-	DecoderInput  float64 `toml:"decoder_input" default:"0.5" doc:"share of the lookback that the decoder reads, its end"`
-	Activation    string  `toml:"activation" default:"gelu" doc:"between the two linear maps: gelu or relu"`
-	Modes         int     `toml:"modes" default:"64" doc:"modes of the Fourier transform that count, at most half as many as there are steps"`
-	ModeSelect    string  `toml:"mode_select" default:"random" doc:"which: random or low"`
-	ModeSeed      int     `toml:"mode_seed" default:"1" doc:"random: what they are drawn from; weights belong to the modes, so that this is not the run's seed"`
-	Kernel        int     `toml:"kernel" default:"25" doc:"steps of the moving average that is the trend; odd"`
+	coder
+	Modes      int    `toml:"modes" default:"64" doc:"modes of the Fourier transform that count, at most half as many as there are steps"`
+	ModeSelect string `toml:"mode_select" default:"random" doc:"which: random or low"`
+	ModeSeed   int    `toml:"mode_seed" default:"1" doc:"random: what they are drawn from; weights belong to the modes, so that this is not the run's seed"`
+	Kernel     int    `toml:"kernel" default:"25" doc:"steps of the moving average that is the trend; odd"`
 
 	frequencies map[string][]int // by name; nil: as ModeSelect says
 }
 
-func (n FEDformer) coder() coder {
-	return coder{n.Hidden, n.ConvHidden, n.Heads, n.Dropout, n.EncoderLayers, n.DecoderLayers, n.DecoderInput, n.Activation}
-}
-
 func (n FEDformer) check(lookback, _ int) error {
-	return firstError(n.coder().check(lookback), size("modes", n.Modes), oneOf("mode_select", n.ModeSelect, "random", "low"), checkKernel(n.Kernel))
+	return firstError(n.coder.check(lookback), size("modes", n.Modes), oneOf("mode_select", n.ModeSelect, "random", "low"), checkKernel(n.Kernel))
 }
 
 // exchange is the error of weights that belong to modes which a checkpoint of NeuralForecast does not name.
@@ -65,7 +56,7 @@ func (n FEDformer) modes(name string, T int) []int {
 }
 
 func (n FEDformer) Forward(s *Scope, b Batch) *Tensor {
-	u, c := b.univariate(), n.coder()
+	u, c := b.univariate(), n.coder
 	L, H := u.past.Last(), u.Horizon
 	T := min(L/2+H, c.label(L)+H) // of the decoder; as if it always read half of the lookback
 	// NeuralForecast cuts the units' series, one behind the other, into steps: it does not bring the units of a step together before.

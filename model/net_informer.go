@@ -10,30 +10,19 @@ var _ = register(Kind{Name: "informer", Family: "attention", Paper: "Zhou et al.
 // Mechanism"); the others get the mean of all values, in the decoder the sum of those up to their own step. Which keys a query is measured by is drawn, in
 // every training step anew, in forecasts always the same. The encoder's layers halve the steps (§3 "Self-attention Distilling").
 type Informer struct {
-	Hidden        int     `toml:"hidden" default:"128" doc:"units of a step"`
-	ConvHidden    int     `toml:"conv_hidden" default:"32" doc:"units between the two linear maps of a layer"`
-	Heads         int     `toml:"heads" default:"4" doc:"heads of attention, of hidden/heads units each"`
-	Dropout       float64 `toml:"dropout" default:"0.05" doc:"share dropped of embeddings, of attention's results, and in and behind the two linear maps"`
-	EncoderLayers int     `toml:"encoder_layers" default:"2" doc:"layers of the encoder"`
-	DecoderLayers int     `toml:"decoder_layers" default:"1" doc:"layers of the decoder"`
-	DecoderInput  float64 `toml:"decoder_input" default:"0.5" doc:"share of the lookback that the decoder reads, its end"`
-	Activation    string  `toml:"activation" default:"gelu" doc:"between the two linear maps: gelu or relu"`
-	Factor        int     `toml:"factor" default:"3" doc:"c: of L queries c·⌈ln L⌉ attend, each measured by c·⌈ln S⌉ of S keys"`
-	Distil        bool    `toml:"distil" default:"true" doc:"between two layers of the encoder a convolution and pooling of 2 steps"`
+	coder
+	Factor int  `toml:"factor" default:"3" doc:"c: of L queries c·⌈ln L⌉ attend, each measured by c·⌈ln S⌉ of S keys"`
+	Distil bool `toml:"distil" default:"true" doc:"between two layers of the encoder a convolution and pooling of 2 steps"`
 
 	draw func(s *Scope, of int, shape ...int) *Tensor // nil: [Scope.Draw]
 }
 
-func (n Informer) coder() coder {
-	return coder{n.Hidden, n.ConvHidden, n.Heads, n.Dropout, n.EncoderLayers, n.DecoderLayers, n.DecoderInput, n.Activation}
-}
-
 func (n Informer) check(lookback, _ int) error {
-	return firstError(n.coder().check(lookback), checkHead(n.Hidden/max(n.Heads, 1)), size("factor", n.Factor))
+	return firstError(n.coder.check(lookback), checkHead(n.Hidden/max(n.Heads, 1)), size("factor", n.Factor))
 }
 
 func (n Informer) Forward(s *Scope, b Batch) *Tensor {
-	u, c := b.univariate(), n.coder()
+	u, c := b.univariate(), n.coder
 	heads := func(masked bool) attend {
 		return c.attention(func(s *Scope, q, k, v *Tensor) *Tensor {
 			// The heads' results, one behind the other, cut into steps: NeuralForecast does not bring those of a step together before.

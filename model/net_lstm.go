@@ -6,14 +6,12 @@ var _ = register(Kind{Name: "lstm", Family: "recurrent", Paper: "Hochreiter and 
 	New: func() Net { return &LSTM{} }})
 
 // LSTM encodes the lookback with LSTMs and decodes each step of the horizon with a perceptron, one net for every channel.
-type LSTM encoderDecoder
+type LSTM struct{ encoderDecoder }
 
-func (n LSTM) check(_, _ int) error              { return encoderDecoder(n).check() }
-func (n LSTM) Forward(s *Scope, b Batch) *Tensor { return encoderDecoder(n).forward(s, b, "lstm") }
-func (n LSTM) Learn(s *Scope, b Batch) *Tensor   { return encoderDecoder(n).learn(s, b, "lstm") }
-func (n LSTM) Steps() int                        { return encoderDecoder(n).steps() }
+func (n LSTM) Forward(s *Scope, b Batch) *Tensor { return n.forward(s, b, "lstm") }
+func (n LSTM) Learn(s *Scope, b Batch) *Tensor   { return n.learn(s, b, "lstm") }
 
-// encoderDecoder are the options of [LSTM], [GRU] and [RNN].
+// encoderDecoder are the options that [LSTM], [GRU] and [RNN] have in common.
 type encoderDecoder struct {
 	Layers        int     `toml:"layers" default:"2" doc:"layers of the encoder"`
 	Hidden        int     `toml:"hidden" default:"128" doc:"units of each"`
@@ -24,7 +22,7 @@ type encoderDecoder struct {
 	TrainHorizon  int     `toml:"train_horizon" default:"1" doc:"recurrent: steps of the horizon that count in training, in which the steps before are given"`
 }
 
-func (n encoderDecoder) check() error {
+func (n encoderDecoder) check(_, _ int) error {
 	return firstError(size("layers", n.Layers), size("hidden", n.Hidden), checkDropout("dropout", n.Dropout), size("decoder_layers", n.DecoderLayers),
 		size("decoder_hidden", n.DecoderHidden), size("train_horizon", n.TrainHorizon))
 }
@@ -37,7 +35,8 @@ func checkDropout(key string, rate float64) error {
 	return nil
 }
 
-func (n encoderDecoder) steps() int {
+// Steps is that of a [Recursive] net.
+func (n encoderDecoder) Steps() int {
 	if n.Recurrent {
 		return n.TrainHorizon
 	}

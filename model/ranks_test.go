@@ -17,8 +17,8 @@ func families() map[string]Net {
 		"mlp":          &MLP{Layers: 2, Hidden: 16},
 		"nbeats":       nets()["nbeats"],
 		"nhits":        nets()["nhits"],
-		"lstm":         &LSTM{Layers: 2, Hidden: 8, Dropout: .1, DecoderLayers: 2, DecoderHidden: 8},
-		"gru":          Scaled{&GRU{Layers: 1, Hidden: 8, Recurrent: true, TrainHorizon: 3}, "standard"},
+		"lstm":         &LSTM{encoderDecoder{Layers: 2, Hidden: 8, Dropout: .1, DecoderLayers: 2, DecoderHidden: 8}},
+		"gru":          Scaled{&GRU{encoderDecoder{Layers: 1, Hidden: 8, Recurrent: true, TrainHorizon: 3}}, "standard"},
 		"dilatedrnn":   &DilatedRNN{Cell: "lstm", Dilations: [][]int{{1, 2}, {4}}, Hidden: 8, DecoderLayers: 2, DecoderHidden: 8},
 		"deepar":       &DeepAR{Layers: 2, Hidden: 8, Dropout: .1, TrainHorizon: 3},
 		"cudalstm":     &CudaLSTM{Hidden: 8, Forget: 3, Dropout: .1, Statics: []int{4}, Dynamics: []int{4}},
@@ -35,10 +35,10 @@ func families() map[string]Net {
 		"tide":         &TiDE{Hidden: 8, EncoderLayers: 1, DecoderLayers: 2, DecoderOutput: 4, TemporalHidden: 4, TemporalWidth: 2, Dropout: .1},
 		"patchtst": &PatchTST{Layers: 2, Heads: 2, Hidden: 8, FFHidden: 8, Patch: 4, Stride: 2, Dropout: .1, AttentionDropout: .1, Activation: "gelu",
 			ResidualAttention: true, RevIN: true, RevINAffine: true},
-		"autoformer":         &Autoformer{Hidden: 8, ConvHidden: 8, Heads: 2, Dropout: .1, EncoderLayers: 2, DecoderLayers: 2, DecoderInput: .5, Activation: "gelu", Factor: 1, Kernel: 5},
-		"fedformer":          &FEDformer{Hidden: 8, ConvHidden: 8, Heads: 2, Dropout: .1, EncoderLayers: 2, DecoderLayers: 1, DecoderInput: .5, Activation: "gelu", Modes: 2, ModeSelect: "random", Kernel: 5},
-		"informer":           &Informer{Hidden: 8, ConvHidden: 8, Heads: 2, Dropout: .1, EncoderLayers: 2, DecoderLayers: 2, DecoderInput: .5, Activation: "relu", Factor: 5, Distil: true}, // all queries attend: which of two do may hang on the last bit
-		"vanillatransformer": &VanillaTransformer{Hidden: 8, ConvHidden: 8, Heads: 2, Dropout: .1, EncoderLayers: 2, DecoderLayers: 2, DecoderInput: .5, Activation: "gelu"},
+		"autoformer":         &Autoformer{coder: coder{Hidden: 8, ConvHidden: 8, Heads: 2, Dropout: .1, EncoderLayers: 2, DecoderLayers: 2, DecoderInput: .5, Activation: "gelu"}, Factor: 1, Kernel: 5},
+		"fedformer":          &FEDformer{coder: coder{Hidden: 8, ConvHidden: 8, Heads: 2, Dropout: .1, EncoderLayers: 2, DecoderLayers: 1, DecoderInput: .5, Activation: "gelu"}, Modes: 2, ModeSelect: "random", Kernel: 5},
+		"informer":           &Informer{coder: coder{Hidden: 8, ConvHidden: 8, Heads: 2, Dropout: .1, EncoderLayers: 2, DecoderLayers: 2, DecoderInput: .5, Activation: "relu"}, Factor: 5, Distil: true}, // all queries attend: which of two do may hang on the last bit
+		"vanillatransformer": &VanillaTransformer{coder: coder{Hidden: 8, ConvHidden: 8, Heads: 2, Dropout: .1, EncoderLayers: 2, DecoderLayers: 2, DecoderInput: .5, Activation: "gelu"}},
 	}
 }
 

@@ -231,9 +231,9 @@ func inner(n Net) Net {
 // option is n's option of that key, a whole number.
 func option(n Net, key string) int {
 	v := reflect.Indirect(reflect.ValueOf(inner(n)))
-	for i := range v.NumField() {
-		if v.Type().Field(i).Tag.Get("toml") == key {
-			return int(v.Field(i).Int())
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if f.Tag.Get("toml") == key {
+			return int(v.FieldByIndex(f.Index).Int())
 		}
 	}
 	panic(fmt.Sprintf("model: %T has no option %q", n, key))

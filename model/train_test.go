@@ -56,9 +56,9 @@ func nets() map[string]Net {
 			Degree: 2, Harmonics: 1, Activation: "tanh", Shared: true},
 		"nbeatsx":    &NBEATSx{Stacks: []string{"identity", "trend"}, Blocks: []int{1, 1}, Layers: 1, Hidden: 16, Degree: 2, Harmonics: 1, Activation: "sigmoid"},
 		"nhits":      &NHITS{Blocks: []int{1, 1}, Pool: []int{2, 1}, Downsample: []int{4, 1}, Layers: 1, Hidden: 16, Pooling: "average", Interpolation: "linear", Activation: "softplus"},
-		"lstm":       &LSTM{Layers: 2, Hidden: 16, Dropout: .1, DecoderLayers: 1},
+		"lstm":       &LSTM{encoderDecoder{Layers: 2, Hidden: 16, Dropout: .1, DecoderLayers: 1}},
 		"batch norm": &batchNet{Hidden: 16},
-		"recursive":  Scaled{&GRU{Layers: 1, Hidden: 16, Recurrent: true, TrainHorizon: 3}, "standard"}}
+		"recursive":  Scaled{&GRU{encoderDecoder{Layers: 1, Hidden: 16, Recurrent: true, TrainHorizon: 3}}, "standard"}}
 }
 
 // trainToy trains on n ranks; it returns rank 0's history, parameters and fit.

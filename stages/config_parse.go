@@ -196,9 +196,10 @@ func tables(v any) ([]map[string]any, error) {
 	return nil, errors.New("want [[model]] tables, with two brackets")
 }
 
+// keysOf are a struct's keys: those of its tagged fields, and of structs embedded in it.
 func keysOf(t reflect.Type) (keys []string) {
-	for i := range t.NumField() {
-		if k := t.Field(i).Tag.Get("toml"); k != "" {
+	for _, f := range reflect.VisibleFields(t) {
+		if k := f.Tag.Get("toml"); k != "" {
 			keys = append(keys, k)
 		}
 	}
@@ -217,9 +218,8 @@ func (d decoder) fields(v reflect.Value, tree map[string]any, path string, defau
 			return d.unknown(path, k, keys)
 		}
 	}
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		key := f.Tag.Get("toml")
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		key, field := f.Tag.Get("toml"), v.FieldByIndex(f.Index)
 		if key == "" || f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct {
 			continue
 		}
@@ -230,7 +230,7 @@ func (d decoder) fields(v reflect.Value, tree map[string]any, path string, defau
 			if given && !ok {
 				return d.at(full, errors.New("want a table"))
 			}
-			if err := d.fields(v.Field(i), sub, full, defaults); err != nil {
+			if err := d.fields(field, sub, full, defaults); err != nil {
 				return err
 			}
 			continue
@@ -251,7 +251,7 @@ func (d decoder) fields(v reflect.Value, tree map[string]any, path string, defau
 		if !given {
 			continue
 		}
-		if err := setValue(v.Field(i), val); err != nil {
+		if err := setValue(field, val); err != nil {
 			return d.at(full, err)
 		}
 	}

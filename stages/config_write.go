@@ -65,10 +65,9 @@ func isTable(f reflect.StructField) bool {
 }
 
 func writeKeys(b *bytes.Buffer, v reflect.Value) {
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
+	for _, f := range reflect.VisibleFields(v.Type()) {
 		if key := f.Tag.Get("toml"); key != "" && !isTable(f) {
-			fmt.Fprintf(b, "%s = %s\n", key, tomlValue(v.Field(i)))
+			fmt.Fprintf(b, "%s = %s\n", key, tomlValue(v.FieldByIndex(f.Index)))
 		}
 	}
 }
@@ -145,7 +144,7 @@ func WriteReference(w io.Writer) error {
 			b.WriteString("No keys of its own.\n")
 			continue
 		}
-		referenceRows(&b, t)
+		referenceRows(&b, t, k.Defaults)
 	}
 	referenceNames(&b)
 	for _, name := range operatorNames() {
@@ -156,7 +155,7 @@ func WriteReference(w io.Writer) error {
 			b.WriteString("No keys of its own.\n")
 			continue
 		}
-		referenceRows(&b, t)
+		referenceRows(&b, t, nil)
 	}
 	_, err := w.Write(b.Bytes())
 	return err
@@ -165,7 +164,11 @@ func WriteReference(w io.Writer) error {
 // ownDefaults are the values of keys that all nets have which are other for this one by default.
 func ownDefaults(k model.Kind) string {
 	var p []string
+	options := keysOf(reflect.TypeOf(k.New()).Elem())
 	for _, key := range slices.Sorted(maps.Keys(k.Defaults)) {
+		if slices.Contains(options, key) {
+			continue
+		}
 		p = append(p, fmt.Sprintf("%s = %s", key, tomlValue(reflect.ValueOf(k.Defaults[key]))))
 	}
 	return strings.Join(p, ", ")
@@ -193,7 +196,7 @@ func referenceNames(b *bytes.Buffer) {
 
 func referenceTable(b *bytes.Buffer, head, path, doc string, t reflect.Type) {
 	fmt.Fprintf(b, "\n## %s\n\n%s.\n", head, strings.ToUpper(doc[:1])+doc[1:])
-	referenceRows(b, t)
+	referenceRows(b, t, nil)
 	for i := range t.NumField() {
 		if f := t.Field(i); isTable(f) {
 			sub := path + "." + f.Tag.Get("toml")
@@ -202,13 +205,15 @@ func referenceTable(b *bytes.Buffer, head, path, doc string, t reflect.Type) {
 	}
 }
 
-func referenceRows(b *bytes.Buffer, t reflect.Type) {
+// referenceRows are the keys of t, whose defaults are those of own where it has them.
+func referenceRows(b *bytes.Buffer, t reflect.Type, own map[string]any) {
 	b.WriteString("\n| key | default | meaning |\n| --- | --- | --- |\n")
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for _, f := range reflect.VisibleFields(t) {
 		if key := f.Tag.Get("toml"); key != "" && !isTable(f) {
 			def := f.Tag.Get("default")
-			if f.Type.Kind() == reflect.String {
+			if v, ok := own[key]; ok {
+				def = tomlValue(reflect.ValueOf(v))
+			} else if f.Type.Kind() == reflect.String {
 				def = strconv.Quote(def)
 			}
 			fmt.Fprintf(b, "| `%s` | `%s` | %s |\n", key, def, strings.ReplaceAll(f.Tag.Get("doc"), "|", "\\|"))

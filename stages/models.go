@@ -13,8 +13,13 @@ import (
 
 // netOf is a net of that kind with its default options.
 func netOf(k model.Kind) (model.Net, error) {
-	n := k.New()
-	return n, decoder{file: k.Name}.fill(reflect.ValueOf(n).Elem(), nil, "")
+	n, own := k.New(), map[string]any{}
+	for _, key := range keysOf(reflect.TypeOf(n).Elem()) {
+		if v, ok := k.Defaults[key]; ok {
+			own[key] = v
+		}
+	}
+	return n, decoder{file: k.Name}.fill(reflect.ValueOf(n).Elem(), own, "")
 }
 
 // columnsOf are the kinds of columns that a net reads beside its targets: those without which the net cannot be are on all along.
@@ -124,9 +129,9 @@ func WriteModel(w io.Writer, name string) error {
 			return err
 		}
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.Tag.Get("toml") != "" {
-				fmt.Fprintf(t, "  %s = %s\t%s\n", f.Tag.Get("toml"), tomlValue(v.Field(i)), f.Tag.Get("doc"))
+		for _, f := range reflect.VisibleFields(v.Type()) {
+			if f.Tag.Get("toml") != "" {
+				fmt.Fprintf(t, "  %s = %s\t%s\n", f.Tag.Get("toml"), tomlValue(v.FieldByIndex(f.Index)), f.Tag.Get("doc"))
 			}
 		}
 		return t.Flush()

@@ -134,9 +134,9 @@ func (j *job) writeModels(dir string, all []*fitted) error {
 
 func netOptions(n model.Net) map[string]any {
 	out, v := map[string]any{}, reflect.ValueOf(n).Elem()
-	for i := range v.NumField() {
-		if key := v.Type().Field(i).Tag.Get("toml"); key != "" {
-			out[key] = v.Field(i).Interface()
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if key := f.Tag.Get("toml"); key != "" {
+			out[key] = v.FieldByIndex(f.Index).Interface()
 		}
 	}
 	return out

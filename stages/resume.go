@@ -70,15 +70,14 @@ func decisive(cfg *Config) map[string]string {
 	out := map[string]string{"run.seed": fmt.Sprint(cfg.Run.Seed)}
 	var add func(path string, v reflect.Value)
 	add = func(path string, v reflect.Value) {
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
+		for _, f := range reflect.VisibleFields(v.Type()) {
 			key := f.Tag.Get("toml")
 			switch {
 			case key == "" || key == "checkpoint_every" || key == "log_every":
 			case isTable(f):
-				add(path+"."+key, v.Field(i))
+				add(path+"."+key, v.FieldByIndex(f.Index))
 			default:
-				out[path+"."+key] = tomlValue(v.Field(i))
+				out[path+"."+key] = tomlValue(v.FieldByIndex(f.Index))
 			}
 		}
 	}

@@ -1,9 +1,19 @@
 """NeuralForecast's recurrent nets: RNN, GRU, LSTM (decoder over the horizon, and recursive), DilatedRNN, DeepAR."""
 
+import torch
 from neuralforecast.losses.pytorch import MAE, MSE, DistributionLoss
 from neuralforecast.models import GRU, LSTM, RNN, DeepAR, DilatedRNN
 
 from nixtla import model
+
+
+class ReLURNN(RNN):
+    """RNN with the encoder that encoder_activation="relu" documents: the reference takes the argument, but does not hand it to nn.RNN."""
+
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        was = self.hist_encoder
+        self.hist_encoder = torch.nn.RNN(was.input_size, was.hidden_size, was.num_layers, nonlinearity=self.encoder_activation, batch_first=True)
 
 
 def generate():
@@ -16,6 +26,8 @@ def generate():
         ours = {"layers": 2, "hidden": 8, "recurrent": True, "train_horizon": 4}
         model(f"{name}_recurrent", cls, {**encoder, "recurrent": True, "h_train": 4}, ours, MSE())
         model(f"{name}_recurrent_exogenous", cls, {**encoder, "recurrent": True, "h_train": 4}, ours, MSE(), exogenous=True)
+    model("rnn_relu", ReLURNN, {"encoder_n_layers": 2, "encoder_hidden_size": 8, "encoder_activation": "relu", "decoder_layers": 1},
+          {"layers": 2, "hidden": 8, "encoder_activation": "relu", "decoder_layers": 1, "recurrent": False}, MSE())
     for cell in ("LSTM", "GRU", "RNN", "ResLSTM"):  # AttentiveLSTM fails in the reference: it concatenates a tuple
         model(f"dilatedrnn_{cell.lower()}", DilatedRNN,
               {"cell_type": cell, "dilations": [[1, 2], [4, 8]], "encoder_hidden_size": 6,
