@@ -70,7 +70,7 @@ func (o TrainOptions) loss() Loss {
 		l.Quantiles = []float64{o.Quantile}
 	case o.Loss == "mqloss" && len(o.Quantiles) > 0:
 		l.Quantiles = slices.Clone(o.Quantiles)
-	case o.Loss == "mqloss" || len(losses[o.Loss].params) > 0:
+	case o.Loss == "mqloss" || o.Distribution():
 		l.Quantiles = levelQuantiles(o.Levels)
 	}
 	sort.Float64s(l.Quantiles)
@@ -78,7 +78,10 @@ func (o TrainOptions) loss() Loss {
 }
 
 // Distribution reports whether the loss is that of a distribution, whose parameters the net puts out.
-func (o TrainOptions) Distribution() bool { return len(losses[o.Loss].params) > 0 }
+func (o TrainOptions) Distribution() bool { return Loss{Kind: o.Loss}.isDistribution() }
+
+// Counts reports whether that distribution is one of counts 0, 1, 2, ….
+func (o TrainOptions) Counts() bool { return losses[o.Loss].counts }
 
 // levelQuantiles are the median and both ends of the central intervals of these levels in percent, ascending.
 func levelQuantiles(levels []float64) []float64 {
@@ -135,6 +138,9 @@ func (o TrainOptions) checkLoss() error {
 
 // maxQuantiles bounds what one step forecasts.
 const maxQuantiles = 100
+
+// isDistribution reports whether K values are the parameters of one.
+func (l Loss) isDistribution() bool { return len(losses[l.Kind].params) > 0 }
 
 // Outputs is K, the values that a net puts out for a step.
 func (l Loss) Outputs() int {

@@ -48,7 +48,7 @@ func percent(q float64) string {
 // distribution's mean, then the quantiles.
 func (l Loss) Forecast(dst []float64, raw []float32) {
 	switch {
-	case len(losses[l.Kind].params) > 0:
+	case l.isDistribution():
 		mean, quantile := l.distribution(raw)
 		dst[0] = mean
 		for i, q := range l.Quantiles {

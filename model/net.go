@@ -72,15 +72,6 @@ func CheckNet(n Net, lookback, horizon int) error {
 	return nil
 }
 
-// ScalesBack is the key of the option by which n scales what it puts out back itself, all values of a step alike, as the parameters
-// of a distribution cannot be; "" where it does not.
-func ScalesBack(n Net) string {
-	if s, ok := n.(interface{ scalesBack() string }); ok {
-		return s.scalesBack()
-	}
-	return ""
-}
-
 // A Kind is a registered net.
 type Kind struct {
 	Name   string

@@ -41,7 +41,7 @@ func (n DeepAR) Learn(s *Scope, b Batch) *Tensor {
 }
 
 func (n DeepAR) Paths(l Loss) int {
-	if len(losses[l.Kind].params) == 0 {
+	if !l.isDistribution() {
 		return 0
 	}
 	return n.Samples

@@ -33,10 +33,12 @@ func (n ITransformer) check(_, _ int) error {
 
 func (n ITransformer) scalesBack() string { return map[bool]string{true: "norm"}[n.Norm] }
 
-func (n ITransformer) Forward(s *Scope, b Batch) *Tensor {
-	x, back, C := b.Past, revIN{}, b.Past.Shape[1] // (B, C, L)
+func (n ITransformer) Forward(s *Scope, b Batch) *Tensor { return scaledBack(n, s, b) }
+
+func (n ITransformer) normalised(s *Scope, b Batch) (y *Tensor, back *windowScale) {
+	x, C := b.Past, b.Past.Shape[1] // (B, C, L)
 	if n.Norm {
-		x, back = reversible(s, x)
+		x, back = reversible(s, x, false)
 	}
 	x = n.drop(s, Dense(s.In("embed"), x, n.Hidden, Identity)) // (B, C, hidden)
 	if b.Future != nil {
@@ -50,11 +52,7 @@ func (n ITransformer) Forward(s *Scope, b Batch) *Tensor {
 		x = n.layer(s.In("encoder").In(strconv.Itoa(i)), asks, x)
 	}
 	x = LayerNorm(s.In("encoder").In("norm"), x, layerNormEps)
-	y := Dense(s.In("out"), x, b.Width(), Identity) // (B, C, H·K)
-	if n.Norm {
-		y = back.undo(y)
-	}
-	return y
+	return Dense(s.In("out"), x, b.Width(), Identity), back // (B, C, H·K)
 }
 
 func (n ITransformer) drop(s *Scope, x *Tensor) *Tensor { return s.Dropout(x, 0, n.Dropout) }

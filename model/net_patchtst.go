@@ -46,13 +46,18 @@ func (n PatchTST) check(_, _ int) error {
 
 func (n PatchTST) scalesBack() string { return map[bool]string{true: "revin"}[n.RevIN] }
 
-func (n PatchTST) Forward(s *Scope, b Batch) *Tensor {
-	u := b.univariate()
-	x, L := u.past, u.past.Last() // (N, L)
-	back := func(y *Tensor) *Tensor { return y }
+func (n PatchTST) Forward(s *Scope, b Batch) *Tensor { return scaledBack(n, s, b) }
+
+func (n PatchTST) normalised(s *Scope, b Batch) (y *Tensor, back *windowScale) {
 	if n.RevIN {
-		x, back = n.reversible(s.In("revin"), x)
+		var shape []int
+		if n.RevINAffine {
+			shape = []int{1}
+		}
+		b.Past, back = reversible(s.In("revin"), b.Past, n.RevINLast, shape...)
 	}
+	u := b.univariate()
+	x, L := u.past, u.past.Last()                                                  // (N, L)
 	z := x.PadReplicate(1, 0, n.Stride).Unfold(min(n.Patch, L+n.Stride), n.Stride) // (N, P, patch)
 	N, P := z.Shape[0], z.Shape[1]
 	w, bias := n.param(s.In("patch"), z.Last(), n.Hidden, n.PreNorm)
@@ -62,8 +67,8 @@ func (n PatchTST) Forward(s *Scope, b Batch) *Tensor {
 	for i := range n.Layers {
 		z = n.layer(s.In("layers").In(strconv.Itoa(i)), z, &before)
 	}
-	y := Dense(s.In("head"), z.Transpose(1, 2).Reshape(N, n.Hidden*P), u.Width(), Identity) // (N, H·K)
-	return u.forecast(back(s.Dropout(y, 0, n.HeadDropout)))
+	y = Dense(s.In("head"), z.Transpose(1, 2).Reshape(N, n.Hidden*P), u.Width(), Identity) // (N, H·K)
+	return u.forecast(s.Dropout(y, 0, n.HeadDropout)), back
 }
 
 // scored are the queries and keys of all layers so far, the last first, side by side (N, heads, P, …): the scores that they
@@ -114,19 +119,4 @@ func (n PatchTST) param(s *Scope, in, out int, normed bool) (w, b *Tensor) {
 func (n PatchTST) dense(s *Scope, x *Tensor, out int, normed bool) *Tensor {
 	w, b := n.param(s, x.Last(), out, normed)
 	return x.Linear(w, b, Identity)
-}
-
-// reversible is x (N, L) with the last value or the mean taken away, over its deviation, and the way back.
-func (n PatchTST) reversible(s *Scope, x *Tensor) (scaled *Tensor, back func(y *Tensor) *Tensor) {
-	L := x.Last()
-	shift, scale := x.Slice(1, L-1, L), x.Var(0, 1).Shift(revINEps).Sqrt() // (N, 1)
-	if !n.RevINLast {
-		shift = x.Mean(1)
-	}
-	x = x.Sub(shift).Div(scale)
-	if !n.RevINAffine {
-		return x, func(y *Tensor) *Tensor { return y.Mul(scale).Add(shift) }
-	}
-	w, b := s.Param("weight", constant(1), 1), s.Param("bias", constant(0), 1)
-	return x.Mul(w).Add(b), func(y *Tensor) *Tensor { return y.Sub(b).Div(w.Shift(revINEps * revINEps)).Mul(scale).Add(shift) }
 }

@@ -9,6 +9,9 @@ package model
 // weight γ and bias β (Kim et al., Reversible Instance Normalization, ICLR 2022,
 // §3.1) where NeuralForecast has them: on the way back only, ŷ = ẑ·scale·(ReLU(γ) + ε) + shift + β.
 //
+// A net that normalises its windows itself is scaled back from its own scale first, in the same way. NeuralForecast scales all that such a net
+// puts out alike, the deviation of a distribution moved by the window's mean as well: a loss that depends on where zero lies.
+//
 // The loss is that of the forecast scaled back, where NeuralForecast scales the target.
 type Scaled struct {
 	Net
@@ -21,6 +24,10 @@ func (n Scaled) check(lookback, horizon int) error {
 
 func (n Scaled) Forward(s *Scope, b Batch) *Tensor {
 	b = n.around(s, b, b.Past.Last())
+	if own, ok := n.Net.(selfScaled); ok {
+		y, back := own.normalised(s, b)
+		return b.Loss.outputs(y, back, b.back)
+	}
 	return b.Loss.outputs(n.Net.Forward(s, b), b.back)
 }
 

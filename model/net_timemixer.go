@@ -42,10 +42,11 @@ func (n TimeMixer) check(lookback, _ int) error {
 
 func (n TimeMixer) scalesBack() string { return map[bool]string{true: "norm"}[n.Norm] }
 
-func (n TimeMixer) Forward(s *Scope, b Batch) *Tensor {
+func (n TimeMixer) Forward(s *Scope, b Batch) *Tensor { return scaledBack(n, s, b) }
+
+func (n TimeMixer) normalised(s *Scope, b Batch) (y *Tensor, back *windowScale) {
 	B, C, H, K := b.Past.Shape[0], b.Past.Shape[1], b.Horizon, b.Outputs
 	var xs, trends []*Tensor // (B, hidden, T) and (B, C, T) of each scale
-	var back revIN
 	x := b.Past
 	for i := range n.Scales + 1 {
 		if i > 0 {
@@ -53,9 +54,9 @@ func (n TimeMixer) Forward(s *Scope, b Batch) *Tensor {
 		}
 		z := x
 		if n.Norm {
-			var undo revIN
-			if z, undo = reversible(s.In("revin").In(strconv.Itoa(i)), x, C); i == 0 {
-				back = undo
+			var own *windowScale
+			if z, own = reversible(s.In("revin").In(strconv.Itoa(i)), x, false, C); i == 0 {
+				back = own
 			}
 		}
 		trend := z.MovingAvg(n.Kernel)
@@ -64,7 +65,7 @@ func (n TimeMixer) Forward(s *Scope, b Batch) *Tensor {
 	for i := range n.Layers {
 		xs = n.mix(s.In("blocks").In(strconv.Itoa(i)), xs)
 	}
-	var h, y *Tensor // (B, hidden, H), (B, C, H)
+	var h *Tensor // (B, hidden, H), as y is (B, C, H)
 	for i := range xs {
 		at := strconv.Itoa(i)
 		h = plus(h, Dense(s.In("predict").In(at), xs[i], H, Identity))
@@ -72,14 +73,14 @@ func (n TimeMixer) Forward(s *Scope, b Batch) *Tensor {
 	}
 	w, bias := denseParams(s.In("project"), C, n.Hidden)
 	y = y.Add(h.Conv1d(w.Reshape(C, n.Hidden, 1), bias.Scale(float32(len(xs))), 1, 1)) // the sum of all scales'
-	if n.Norm {
-		y = back.undo(y)
+	if back != nil && !b.Loss.isDistribution() {                                         // before the outputs of a step are made of it, as in NeuralForecast
+		y, back = back.undo(y), nil
 	}
 	if K > 1 { // from all channels' forecasts of a step, its outputs
 		y = Dense(s.In("outputs"), y.Transpose(1, 2), C*K, Identity) // (B, H, C·K)
 		y = y.Reshape(B, H, C, K).Permute(0, 2, 1, 3).Reshape(B, C, H*K)
 	}
-	return y
+	return y, back
 }
 
 func (n TimeMixer) pool(x *Tensor) *Tensor {

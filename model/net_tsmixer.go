@@ -19,21 +19,19 @@ func (n TSMixer) check(_, _ int) error {
 
 func (n TSMixer) scalesBack() string { return map[bool]string{true: "revin"}[n.RevIN] }
 
-func (n TSMixer) Forward(s *Scope, b Batch) *Tensor {
-	x, back := b.Past, revIN{} // (B, C, L)
+func (n TSMixer) Forward(s *Scope, b Batch) *Tensor { return scaledBack(n, s, b) }
+
+func (n TSMixer) normalised(s *Scope, b Batch) (y *Tensor, back *windowScale) {
+	x := b.Past // (B, C, L)
 	if n.RevIN {
-		x, back = reversible(s.In("revin"), x, 1, 1, x.Shape[1])
+		x, back = reversible(s.In("revin"), x, false, 1, 1, x.Shape[1])
 	}
 	for i := range n.Blocks {
 		s := s.In("blocks").In(strconv.Itoa(i))
 		x = n.mixTime(s.In("temporal"), x).Transpose(1, 2) // (B, L, C)
 		x = n.mixChannels(s.In("feature"), x).Transpose(1, 2)
 	}
-	y := Dense(s.In("out"), x, b.Width(), Identity) // (B, C, H·K)
-	if n.RevIN {
-		y = back.undo(y)
-	}
-	return y
+	return Dense(s.In("out"), x, b.Width(), Identity), back // (B, C, H·K)
 }
 
 // mixTime is x + drop(ReLU(W norm(x) + b)) along time, the last axis.

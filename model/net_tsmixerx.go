@@ -21,11 +21,13 @@ func (n TSMixerx) check(_, _ int) error {
 
 func (n TSMixerx) scalesBack() string { return map[bool]string{true: "revin"}[n.RevIN] }
 
-func (n TSMixerx) Forward(s *Scope, b Batch) *Tensor {
+func (n TSMixerx) Forward(s *Scope, b Batch) *Tensor { return scaledBack(n, s, b) }
+
+func (n TSMixerx) normalised(s *Scope, b Batch) (y *Tensor, back *windowScale) {
 	B, C, L, H, K := b.Past.Shape[0], b.Past.Shape[1], b.Past.Last(), b.Horizon, b.Outputs
-	x, back := b.Past, revIN{} // (B, C, L)
+	x := b.Past // (B, C, L)
 	if n.RevIN {
-		x, back = reversible(s.In("revin"), x, 1, 1, C)
+		x, back = reversible(s.In("revin"), x, false, 1, 1, C)
 	}
 	known := []*Tensor{x}
 	if b.Hist != nil {
@@ -52,12 +54,8 @@ func (n TSMixerx) Forward(s *Scope, b Batch) *Tensor {
 		}
 		x = n.mix(s, x)
 	}
-	y := Dense(s.In("out"), x, C*K, Identity)                              // (B, H, C·K)
-	y = y.Reshape(B, H, C, K).Permute(0, 2, 1, 3).Reshape(B, C, b.Width()) // (B, C, H·K)
-	if n.RevIN {
-		y = back.undo(y)
-	}
-	return y
+	y = Dense(s.In("out"), x, C*K, Identity)                                        // (B, H, C·K)
+	return y.Reshape(B, H, C, K).Permute(0, 2, 1, 3).Reshape(B, C, b.Width()), back // (B, C, H·K)
 }
 
 // mix mixes x (B, H, n) along time, then along features (B, H, hidden).

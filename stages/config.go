@@ -297,8 +297,8 @@ func (cfg *Config) check() error {
 		if m.Scaler == "invariant" && m.Train.Distribution() {
 			return fmt.Errorf("model %q: scaler = \"invariant\" bends the values, so that the distribution of loss = %q cannot be scaled back: take another scaler", m.Name, m.Train.Loss)
 		}
-		if key := model.ScalesBack(m.Options); key != "" && m.Train.Distribution() {
-			return fmt.Errorf("model %q: %s = true scales all outputs of %s alike, which the parameters of loss = %q cannot be: set %[2]s = false, and scaler to another", m.Name, key, m.Net, m.Train.Loss)
+		if key := model.ScalesBack(m.Options); key != "" && m.Train.Counts() {
+			return fmt.Errorf("model %q: %s = true scales the forecast of %s, but the counts of loss = %q have no deviation to scale apart from their mean: set %[2]s = false", m.Name, key, m.Net, m.Train.Loss)
 		}
 		if m.Solver == "ols" && (len(m.Seeds) > 0 || m.Init != "") {
 			return fmt.Errorf("model %q: solver = \"ols\" has one solution, which needs no seeds and no init", m.Name)

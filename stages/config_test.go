@@ -361,6 +361,13 @@ train = { loss = "mae" }
 	if want := []string{"robust mse", "identity studentt", "identity mse", "identity mae"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
+	if lstm, gru := cfg.Models[0].Options.(*model.LSTM), cfg.Models[2].Options.(*model.GRU); lstm.Hidden != 128 || gru.Hidden != 200 || gru.DecoderHidden != 128 {
+		t.Errorf("the same key of an embedded struct: %+v, %+v", lstm, gru)
+	}
+	roundTrip(t, cfg)
+	if cfg, err = parseConfig("t.toml", text, []string{"model.2.hidden=7"}); err != nil || cfg.Models[2].Options.(*model.GRU).Hidden != 7 {
+		t.Errorf("hidden of the table itself: %v", err)
+	}
 	if cfg, err = parseConfig("t.toml", text, []string{"train.loss=normal"}); err != nil || cfg.Models[1].Train.Loss != "normal" || cfg.Models[3].Train.Loss != "mae" {
 		t.Errorf("[train] says normal: %v", err)
 	}
@@ -368,8 +375,11 @@ train = { loss = "mae" }
 	if err == nil || !strings.Contains(err.Error(), `model "deepar": scaler = "invariant" bends the values, so that the distribution of loss = "studentt"`) {
 		t.Errorf("invariant: %v", err)
 	}
-	_, err = parseConfig("t.toml", strings.ReplaceAll(text, "lstm", "patchtst"), []string{"train.loss=normal"})
-	if err == nil || !strings.Contains(err.Error(), `model "patchtst": revin = true scales all outputs of patchtst alike, which the parameters of loss = "normal" cannot be: set revin = false`) {
+	if _, err = parseConfig("t.toml", strings.ReplaceAll(text, "lstm", "patchtst"), []string{"train.loss=normal"}); err != nil {
+		t.Error(err)
+	}
+	_, err = parseConfig("t.toml", strings.ReplaceAll(text, "lstm", "patchtst"), []string{"train.loss=poisson"})
+	if err == nil || !strings.Contains(err.Error(), `model "patchtst": revin = true scales the forecast of patchtst, but the counts of loss = "poisson" have no deviation to scale apart from their mean: set revin = false`) {
 		t.Errorf("revin: %v", err)
 	}
 }

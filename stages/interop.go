@@ -107,6 +107,9 @@ func (m ModelConfig) reference() (model.Reference, error) {
 	if !ok {
 		return r, configErrorf("model %q: the weights of net %s can be neither imported nor exported: no other program is known to have them", m.Name, m.Net)
 	}
+	if key := model.ScalesBack(m.Options); key != "" && m.Train.Distribution() {
+		return r, configErrorf("model %q: the weights of net %s with %s = true and loss = %q can be neither imported nor exported: %s scales a deviation back in another way", m.Name, m.Net, key, m.Train.Loss, r.Program)
+	}
 	return r, nil
 }
 

@@ -92,13 +92,18 @@ func TestImportRunExport(t *testing.T) {
 			t.Errorf("%s: exported %d bytes that are not the %d imported", name, len(got), len(want))
 		}
 	}
+	patches, err := parseConfig("t.toml", strings.Replace(nhitsText, "net = \"dlinear\"\nkernel = 5", "net = \"patchtst\"", 1), []string{"model.1.train.loss=normal"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	wrong := filepath.Join(t.TempDir(), "weights.ckpt")
 	writeFile(t, wrong, "PK\x03\x04 a zip archive")
 	for want, err := range map[string]error{
-		"name one with --model":        Import(files["nhits"], load(), "", filepath.Join(dir, "x")),
-		`no model "nhit"; did you`:     Export(res.Dir, "nhit", filepath.Join(dir, "x")),
-		"convert_checkpoint.py":        Import(wrong, load(), "nhits", filepath.Join(dir, "x")),
-		"linear_trend.bias is missing": Import(files["nhits"], load(), "dlinear", filepath.Join(dir, "x")),
+		"name one with --model":                                 Import(files["nhits"], load(), "", filepath.Join(dir, "x")),
+		`no model "nhit"; did you`:                              Export(res.Dir, "nhit", filepath.Join(dir, "x")),
+		"NeuralForecast scales a deviation back in another way": Import(files["nhits"], patches, "patchtst", filepath.Join(dir, "x")),
+		"convert_checkpoint.py":                                 Import(wrong, load(), "nhits", filepath.Join(dir, "x")),
+		"linear_trend.bias is missing":                          Import(files["nhits"], load(), "dlinear", filepath.Join(dir, "x")),
 		"blocks.0.layers.0.weight has shape [8 12], parameter blocks.0.in.weight here has [8 15]": Import(files["nhits"], load("windows.lookback=30"), "nhits", filepath.Join(dir, "x")),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
