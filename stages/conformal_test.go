@@ -1,16 +1,12 @@
 package stages
 
 import (
-	"encoding/csv"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-
-	"deeprc/collective"
 )
 
 // Quantiles of {ŷ − e, ŷ + e}, and ŷ ± quantile of e, as NumPy's quantile has them.
@@ -83,17 +79,12 @@ func TestConformalIntervals(t *testing.T) {
 // What predict writes around a forecast is as far from it as in the run, for the steps that the models forecast.
 func TestPredictWritesIntervals(t *testing.T) {
 	res := mustRun(t, 1, small(t, "data.path="+waves(t, 1500), "model.1.train.loss=mqloss", "train.levels=[80]", "intervals.levels=[80]", "train.steps=20"))
-	out := filepath.Join(t.TempDir(), "p.csv")
-	if err := Predict(collective.Local(1)[0], res.Dir, PredictOptions{Data: waves(t, 1500), Out: out, Horizon: 30}); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(out)
+	rows, err := predictRows(t, 1, res.Dir, PredictOptions{Data: waves(t, 1500), Horizon: 30})
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := csv.NewReader(strings.NewReader(string(text))).ReadAll()
-	if err != nil || strings.Join(rows[0], " ") != "unique_id ds nlinear nlinear-lo-80 nlinear-hi-80 dlinear dlinear-lo-80 dlinear-median dlinear-hi-80" {
-		t.Fatalf("%v, %v", rows[0], err)
+	if strings.Join(rows[0], " ") != "unique_id ds nlinear nlinear-lo-80 nlinear-hi-80 dlinear dlinear-lo-80 dlinear-median dlinear-hi-80" {
+		t.Fatal(rows[0])
 	}
 	_, _, run := rowsOf(t, filepath.Join(res.Dir, "forecasts.parquet"))
 	number := func(s string) float64 {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"deeprc/collective"
 	"deeprc/model"
 )
 
@@ -113,12 +112,8 @@ func TestEnsembleOfQuantiles(t *testing.T) {
 			}
 		}
 	}
-	out := filepath.Join(t.TempDir(), "p.csv")
-	if err := Predict(collective.Local(1)[0], res.Dir, PredictOptions{Data: waves(t, 1500), Out: out}); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(out)
-	if err != nil || !strings.HasPrefix(string(text), "unique_id,ds,nlinear,nlinear-lo-80,nlinear-median,nlinear-hi-80,dlinear,") {
+	text, err := predictText(t, 1, res.Dir, PredictOptions{Data: waves(t, 1500)})
+	if err != nil || !strings.HasPrefix(text, "unique_id,ds,nlinear,nlinear-lo-80,nlinear-median,nlinear-hi-80,dlinear,") {
 		t.Fatalf("%v: %.200s", err, text)
 	}
 }

@@ -1,7 +1,6 @@
 package stages
 
 import (
-	"encoding/csv"
 	"fmt"
 	"math"
 	"os"
@@ -10,9 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"deeprc/collective"
-	"deeprc/frame"
 )
 
 // recent are the rows of [inputTables] of those steps, the series in that order, without y from step end on.
@@ -41,50 +37,10 @@ func recent(t *testing.T, dir string, from, to, end int, series ...string) strin
 	return path
 }
 
-// forecastsAt are those of the run's test with the cutoff before step, by series.
-func forecastsAt(t *testing.T, dir string, step int) map[string]float64 {
-	table, _, err := frame.ReadParquet(collective.Local(1)[0], []string{filepath.Join(dir, "forecasts.parquet")}, frame.ParquetReadOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer table.Release()
-	ids, err := table.Strings("unique_id")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ds, err := table.Float64s("ds")
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := table.Float64s("mlp")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]float64{}
-	for i, id := range ids {
-		if int(ds[i]) == step {
-			out[id] = v[i]
-		}
-	}
-	return out
-}
-
 // TestPredictWithInputs: from recent rows alone, by the run's scales, predict forecasts what the run's test did at the same step, whether the
 // data is a file or made by steps, whatever the order of series and the number of ranks.
 func TestPredictWithInputs(t *testing.T) {
 	dir := inputTables(t)
-	table := strings.Replace(inputsText, "path = \"DIR/data.csv\"", "static_table = \"attributes\"", 1) + `
-[[preprocess]]
-op = "read_csv"
-paths = ["DIR/attributes.csv"]
-text = ["unique_id"]
-as = "attributes"
-[[preprocess]]
-op = "read_csv"
-paths = ["DIR/data.csv"]
-text = ["unique_id"]
-columns = ["unique_id", "ds", "y", "p", "f"]
-`
 	const step = 290
 	for _, c := range []struct {
 		name, text string
@@ -92,7 +48,7 @@ columns = ["unique_id", "ds", "y", "p", "f"]
 	}{
 		{"file", inputsText, nil},
 		{"file, one scale", inputsText, []string{"data.input_scaler=global"}},
-		{"steps", table, []string{"data.scaler=standard"}},
+		{"steps", inputsBySteps, []string{"data.scaler=standard"}},
 		{"nse", inputsText, []string{"train.loss=nse", "data.input_scaler=robust"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -101,20 +57,13 @@ columns = ["unique_id", "ds", "y", "p", "f"]
 				t.Fatal(err)
 			}
 			res := mustRun(t, 2, cfg)
-			want := forecastsAt(t, res.Dir, step)
+			want := forecastsAt(t, res.Dir, step-1)
 			predict := func(n int, path string, horizon int) ([][]string, error) {
-				o := PredictOptions{Data: path, Out: filepath.Join(t.TempDir(), "p.csv"), Horizon: horizon}
+				o := PredictOptions{Data: path, Horizon: horizon}
 				if len(cfg.Steps) > 0 {
 					o.Data, o.Set = "", []string{fmt.Sprintf("preprocess.1.paths=[%q]", path)}
 				}
-				if err := collective.RunLocal(n, func(c collective.Comm) error { return Predict(c, res.Dir, o) }); err != nil {
-					return nil, err
-				}
-				text, err := os.ReadFile(o.Out)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return csv.NewReader(strings.NewReader(string(text))).ReadAll()
+				return predictRows(t, n, res.Dir, o)
 			}
 			order := []string{"s3", "s0", "s2"}
 			for _, n := range []int{1, 3} {
@@ -124,7 +73,7 @@ columns = ["unique_id", "ds", "y", "p", "f"]
 				}
 				for i, r := range rows[1:] {
 					got, _ := strconv.ParseFloat(r[2], 64)
-					if w := want[order[i]]; r[0] != order[i] || r[1] != fmt.Sprint(step) || !(math.Abs(got-w) < 1e-5) {
+					if w := want[fmt.Sprint(order[i], " ", step, " mlp")]; r[0] != order[i] || r[1] != fmt.Sprint(step) || !(math.Abs(got-w) < 1e-5) {
 						t.Errorf("%d ranks: %v, want %s at %d: %g", n, r, order[i], step, w)
 					}
 				}

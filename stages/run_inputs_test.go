@@ -52,17 +52,8 @@ steps = 300
 val_every = 50
 `
 
-// TestRunWithInputs: a net that is given what the target depends on learns it, alike on any number of ranks, whether statics are columns of the data or a table.
-func TestRunWithInputs(t *testing.T) {
-	dir := inputTables(t)
-	run := func(n int, text string) map[string]float64 {
-		cfg, err := parseConfig("t.toml", strings.ReplaceAll(text, "DIR", dir), []string{"run.dir=" + t.TempDir()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return mustRun(t, n, cfg).Metrics["mlp"]
-	}
-	table := strings.Replace(inputsText, "path = \"DIR/data.csv\"", "static_table = \"attributes\"", 1) + `
+// inputsBySteps is inputsText with its data made by steps, and the statics in a table of their own.
+var inputsBySteps = strings.Replace(inputsText, "path = \"DIR/data.csv\"", "static_table = \"attributes\"", 1) + `
 [[preprocess]]
 op = "read_csv"
 paths = ["DIR/attributes.csv"]
@@ -74,11 +65,22 @@ paths = ["DIR/data.csv"]
 text = ["unique_id"]
 columns = ["unique_id", "ds", "y", "p", "f"]
 `
+
+// TestRunWithInputs: a net that is given what the target depends on learns it, alike on any number of ranks, whether statics are columns of the data or a table.
+func TestRunWithInputs(t *testing.T) {
+	dir := inputTables(t)
+	run := func(n int, text string) map[string]float64 {
+		cfg, err := parseConfig("t.toml", strings.ReplaceAll(text, "DIR", dir), []string{"run.dir=" + t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return mustRun(t, n, cfg).Metrics["mlp"]
+	}
 	one := run(1, inputsText)
 	if !(one["mse"] < .1) {
 		t.Errorf("mean squared error %g", one["mse"])
 	}
-	for name, got := range map[string]map[string]float64{"two ranks": run(2, inputsText), "a table of statics": run(2, table)} {
+	for name, got := range map[string]map[string]float64{"two ranks": run(2, inputsText), "a table of statics": run(2, inputsBySteps)} {
 		if math.Abs(got["mse"]-one["mse"]) > 1e-2*one["mse"] {
 			t.Errorf("%s: %g, with one rank %g", name, got["mse"], one["mse"])
 		}
