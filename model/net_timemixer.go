@@ -73,7 +73,7 @@ func (n TimeMixer) normalised(s *Scope, b Batch) (y *Tensor, back *windowScale) 
 	}
 	w, bias := denseParams(s.In("project"), C, n.Hidden)
 	y = y.Add(h.Conv1d(w.Reshape(C, n.Hidden, 1), bias.Scale(float32(len(xs))), 1, 1)) // the sum of all scales'
-	if back != nil && !b.Loss.isDistribution() {                                         // before the outputs of a step are made of it, as in NeuralForecast
+	if back != nil && !b.Loss.isDistribution() {                                       // before the outputs of a step are made of it, as in NeuralForecast
 		y, back = back.undo(y), nil
 	}
 	if K > 1 { // from all channels' forecasts of a step, its outputs

@@ -13,6 +13,7 @@ var recurrentCases = slices.Concat(
 	cellCases("ealstm", 3, [][]int{{3, 5}}, true, func(in []*Tensor) (*Cell, *Tensor, []*Tensor) { return EALSTMCell(in[1]), in[2], in[3:] }),
 	cellCases("gru", 3, [][]int{{3, 5}, {3, 6}}, false, func(in []*Tensor) (*Cell, *Tensor, []*Tensor) { return GRUCell(in[1], in[2]), nil, in[3:] }),
 	cellCases("rnn tanh", 1, [][]int{{3, 5}, {9, 50}}, false, func(in []*Tensor) (*Cell, *Tensor, []*Tensor) { return RNNCell(in[1], Tanh), nil, in[2:] }),
+	reluCases(),
 )
 
 // cellCases are a cell from zeros and from a first state, for each (N, H), the second of them with what the state behind the last step holds.
@@ -56,6 +57,19 @@ func cellCases(name string, gates int, sizes [][]int, cells bool, build func(in 
 	}
 	return cases
 }
+
+// reluCases have inputs so far from 0, and weights so small, that no finite difference crosses the kink.
+func reluCases() []opCase {
+	cases := cellCases("rnn relu", 1, [][]int{{3, 5}, {9, 50}}, false, func(in []*Tensor) (*Cell, *Tensor, []*Tensor) {
+		return RNNCell(in[1].Scale(reluWeight), ReLU), nil, in[2:]
+	})
+	for i := range cases {
+		cases[i].domain = func(x float32) float32 { return .4*x + float32(math.Copysign(2, float64(x))) }
+	}
+	return cases
+}
+
+const reluWeight = .02
 
 // slowCell is all h, and the last c of cells that have one.
 func slowCell(name string, T, N, H int, in [][]float32) (out []float64) {
@@ -108,6 +122,8 @@ func slowCell(name string, T, N, H int, in [][]float32) (out []float64) {
 					next[at] = (1-u)*math.Tanh(own(2)+r*(rec(2)+bias(2))) + u*h[at]
 				case "rnn tanh":
 					next[at] = math.Tanh(z(0))
+				case "rnn relu":
+					next[at] = math.Max(own(0)+reluWeight*rec(0), 0)
 				}
 			}
 		}
