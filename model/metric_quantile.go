@@ -23,6 +23,10 @@ var quantileMetrics = []Metric{
 // pinball is ρ = max(q(y − f), (q − 1)(y − f)) (Koenker and Bassett 1978).
 func pinball(q, f, y float64) float64 { return max(q*(y-f), (q-1)*(y-f)) }
 
+// absent reports a quantile that is NaN beside a forecast which is a number, as conformal intervals are where there were no errors to
+// make them of: it does not count.
+func absent(cells []float64, k int) bool { return cells[k] != cells[k] && cells[0] == cells[0] }
+
 // countOne counts a value as one.
 func countOne(float64) float64 { return 1 }
 
@@ -30,7 +34,12 @@ func countOne(float64) float64 { return 1 }
 func quantileLosses(quantiles []float64) (terms []Term) {
 	for k, q := range quantiles {
 		if q > 0 {
-			at := func(cells []float64, y, _ float64) (float64, float64) { return pinball(q, cells[k], y), 1 }
+			at := func(cells []float64, y, _ float64) (float64, float64) {
+				if absent(cells, k) {
+					return 0, 0
+				}
+				return pinball(q, cells[k], y), 1
+			}
 			terms = append(terms, Term{"quantile_loss_" + strconv.FormatFloat(q, 'g', 6, 64), at, asIs})
 		}
 	}
@@ -46,6 +55,9 @@ func meanQuantileLoss(name string, quantiles []float64, factor float64, weight f
 	at := func(cells []float64, y, _ float64) (float64, float64) {
 		var sum float64
 		for k, q := range quantiles {
+			if absent(cells, k) {
+				return 0, 0
+			}
 			if q > 0 {
 				sum += pinball(q, cells[k], y)
 			}
@@ -84,7 +96,12 @@ func intervals(name string, quantiles []float64, e func(lo, hi, y float64) float
 		if hi < 0 {
 			continue
 		}
-		at := func(cells []float64, y, _ float64) (float64, float64) { return e(cells[lo], cells[hi], y), 1 }
+		at := func(cells []float64, y, _ float64) (float64, float64) {
+			if absent(cells, lo) || absent(cells, hi) {
+				return 0, 0
+			}
+			return e(cells[lo], cells[hi], y), 1
+		}
 		terms = append(terms, Term{name + "_" + percent(q), at, asIs})
 	}
 	slices.Reverse(terms) // the narrowest first

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -16,7 +17,7 @@ import (
 type IntervalsConfig struct {
 	Levels   []float64 `toml:"levels" default:"[]" doc:"central intervals, in percent, of every model that forecasts points, as columns <model>-lo-80 and <model>-hi-80; empty: none"`
 	Method   string    `toml:"method" default:"conformal_distribution" doc:"conformal_distribution: quantiles of the forecast plus and minus each error; conformal_error: the forecast plus and minus a quantile of the errors"`
-	Windows  int       `toml:"n_windows" default:"2" doc:"cutoffs before the test part at which errors are measured; every model is fitted once more for them, on what lies before the first"`
+	Windows  int       `toml:"n_windows" default:"2" doc:"cutoffs before the test part at which errors are measured; every model is fitted once more for them, on what lies before the first. With [cv] of two cutoffs or more, its forecasts have intervals, too, from the errors at earlier cutoffs that were known by then (none at the first), and those of predict are from its errors at all cutoffs"`
 	StepSize int       `toml:"step_size" default:"1" doc:"steps between two cutoffs"`
 }
 
@@ -77,7 +78,7 @@ func (j *job) calibration() *job {
 }
 
 // intervalsFile holds, of each column of an interval, named as in forecasts.parquet, its distance from the forecast: (rows, H) of
-// float32, standardised, rows in the order of model.json's channels.
+// float32, standardised, rows in the order of model.json's channels. It is what predict puts around forecasts.
 const intervalsFile = "intervals.safetensors"
 
 // addIntervals gives every model that forecasts points the intervals of [intervals], from the absolute errors at cutoffs before
@@ -85,10 +86,9 @@ const intervalsFile = "intervals.safetensors"
 func (j *job) addIntervals(dir string, all []*fitted) (failed, err error) {
 	cfg, h := j.cfg.Intervals, j.cfg.Windows.Horizon
 	done := j.times.start("intervals")
-	base, l, rows, span := j.calibration(), j.cfg.Windows.Lookback, len(j.series.Channels), cfg.cutoffs().span(h)
+	base, l, span := j.calibration(), j.cfg.Windows.Lookback, cfg.cutoffs().span(h)
 	var models []*fitted // of the cutoffs; nil where nothing is to be measured
-	// errs are 1 + |y − ŷ| of each model, row, cutoff and step, 0 where there is no window, NaN where there is no value.
-	errs := make([][]float64, len(j.cfg.Models))
+	errs := make([]pastErrors, len(j.cfg.Models))
 	for i := range cfg.Windows {
 		fold := *base
 		fold.series = base.series.cutSeries(span, i*cfg.StepSize, l, h)
@@ -98,7 +98,7 @@ func (j *job) addIntervals(dir string, all []*fitted) (failed, err error) {
 		for k, m := range j.cfg.Models {
 			if i == 0 {
 				models = append(models, nil)
-				if f := all[k]; f.err == nil && len(f.columns()) == 1 {
+				if f := all[k]; f.err == nil && f.forecastsPoints() {
 					j.screen.printf("intervals: fit %s on what lies before the first of %d cutoffs", m.Name, cfg.Windows)
 					if models[k], err = fold.fitModel(j.cfg.training(k), m, func(*fitted) error { return nil }); err != nil {
 						return failed, fmt.Errorf("intervals, model %s: %w", m.Name, err)
@@ -106,47 +106,59 @@ func (j *job) addIntervals(dir string, all []*fitted) (failed, err error) {
 					if e := models[k].err; e != nil {
 						failed, models[k] = errors.Join(failed, fmt.Errorf("intervals of model %s: %w", m.Name, e)), nil
 					}
-					errs[k] = make([]float64, rows*cfg.Windows*h)
+					errs[k] = pastErrors{}
 				}
 			}
 			if models[k] != nil {
-				if err := fold.cutoffErrors(models[k], errs[k], i); err != nil {
+				e, err := fold.absoluteErrors(models[k])
+				if err != nil {
 					return failed, fmt.Errorf("intervals, model %s: %w", m.Name, err)
 				}
+				errs[k] = append(errs[k], e)
 			}
 		}
 	}
-	var arrays []model.Named
+	byName := map[string]conformal{}
 	for k, e := range errs {
 		if e == nil {
 			continue
 		}
-		if err := collective.AllReduce(j.c, e, collective.Sum); err != nil {
-			return failed, err
-		}
-		f := j.withIntervals(all[k].forecaster, e)
-		all[k].forecaster = f
+		f := j.withIntervals(all[k].forecaster, e, func(_, _ int) bool { return true })
+		all[k].forecaster, byName[all[k].name] = f, f
+	}
+	done(int64(len(j.series.Channels)*cfg.Windows*h), 0)
+	return failed, j.writeIntervals(dir, byName)
+}
+
+// writeIntervals writes the intervals of each model by its name to the run's folder dir; collective.
+func (j *job) writeIntervals(dir string, byName map[string]conformal) (err error) {
+	var arrays []model.Named
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		f := byName[name]
 		for i, ending := range model.ColumnNames(f.quantiles) {
 			if i > 0 {
-				arrays = append(arrays, model.Named{Name: all[k].name + ending, Shape: []int{rows, h}, Data: f.offsets[i]})
+				arrays = append(arrays, model.Named{Name: name + ending, Shape: []int{len(j.series.Channels), f.horizon}, Data: f.offsets[i]})
 			}
 		}
 	}
 	if j.c.Rank() == 0 {
 		err = writeAtomic(filepath.Join(dir, intervalsFile), func(w io.Writer) error { return model.WriteSafetensors(w, arrays, nil) })
 	}
-	done(int64(rows*cfg.Windows*h), 0)
-	return failed, collective.Agree(j.c, err)
+	return collective.Agree(j.c, err)
 }
 
-// cutoffErrors writes 1 + |y − ŷ| of this rank's windows of cutoff i into errs (rows, cutoffs, H).
-func (j *job) cutoffErrors(f *fitted, errs []float64, i int) error {
+// pastErrors are those of one model at cutoffs, in the order of time: of each (rows, H) of 1 + |y − ŷ|, 0 where there is no window, NaN where there
+// is no value.
+type pastErrors [][]float64
+
+// absoluteErrors are those of f at the job's cutoff, of all ranks; collective.
+func (j *job) absoluteErrors(f *fitted) ([]float64, error) {
 	ws, s, l, h := j.sets[2], j.series, j.cfg.Windows.Lookback, j.cfg.Windows.Horizon
 	ch := s.channels()
 	from, to := collective.Share(ws.Len(), j.c.Rank(), j.c.Size())
-	p := make([]float32, (to-from)*ch*h)
+	p, errs := make([]float32, (to-from)*ch*h), make([]float64, len(s.Channels)*h)
 	if err := f.forecaster.Predict(p, ws, from, to-from); err != nil {
-		return err
+		return nil, err
 	}
 	at := make([]int64, ch)
 	for w := from; w < to; w++ {
@@ -155,34 +167,31 @@ func (j *job) cutoffErrors(f *fitted, errs []float64, i int) error {
 		for c := range ch {
 			y := s.Data.Target[at[c]+int64(l):][:h]
 			for t, v := range y {
-				errs[((s.row(g)+c)*j.cfg.Intervals.Windows+i)*h+t] = 1 + math.Abs(float64(v)-float64(p[((w-from)*ch+c)*h+t]))
+				errs[(s.row(g)+c)*h+t] = 1 + math.Abs(float64(v)-float64(p[((w-from)*ch+c)*h+t]))
 			}
 		}
 	}
-	return nil
+	return errs, collective.AllReduce(j.c, errs, collective.Sum)
 }
 
-// withIntervals is f with the intervals that errs (rows, cutoffs, H) make.
-func (j *job) withIntervals(f model.Forecaster, errs []float64) conformal {
-	cfg, h := j.cfg.Intervals, j.cfg.Windows.Horizon
+// withIntervals is f with the intervals that those errors make which known(cutoff, step) admits.
+func (j *job) withIntervals(f model.Forecaster, errs pastErrors, known func(i, t int) bool) conformal {
+	cfg, h, rows := j.cfg.Intervals, j.cfg.Windows.Horizon, len(j.series.Channels)
 	out := conformal{Forecaster: f, series: j.series, horizon: h, quantiles: append([]float64{0}, cfg.quantiles()...)}
-	rows := len(errs) / cfg.Windows / h
 	out.offsets = make([][]float32, len(out.quantiles))
 	for k := range out.offsets[1:] {
 		out.offsets[1+k] = make([]float32, rows*h)
 	}
 	var here []float64
-	for row := range rows {
-		for t := range h {
-			here = here[:0]
-			for i := range cfg.Windows {
-				if e := errs[(row*cfg.Windows+i)*h+t]; e > 0 { // neither absent nor NaN
-					here = append(here, e-1)
-				}
+	for at := range rows * h {
+		here = here[:0]
+		for i, e := range errs {
+			if e[at] > 0 && known(i, at%h) { // neither absent nor NaN
+				here = append(here, e[at]-1)
 			}
-			for k, q := range out.quantiles[1:] {
-				out.offsets[1+k][row*h+t] = float32(cfg.offset(q, here))
-			}
+		}
+		for k, q := range out.quantiles[1:] {
+			out.offsets[1+k][at] = float32(cfg.offset(q, here))
 		}
 	}
 	return out

@@ -20,6 +20,9 @@ type CVConfig struct {
 	Refit    any `toml:"refit" default:"false" doc:"false: each model is fitted once, on what lies before the first cutoff; true: anew at each cutoff; a number k: at every k-th"`
 }
 
+// maxPastErrors bounds what a rank holds of a model's errors.
+const maxPastErrors = 1 << 27
+
 // maxCutoffs bounds a cross-validation.
 const maxCutoffs = 1 << 16
 
@@ -75,6 +78,10 @@ func (c CVConfig) span(horizon int) int { return horizon + (c.Windows-1)*c.StepS
 func (j *job) checkCutoffs() error {
 	s, cfg := j.series, j.cfg
 	windows := func(table string, s *Series, c CVConfig) error {
+		if n := len(s.Channels) * cfg.Windows.Horizon; len(cfg.Intervals.Levels) > 0 && c.Windows > maxPastErrors/n {
+			return configErrorf("%s.n_windows = %d: intervals would hold the errors of %d series × %d steps at each cutoff, at most %d in all: take a smaller number",
+				table, c.Windows, len(s.Channels), cfg.Windows.Horizon, maxPastErrors)
+		}
 		cut := s.cutSeries(c.span(cfg.Windows.Horizon), 0, cfg.Windows.Lookback, cfg.Windows.Horizon)
 		if _, err := splitWindows(cut, cfg.Windows); err != nil {
 			return configErrorf("%s, what lies before the first cutoff: %w: take a smaller %[1]s.n_windows or %[1]s.step_size", table, err)
@@ -140,10 +147,11 @@ func (j *job) crossValidate(dir string) (table *ReportTable, failed, err error) 
 	cv, h := j.cfg.CV, j.cfg.Windows.Horizon
 	span := cv.span(h)
 	done := j.times.start("cross-validate")
-	var fits []*fitted
+	var fits, shown []*fitted // without and with intervals
 	var sink *forecastSink
 	var sum *tally
 	errs := map[string]string{}
+	past := make([]pastErrors, len(j.cfg.Models))
 	byCutoff := make([]cutoffScores, cv.Windows)
 	var fold *job
 	for i := range cv.Windows {
@@ -168,25 +176,34 @@ func (j *job) crossValidate(dir string) (table *ReportTable, failed, err error) 
 				}
 			}
 		}
+		shown = fits
+		if j.cfg.crossIntervals() {
+			shown = fold.intervalsSoFar(fits, past)
+		}
 		if i == 0 {
-			if sink, err = j.openSink(filepath.Join(dir, "cross_validation.parquet"), fits); err != nil {
+			if sink, err = j.openSink(filepath.Join(dir, "cross_validation.parquet"), shown); err != nil {
 				return nil, failed, err
 			}
 			defer sink.abort()
-			sum = j.newTally(fits)
+			sum = j.newTally(shown)
 		}
-		one := fold.newTally(fits)
+		one := fold.newTally(shown)
 		one.season = sum.season
-		if err := fold.measure(one, fits, sink); err != nil {
+		if err := fold.measure(one, shown, sink); err != nil {
 			return nil, failed, err
+		}
+		if j.cfg.crossIntervals() {
+			if err := fold.remember(fits, past); err != nil {
+				return nil, failed, err
+			}
 		}
 		sum.add(one)
 		byCutoff[i].time = fold.cutoffTime()
-		if byCutoff[i].models, err = fold.scores(one, fits); err != nil {
+		if byCutoff[i].models, err = fold.scores(one, shown); err != nil {
 			return nil, failed, err
 		}
 	}
-	all, err := fold.scores(sum, fits)
+	all, err := fold.scores(sum, shown)
 	if err != nil {
 		return nil, failed, err
 	}
@@ -205,7 +222,47 @@ func (j *job) crossValidate(dir string) (table *ReportTable, failed, err error) 
 		table = &t
 	}
 	done(sum.count, 0)
-	return table, failed, collective.Agree(j.c, err)
+	if err := collective.Agree(j.c, err); err != nil || !j.cfg.crossIntervals() {
+		return table, failed, err
+	}
+	byName := map[string]conformal{}
+	for k, e := range past {
+		if e != nil {
+			byName[j.cfg.Models[k].Name] = j.withIntervals(fits[k].forecaster, e, func(_, _ int) bool { return true })
+		}
+	}
+	return table, failed, j.writeIntervals(dir, byName)
+}
+
+// crossIntervals reports whether cross-validation has errors to make intervals of: those of one cutoff are too few.
+func (cfg *Config) crossIntervals() bool { return len(cfg.Intervals.Levels) > 0 && cfg.CV.Windows > 1 }
+
+// intervalsSoFar are the fits, whose models of points have intervals from the errors at the cutoffs before the next, one step size apart: of those
+// targets alone that lie before it.
+func (j *job) intervalsSoFar(fits []*fitted, past []pastErrors) []*fitted {
+	shown := slices.Clone(fits)
+	for k, f := range fits {
+		if f.forecastsPoints() {
+			with := *f
+			with.forecaster = j.withIntervals(f.forecaster, past[k], func(i, t int) bool { return t < (len(past[k])-i)*j.cfg.CV.StepSize })
+			shown[k] = &with
+		}
+	}
+	return shown
+}
+
+// remember adds the errors at the job's cutoff to past, of each model; collective.
+func (j *job) remember(fits []*fitted, past []pastErrors) error {
+	for k := range past {
+		if f := fits[k]; f.forecastsPoints() {
+			e, err := j.absoluteErrors(f)
+			if err != nil {
+				return fmt.Errorf("cv, intervals of model %s: %w", f.name, err)
+			}
+			past[k] = append(past[k], e)
+		}
+	}
+	return nil
 }
 
 // String tells of the cutoffs to people.

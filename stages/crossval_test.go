@@ -160,3 +160,79 @@ func TestCrossValidationErrors(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// Intervals of a cutoff are made of the errors at earlier cutoffs, of targets before it, and what predict gets is made of all of them.
+func TestCrossValidationHasIntervals(t *testing.T) {
+	const h, step, cutoffs = 4, 2, 4
+	run := func(n int) (string, []string, []string, [][]float32) {
+		cfg := crossConfig(t, ramps(t, 300, 300), "cv.n_windows=4", "cv.refit=3", "intervals.levels=[80]", "intervals.method=conformal_error")
+		dir := mustRun(t, n, cfg).Dir
+		keys, models, values := rowsOf(t, filepath.Join(dir, "cross_validation.parquet"))
+		return dir, keys, models, values
+	}
+	dir, keys, models, values := run(1)
+	if got := strings.Join(models, " "); got != "nlinear nlinear-lo-80 nlinear-hi-80 dlinear dlinear-lo-80 dlinear-median dlinear-hi-80 repeat_last" {
+		t.Fatalf("columns %s", got)
+	}
+	errs := map[string]float64{} // of series, cutoff and step
+	at := func(row int) (series string, cutoff, k int) { return keys[row][:1], row / (2 * h), row % h }
+	for row, key := range keys {
+		series, i, k := at(row)
+		var y float64
+		if n, _ := fmt.Sscan(strings.Fields(key)[3], &y); n == 1 {
+			errs[fmt.Sprint(series, i, k)] = math.Abs(float64(values[0][row]) - y)
+		}
+	}
+	offset := func(series string, k int, earlier func(i int) bool) float64 {
+		var here []float64
+		for i := range cutoffs {
+			if e, ok := errs[fmt.Sprint(series, i, k)]; ok && earlier(i) {
+				here = append(here, e)
+			}
+		}
+		return IntervalsConfig{Method: "conformal_error"}.offset(.9, here)
+	}
+	some := 0
+	for row := range keys {
+		series, i, k := at(row)
+		want := offset(series, k, func(o int) bool { return o*step+k < i*step })
+		for m, sign := range []float64{-1, 1} {
+			got := sign * (float64(values[1+m][row]) - float64(values[0][row]))
+			if math.IsNaN(want) != math.IsNaN(got) || math.Abs(got-want) > 1e-4 {
+				t.Fatalf("row %s: the interval is %g from the forecast, want %g", keys[row], got, want)
+			}
+		}
+		if want == want {
+			some++
+		}
+	}
+	if some != 2*(2+4+4) { // steps 0 and 1 at the second cutoff, all at the others
+		t.Errorf("%d rows with intervals", some)
+	}
+	f, err := readArrays(filepath.Join(dir, intervalsFile))
+	if err != nil || len(f) != 2 || f[1].Name != "nlinear-hi-80" {
+		t.Fatalf("%v %v", f, err)
+	}
+	for r, series := range []string{"a", "b"} {
+		_, std := meanOf(t, dir, series)
+		for k := range h {
+			want := offset(series, k, func(int) bool { return true })
+			if got := float64(f[1].Data.([]float32)[r*h+k]) * std; math.Abs(got-want) > 1e-4 {
+				t.Errorf("predict's interval of %s at step %d: %g, want %g", series, k, got, want)
+			}
+		}
+	}
+	var file cvFile
+	readJSON(t, filepath.Join(dir, "cross_validation.json"), &file)
+	if c := file.Metrics["nlinear"]["coverage_80"]; c == nil || *c < 0 || *c > 1 {
+		t.Errorf("coverage %v of the rows that have intervals", c)
+	}
+	_, _, _, three := run(3)
+	for m := range values {
+		for i, v := range values[m] {
+			if d := math.Abs(float64(three[m][i] - v)); d > 1e-3 || (v != v) != (three[m][i] != three[m][i]) {
+				t.Fatalf("column %s, row %s: %g, on three ranks %g", models[m], keys[i], v, three[m][i])
+			}
+		}
+	}
+}

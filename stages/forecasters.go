@@ -37,6 +37,9 @@ func (f *fitted) columns() []float64 {
 	return []float64{0}
 }
 
+// forecastsPoints reports a model without quantiles of its own, around which conformal intervals can be.
+func (f *fitted) forecastsPoints() bool { return !f.baseline && len(f.columns()) == 1 }
+
 // endings are those of the names of its columns.
 func (f *fitted) endings() []string {
 	if f.forecaster == nil {
