@@ -149,7 +149,8 @@ func predictCommand() *cobra.Command {
 			"series with the run's models, by the run's means and deviations; nothing is trained. Where the data was made by [[preprocess]] steps, these\n" +
 			"run again, on the files that --set names, and write nothing.\n\n" +
 			"Where nets read columns of data.future, forecasts begin behind the last row with a target; the rows behind it have the columns of the steps to\n" +
-			"forecast. A horizon longer than the models' is reached by forecasting from forecasts, unless nets read columns of data.hist.",
+			"forecast. A horizon longer than the models' is reached by forecasting from forecasts, unless nets read columns of data.hist.\n" +
+			"Quantiles there are of the forecast that follows from the point forecasts before it, and so too narrow; conformal intervals end at the models' horizon.",
 		Example: "  deeprc predict runs/etth1-20260102-030405 --data new.csv --horizon 192 --out forecast.csv\n" +
 			"  deeprc predict runs/caravan_lstm-20260102-030405 --set 'preprocess.1.paths=[\"new/[0-9]*.csv\"]'",
 		Args: args(cobra.ExactArgs(1)),
@@ -159,6 +160,7 @@ func predictCommand() *cobra.Command {
 	cmd.Flags().StringArrayVar(&o.Set, "set", nil, "preprocess.N.KEY=VALUE, of a run with [[preprocess]]: another value of a step's key; may be repeated")
 	cmd.Flags().StringVar(&o.Out, "out", "predictions.csv", "CSV file to write: unique_id, ds, and a column a model")
 	cmd.Flags().IntVar(&o.Horizon, "horizon", 0, "steps to forecast; 0: the run's windows.horizon")
+	cmd.Flags().IntVar(&o.Samples, "samples", 0, "draws from the forecasts of models whose loss is a distribution, as columns <model>-sample-1 …, up to the models' horizon")
 	world := worldFlags(cmd)
 	cmd.RunE = func(_ *cobra.Command, a []string) error {
 		if err := checkRanks(world.Ranks); err != nil {

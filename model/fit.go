@@ -32,9 +32,10 @@ type Fit struct {
 	lossAt, lossW, lossDev       *Tensor
 	lossOut                      *Tensor
 	castAt, castOut              *Tensor
-	castDraw                     *Tensor // nil where the net draws no paths
-	paths                        int     // drawn of each channel for a forecast
-	rows                         int     // offsets of a window
+	castDraw                     *Tensor  // nil where the net draws no paths
+	paths                        int      // drawn of each channel for a forecast
+	draw                         *drawing // nil until samples are asked for
+	rows                         int      // offsets of a window
 	at                           []int64
 	weight, out                  []float32
 	deviation                    []float32
@@ -326,6 +327,24 @@ func (f *Fit) Predict(dst []float32, ws Windows, lo, n int) error {
 // Columns are those of the loss.
 func (f *Fit) Columns() []float64 { return f.Loss.Columns() }
 
+// cast puts what the net forecasts of windows lo … lo+n−1, at most Batch, into f.out: (n, C, H, K) of the loss's values, or of paths.
+func (f *Fit) cast(ws Windows, lo, n int) error {
+	batchOffsets(f.at, f.weight, ws, f.rows, n, func(j int) int { return lo + j })
+	if err := f.forecast.WriteInts(f.castAt, f.at); err != nil {
+		return err
+	}
+	if f.castDraw != nil {
+		f.drawAt = [3]int64{int64(f.seed), 0, int64(lo)}
+		if err := f.forecast.WriteInts(f.castDraw, f.drawAt[:]); err != nil {
+			return err
+		}
+	}
+	if err := f.forecast.Run(); err != nil {
+		return err
+	}
+	return f.forecast.Read(f.out, f.castOut)
+}
+
 // PredictColumns writes the first columns of the forecasts (n, C, H) of windows lo … lo+n−1.
 func (f *Fit) PredictColumns(dst [][]float32, ws Windows, lo, n int) error {
 	size := f.Channels * f.Horizon
@@ -335,20 +354,7 @@ func (f *Fit) PredictColumns(dst [][]float32, ws Windows, lo, n int) error {
 	}
 	for i := 0; i < n; i += f.Batch {
 		m := min(f.Batch, n-i)
-		batchOffsets(f.at, f.weight, ws, f.rows, m, func(j int) int { return lo + i + j })
-		if err := f.forecast.WriteInts(f.castAt, f.at); err != nil {
-			return err
-		}
-		if f.castDraw != nil {
-			f.drawAt = [3]int64{int64(f.seed), 0, int64(lo + i)}
-			if err := f.forecast.WriteInts(f.castDraw, f.drawAt[:]); err != nil {
-				return err
-			}
-		}
-		if err := f.forecast.Run(); err != nil {
-			return err
-		}
-		if err := f.forecast.Read(f.out, f.castOut); err != nil {
+		if err := f.cast(ws, lo+i, m); err != nil {
 			return err
 		}
 		if k == 1 && len(dst) == 1 && len(f.cells) == 1 { // the value itself

@@ -8,8 +8,8 @@ package model
 import "C"
 
 // Sample is one draw (…, 1) of each distribution whose parameters are params (…, K).
-// state (3) is {seed, 0, number of the first window}, of windows of the batch, along the first axis. What is drawn depends on these, on number, which tells apart
-// the draws of a net, and on the place in the window: any rank draws the same. It carries no gradient.
+// state (3) is {seed, draw, number of the first window}, of windows of the batch, along the first axis. What is drawn depends on these, on number, which tells apart
+// the draws of a net (where it has several, draw is 0), and on the place in the window: any rank draws the same. It carries no gradient.
 func (l Loss) Sample(params, state *Tensor, number, windows int) *Tensor {
 	kind, K := losses[l.Kind], params.Last()
 	if len(kind.params) == 0 || K != len(kind.params) {

@@ -78,7 +78,7 @@ static void samples(const void *args, int64_t lo, int64_t hi) {
     int finite = 1;
     for (int64_t j = 0; j < k->k; j++) finite &= isfinite(p[j]) != 0;
     uint64_t place = first + (uint64_t)i;
-    struct stream s = {{(uint32_t)place, (uint32_t)(place >> 32), 0, k->number | SAMPLES}, {(uint32_t)seed, (uint32_t)(seed >> 32)}, {0}, 4};
+    struct stream s = {{(uint32_t)place, (uint32_t)(place >> 32), 0, (k->number + (uint32_t)k->state[1]) | SAMPLES}, {(uint32_t)seed, (uint32_t)(seed >> 32)}, {0}, 4};
     k->y[i] = finite ? (float)draw(&s, k->kind, p) : NAN;  // rejection would never end
   }
 }

@@ -102,6 +102,7 @@ type EvaluateConfig struct {
 	Season    int      `toml:"season" default:"0" doc:"steps of a season for seasonal_naive; 0: a day of hourly or finer steps, a week of days, a year of months"`
 	BySeries  bool     `toml:"by_series" default:"false" doc:"measure each series by itself, too: metrics_series.csv, and of every metric the median and the mean over series, as mae_series_median and mae_series_mean; holds all test forecasts in memory, as the metrics of one series do"`
 	Forecasts bool     `toml:"forecasts" default:"true" doc:"write forecasts.parquet, with every test window"`
+	Samples   int      `toml:"samples" default:"0" doc:"draws from the forecast of every model whose loss is a distribution, as columns <model>-sample-1 … of forecasts.parquet and cross_validation.parquet: of deepar whole paths, at most the model's samples; of other nets each step drawn by itself; of an ensemble its members in turn. Metrics are measured on the quantiles of train.levels, not on samples; deepar's quantiles are those of its paths"`
 	Plots     int      `toml:"plots" default:"4" doc:"forecasts drawn in the report"`
 }
 
@@ -229,6 +230,10 @@ func (cfg *Config) check() error {
 		return errors.New("evaluate.metrics is empty: name at least one metric")
 	case e.Season < 0 || e.Plots < 0:
 		return errors.New("evaluate.season and evaluate.plots must not be negative")
+	case e.Samples < 0 || e.Samples > maxSamples:
+		return fmt.Errorf("evaluate.samples = %d: want 0 to %d", e.Samples, maxSamples)
+	case e.Samples > 0 && !e.Forecasts:
+		return errors.New("evaluate.samples: samples are written with the forecasts: set evaluate.forecasts = true")
 	case e.Plots > maxPlots:
 		return fmt.Errorf("evaluate.plots = %d: at most %d", e.Plots, maxPlots)
 	case cfg.Run.Name == "" || strings.ContainsAny(cfg.Run.Name, "/\\\x00") || cfg.Run.Name[0] == '.':
@@ -244,6 +249,9 @@ func (cfg *Config) check() error {
 		return err
 	}
 	if err := cfg.checkInputs(); err != nil {
+		return err
+	}
+	if err := cfg.checkSamples("evaluate.samples", e.Samples); err != nil {
 		return err
 	}
 	if err := cfg.CV.check(); err != nil {

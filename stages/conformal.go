@@ -209,6 +209,11 @@ type conformal struct {
 // Columns is as [model.ColumnForecaster] says.
 func (f conformal) Columns() []float64 { return f.quantiles }
 
+// PredictSamples is as [model.SampleForecaster] says, of a forecaster that is one.
+func (f conformal) PredictSamples(dst [][]float32, ws model.Windows, lo, n int) error {
+	return f.Forecaster.(model.SampleForecaster).PredictSamples(dst, ws, lo, n)
+}
+
 // PredictColumns is as [model.ColumnForecaster] says.
 func (f conformal) PredictColumns(dst [][]float32, ws model.Windows, lo, n int) error {
 	if err := f.Predict(dst[0], ws, lo, n); err != nil {

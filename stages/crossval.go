@@ -319,6 +319,11 @@ func (f nothing) Predict(dst []float32, ws model.Windows, lo, n int) error {
 	return f.PredictColumns([][]float32{dst}, ws, lo, n)
 }
 
+// PredictSamples is as [model.SampleForecaster] says.
+func (f nothing) PredictSamples(dst [][]float32, ws model.Windows, lo, n int) error {
+	return f.PredictColumns(dst, ws, lo, n)
+}
+
 // PredictColumns is as [model.ColumnForecaster] says.
 func (f nothing) PredictColumns(dst [][]float32, _ model.Windows, _, n int) error {
 	for _, col := range dst {

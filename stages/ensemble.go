@@ -67,6 +67,21 @@ func (e *ensemble) PredictColumns(dst [][]float32, ws model.Windows, lo, n int) 
 	return e.combine(dst, n, func(m *fitted, part [][]float32) error { return m.predict(part, ws, lo, n) })
 }
 
+// PredictSamples is as [model.SampleForecaster] says: the members give a sample each in turn, so that samples are those of the mixture of their
+// distributions.
+func (e *ensemble) PredictSamples(dst [][]float32, ws model.Windows, lo, n int) error {
+	for i, m := range e.members {
+		var its [][]float32
+		for k := i; k < len(dst); k += len(e.members) {
+			its = append(its, dst[k])
+		}
+		if err := m.forecaster.(model.SampleForecaster).PredictSamples(its, ws, lo, n); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
+	return nil
+}
+
 // combine writes what the members' forecasts of n windows make to dst.
 func (e *ensemble) combine(dst [][]float32, n int, predict func(m *fitted, part [][]float32) error) error {
 	if n == 0 {

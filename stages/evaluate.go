@@ -113,10 +113,10 @@ func (j *job) measure(t *tally, all []*fitted, sink *forecastSink) error {
 	ws, h, ch := j.sets[2], j.cfg.Windows.Horizon, j.series.channels()
 	size := h * ch
 	n, rank := j.c.Size(), j.c.Rank()
-	per := max(1, min(roundValues/size/n, (ws.Len()+n-1)/n)) // windows of one rank in one round: rank 0 gathers them all
-	preds := make([][][]float32, len(all))                   // of each model, of each of its columns, (windows, C, H)
+	per := max(1, min(roundValues/size/n/(1+j.cfg.Evaluate.Samples), (ws.Len()+n-1)/n)) // windows of one rank in one round: rank 0 gathers them all
+	preds := make([][][]float32, len(all))                                              // of each model, of each of its columns and samples, (windows, C, H)
 	for k, f := range all {
-		for range f.columns() {
+		for range f.endings() {
 			preds[k] = append(preds[k], make([]float32, per*size))
 		}
 	}
@@ -197,7 +197,7 @@ func (j *job) score(t *tally, all []*fitted, preds [][][]float32, lo, hi int) {
 			season := t.season(row) * scale
 			sums, begin := t.sums, ((i-lo)*ch+c)*h
 			for k, terms := range t.terms {
-				addErrors(sums[:2*len(terms)], terms, preds[k], begin, y, scale, shift, season)
+				addErrors(sums[:2*len(terms)], terms, preds[k][:len(all[k].columns())], begin, y, scale, shift, season)
 				sums = sums[2*len(terms):]
 			}
 			for _, v := range y {
@@ -211,7 +211,7 @@ func (j *job) score(t *tally, all []*fitted, preds [][][]float32, lo, hi int) {
 			t.parts.add(row, start+l, y, scale, shift)
 			for k, f := range all {
 				if f.forecaster != nil {
-					for _, col := range preds[k] {
+					for _, col := range preds[k][:len(f.columns())] {
 						t.parts.append(col[begin:][:h], scale, shift)
 					}
 				}

@@ -24,6 +24,7 @@ type fitted struct {
 	history    *model.History
 	err        error
 	members    []*fitted // of an ensemble, whose fit is the last member's
+	samples    int       // written beside its columns
 }
 
 // columns are the quantiles of what f forecasts, 0 for the point forecast; none where it cannot.
@@ -45,11 +46,22 @@ func (f *fitted) endings() []string {
 	if f.forecaster == nil {
 		return nil
 	}
-	return model.ColumnNames(f.columns())
+	names := model.ColumnNames(f.columns())
+	for k := range f.samples {
+		names = append(names, fmt.Sprintf("-sample-%d", k+1))
+	}
+	return names
 }
 
-// predict writes each column's forecasts (n, C, H) of windows lo … lo+n−1.
+// predict writes each column's forecasts (n, C, H) of windows lo … lo+n−1, then the samples.
 func (f *fitted) predict(dst [][]float32, ws model.Windows, lo, n int) error {
+	if f.samples > 0 {
+		columns := len(dst) - f.samples
+		if err := f.forecaster.(model.SampleForecaster).PredictSamples(dst[columns:], ws, lo, n); err != nil {
+			return err
+		}
+		dst = dst[:columns]
+	}
 	if c, ok := f.forecaster.(model.ColumnForecaster); ok {
 		return c.PredictColumns(dst, ws, lo, n)
 	}
@@ -142,10 +154,15 @@ func (j *job) solve(f *fitted) error {
 
 // fitModel fits one [[model]], whose trainings are those from k on of the run's.
 func (j *job) fitModel(k int, m ModelConfig, better func(f *fitted) error) (*fitted, error) {
+	var f *fitted
+	var err error
 	if len(m.Seeds) > 0 {
-		return j.ensemble(k, m, better)
+		f, err = j.ensemble(k, m, better)
+	} else {
+		f, err = j.train(k, m, uint64(j.cfg.Run.Seed), better)
 	}
-	return j.train(k, m, uint64(j.cfg.Run.Seed), better)
+	f.samples = samplesOf(m, j.cfg.Evaluate.Samples)
+	return f, err
 }
 
 // train fits one training, number k of the run's, from a seed. A loss that diverges is the model's error, and the

@@ -23,10 +23,14 @@ type PredictOptions struct {
 	Set     []string // key=value below preprocess, of a run with it
 	Out     string   // CSV file to write
 	Horizon int      // steps; 0: the run's
+	Samples int      // draws from each forecast of a distribution
 }
 
 // maxPredictHorizon bounds what is allocated for the forecasts of a series.
 const maxPredictHorizon = 1 << 20
+
+// maxPredictDraws bounds the samples of a model, which every rank holds.
+const maxPredictDraws = 1 << 27
 
 // Predict forecasts what follows each series of o.Data with the models in the run's folder dir, ranks sharing the
 // series; collective. Steps beyond the models' horizon are forecast from the forecasts before them.
@@ -53,6 +57,15 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 	case o.Horizon > cfg.Windows.Horizon && len(cfg.Data.Hist) > 0:
 		return configErrorf("--horizon %d: the models forecast %d steps; further ones would be made of forecasts, but the nets read the past of %s, which nothing forecasts",
 			o.Horizon, cfg.Windows.Horizon, list(cfg.Data.Hist))
+	}
+	if o.Samples < 0 || o.Samples > maxSamples {
+		return configErrorf("--samples %d: want 0 to %d", o.Samples, maxSamples)
+	}
+	if o.Samples > 0 && o.Horizon > cfg.Windows.Horizon {
+		return configErrorf("--samples %d: they reach as far as the models' horizon, %d steps, and --horizon is %d: take one of them out", o.Samples, cfg.Windows.Horizon, o.Horizon)
+	}
+	if err := cfg.checkSamples("--samples", o.Samples); err != nil {
+		return ConfigError{err}
 	}
 	var run modelFile
 	text, err := os.ReadFile(filepath.Join(dir, "model.json"))
@@ -81,7 +94,10 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 	if got := s.Step.String(); got != run.Step && cfg.Data.Step != "rows" {
 		return fmt.Errorf("%s: a step is %s, the run's was %s", data.Path, got, run.Step)
 	}
-	p := &prediction{c: c, cfg: cfg, s: s, total: o.Horizon}
+	p := &prediction{c: c, cfg: cfg, s: s, total: o.Horizon, samples: o.Samples}
+	if values := len(s.Channels) * o.Horizon; o.Samples > 0 && values > maxPredictDraws/o.Samples {
+		return configErrorf("--samples %d: of %d series and %d steps at most %d can be held: take fewer", o.Samples, len(s.Channels), o.Horizon, maxPredictDraws/values)
+	}
 	for _, m := range run.Models {
 		p.trained = append(p.trained, m.Name)
 	}
@@ -157,6 +173,7 @@ type prediction struct {
 	row, total int       // words of a series in slab; steps to forecast
 	end        []int     // of each group, the first step to forecast
 	shift      int       // steps forecast so far
+	samples    int       // draws of each forecast of a distribution
 	intervals  []model.Named
 	known      []string // the run's channels, of which intervals has a row each
 	trained    []string // the run's models and ensembles' members that have parameters

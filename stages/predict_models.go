@@ -12,7 +12,8 @@ import (
 )
 
 // models forecasts with each [[model]], a column each of its quantiles and intervals: standardised (groups, C, total), the same on
-// every rank; collective. Quantiles are forecast as far as the models' horizon; behind it they are NaN.
+// every rank; collective. Behind the models' horizon quantiles are those of the forecast
+// that follows from the point forecasts before it, so that they lack the uncertainty of these; intervals, whose errors were measured as far as the horizon, are NaN.
 func (p *prediction) models(arrays []model.Named) (names []string, preds [][]float32, err error) {
 	dev, _, err := openCPU(p.c)
 	if err != nil {
@@ -32,13 +33,14 @@ func (p *prediction) models(arrays []model.Named) (names []string, preds [][]flo
 		if err != nil {
 			return nil, nil, err
 		}
-		part := make([][]float32, len(f.columns()))
+		f.samples = samplesOf(m, p.samples)
+		part := make([][]float32, len(f.endings()))
 		for k := range part {
 			part[k] = make([]float32, (hi-lo)*ch*h)
 		}
 		columns := make([][]float32, len(part))
 		for k := range columns {
-			columns[k] = slices.Repeat([]float32{float32(math.NaN())}, p.Len()*ch*p.total)
+			columns[k] = make([]float32, p.Len()*ch*p.total)
 		}
 		for p.shift = 0; p.shift < p.total; p.shift += h {
 			if err := f.predict(part, p, lo, hi-lo); err != nil {
@@ -54,17 +56,15 @@ func (p *prediction) models(arrays []model.Named) (names []string, preds [][]flo
 					if k == 0 { // to where the next forecast sees them
 						copy(p.slab[r*p.row+l+p.shift:], next)
 					}
-					if k == 0 || p.shift == 0 {
-						copy(columns[k][r*p.total+p.shift:(r+1)*p.total], next)
-					}
+					copy(columns[k][r*p.total+p.shift:(r+1)*p.total], next)
 				}
 			}
 		}
-		for _, ending := range model.ColumnNames(f.columns()) {
+		for _, ending := range f.endings() {
 			names = append(names, m.Name+ending)
 		}
 		preds = append(preds, columns...)
-		if len(columns) == 1 && p.intervals != nil {
+		if len(f.columns()) == 1 && p.intervals != nil {
 			for _, ending := range model.ColumnNames(append([]float64{0}, p.cfg.Intervals.quantiles()...))[1:] {
 				column, err := p.interval(m.Name+ending, columns[0])
 				if err != nil {

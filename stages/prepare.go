@@ -71,6 +71,9 @@ func (j *job) prepare() error {
 	if j.sets, err = splitWindows(s, j.cfg.Windows); err != nil {
 		return err
 	}
+	if err := j.checkDraws(); err != nil {
+		return err
+	}
 	done(s.Rows, int64(len(s.Data.Past)+len(s.Data.Inputs))*4)
 	return nil
 }
