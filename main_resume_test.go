@@ -30,6 +30,37 @@ func weights(t *testing.T, run string) []byte {
 	return b
 }
 
+// kill starts a run below the folder killed, and ends its process at a random moment of its training tries times, once politely; it counts those that
+// had not ended by themselves.
+func kill(t *testing.T, dir, killed string, tries int, args ...string) (kills int) {
+	t.Helper()
+	for try := range tries {
+		more := []string{"--dir", killed}
+		if try > 0 {
+			more = []string{"--resume", runOf(t, killed)}
+		}
+		cmd := command(t, dir, append(args, more...)...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if found, _ := filepath.Glob(filepath.Join(killed, "*", "checkpoints", "0.safetensors")); len(found) > 0 {
+				break
+			}
+		}
+		time.Sleep(time.Duration(rand.IntN(150)) * time.Millisecond)
+		signal := syscall.SIGKILL
+		if try == 3 {
+			signal = syscall.SIGTERM
+		}
+		cmd.Process.Signal(signal)
+		if cmd.Wait() != nil {
+			kills++
+		}
+	}
+	return kills
+}
+
 // A process that is killed at random moments, again and again, ends with the weights of one that was left alone.
 func TestKilledRunsResumeToTheSameWeights(t *testing.T) {
 	if testing.Short() {
@@ -46,31 +77,7 @@ func TestKilledRunsResumeToTheSameWeights(t *testing.T) {
 		if code, _, errs := deeprc(t, dir, append(args, "--resume", killed)...); code != exitUsage || !strings.Contains(errs, "no config.toml") {
 			t.Fatalf("resuming no run: exit code %d, %s", code, errs)
 		}
-		kills := 0
-		for try := range 5 {
-			more := []string{"--dir", killed}
-			if try > 0 {
-				more = []string{"--resume", runOf(t, killed)}
-			}
-			cmd := command(t, dir, append(args, more...)...)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-				if found, _ := filepath.Glob(filepath.Join(killed, "*", "checkpoints", "0.safetensors")); len(found) > 0 {
-					break
-				}
-			}
-			time.Sleep(time.Duration(rand.IntN(150)) * time.Millisecond)
-			signal := syscall.SIGKILL
-			if try == 3 { // and once politely
-				signal = syscall.SIGTERM
-			}
-			cmd.Process.Signal(signal)
-			if cmd.Wait() != nil {
-				kills++
-			}
-		}
+		kills := kill(t, dir, killed, 5, args...)
 		run := runOf(t, killed)
 		code, out, errs := deeprc(t, dir, append(args, "--resume", run)...)
 		if code != 0 {
@@ -95,6 +102,39 @@ func TestKilledRunsResumeToTheSameWeights(t *testing.T) {
 		}
 		if code, _, errs = deeprc(t, dir, "run", "--resume", run); code != exitRun || !strings.Contains(errs, "0.safetensors") {
 			t.Fatalf("a broken checkpoint: exit code %d, %s", code, errs)
+		}
+	}
+}
+
+// Nets that draw at random in training what dropout drops go on with the same draws.
+func TestKilledNetsWithDropoutResumeToTheSameWeights(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: kills and restarts processes")
+	}
+	dir := folder(t, nil)
+	for net, options := range map[string][]string{
+		"lstm":     {"hidden=16", "dropout=0.3", "decoder_hidden=8"},
+		"patchtst": {"hidden=16", "heads=2", "layers=1", "ff_hidden=16", "patch=8", "stride=8", "dropout=0.2"},
+	} {
+		args := []string{"run", "t.toml", "--ranks", "2", "--set", "model.0.net=" + net, "--set", "train.steps=600", "--set", "train.val_every=90", "--set", "train.batch=16",
+			"--set", "train.checkpoint_every=17 steps", "--set", "evaluate.forecasts=false"}
+		for _, o := range options {
+			args = append(args, "--set", "model.0."+o)
+		}
+		whole, killed := filepath.Join(dir, "whole"+net), filepath.Join(dir, "killed"+net)
+		if code, out, errs := deeprc(t, dir, append(args, "--dir", whole)...); code != 0 {
+			t.Fatal(out, errs)
+		}
+		kills := kill(t, dir, killed, 4, args...)
+		run := runOf(t, killed)
+		if code, out, errs := deeprc(t, dir, append(args, "--resume", run)...); code != 0 {
+			t.Fatal(out, errs)
+		}
+		if !bytes.Equal(weights(t, run), weights(t, runOf(t, whole))) {
+			t.Errorf("%s: other weights after %d kills", net, kills)
+		}
+		if kills < 2 {
+			t.Logf("%s: only %d of 4 processes were killed before they ended", net, kills)
 		}
 	}
 }
