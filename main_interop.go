@@ -13,8 +13,8 @@ func importCommand() *cobra.Command {
 		Long: "Import reads the weights of a net by the names that its reference implementation gives them, and writes them by ours, for the\n" +
 			"key init of a [[model]]. The experiment says what net it is, with its options, and by its windows, columns and loss what shapes\n" +
 			"the weights have; all that does not fit is listed. FILE.safetensors is what save() of NeuralForecast 3.3 writes for each model, or is\n" +
-			"made of an older .ckpt, or of NeuralHydrology's .pt, by bench/peers/convert_checkpoint.py. inputs/REFERENCE.md has the nets and\n" +
-			"their names.",
+			"made of an older .ckpt, or of NeuralHydrology's .pt and its scaler, by bench/peers/convert_checkpoint.py. The scaler is written, too, for the\n" +
+			"key data.scales. inputs/REFERENCE.md has the nets and their names.",
 		Example: "  deeprc import nhits.safetensors etth1.toml --model nhits -o nhits_weights.safetensors\n" +
 			"  deeprc run etth1.toml --set model.0.init=nhits_weights.safetensors",
 		Args: args(cobra.ExactArgs(2)),

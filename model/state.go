@@ -12,17 +12,18 @@ import (
 // seed and the number of batches, so that no generator has a state of its own.
 type State struct {
 	History  History
-	Params   []float32    // parameters and buffers; nil once finished
-	Moments  [2][]float32 // of the optimizer; nil once finished
-	Best     []float32    // parameters and buffers of History.Best; nil before the first validation
-	Updates  int          // of the optimizer; batches without a target make none
-	Worse    int          // validations since the best
-	Finished bool         // nothing is left to train
+	Params   []float32      // parameters and buffers; nil once finished
+	Moments  [2][]float32   // of the optimizer; nil once finished
+	Best     []float32      // parameters and buffers of History.Best; nil before the first validation
+	Updates  int            // of the optimizer; batches without a target make none
+	Worse    int            // validations since the best
+	Finished bool           // nothing is left to train
+	Diverged *DivergedError // what ended the training, which has no best where that came before a validation; else nil
 }
 
 // state copies the training's state out of the fit.
-func (f *Fit) state(h *History, best []float32, worse int, finished bool) (*State, error) {
-	s := &State{History: *h, Updates: f.steps, Worse: worse, Finished: finished}
+func (f *Fit) state(h *History, best []float32, worse int, finished bool, diverged *DivergedError) (*State, error) {
+	s := &State{History: *h, Updates: f.steps, Worse: worse, Finished: finished, Diverged: diverged}
 	if !math.IsNaN(h.Best) {
 		s.Best = best
 	}
@@ -43,6 +44,9 @@ func (f *Fit) state(h *History, best []float32, worse int, finished bool) (*Stat
 func (f *Fit) setState(s *State) error {
 	f.steps = s.Updates
 	if s.Finished {
+		if s.Best == nil {
+			return nil
+		}
 		return f.SetParams(s.Best)
 	}
 	if err := f.moments[0].Write(0, s.Moments[0]); err != nil {
@@ -59,6 +63,7 @@ const (
 	stateCounters = "counters" // I64 (7): batches, updates, step of the best, validations since, stopped early, finished, has a best
 	stateBest     = "best_val" // F64 ()
 	stateHistory  = "history"  // F64 (rows, 7): step, epoch, learning rate, loss, validation, norm, seconds
+	stateDiverged = "diverged" // F64 (6), of a training that did: step, loss, norm, number of the parameter, its size before and after
 	counters      = 7
 	historyCols   = 7
 )
@@ -79,6 +84,10 @@ func (s *State) Arrays(p *Params) []Named {
 		rows = append(rows, float64(r.Step), float64(r.Epoch), r.LR, r.Loss, r.Val, r.Norm, r.Seconds)
 	}
 	out = append(out, Named{stateHistory, []int{len(h.Records), historyCols}, rows})
+	if d := s.Diverged; d != nil {
+		k := slices.IndexFunc(p.List, func(q *Param) bool { return q.Name == d.Param })
+		out = append(out, Named{stateDiverged, []int{6}, []float64{float64(d.Step), d.Loss, d.Norm, float64(k), d.Before, d.After}})
+	}
 	for i, slab := range [][]float32{s.Params, s.Moments[0], s.Moments[1], s.Best} {
 		if slab != nil {
 			out = append(out, p.Arrays(stateSlabs[i], slab)...)
@@ -122,7 +131,13 @@ func StateOf(p *Params, arrays []Named) (*State, error) {
 			return nil, fmt.Errorf("%s: %w", strings.TrimSuffix(stateSlabs[i], "."), err)
 		}
 	}
-	if s.Finished && s.Best == nil {
+	if d, ok := find(stateDiverged).([]float64); ok {
+		if len(d) != 6 || !(d[3] >= 0 && d[3] < float64(len(p.List))) || !s.Finished {
+			return nil, fmt.Errorf("model: %s = %v: want 6 numbers, of a training that has ended", stateDiverged, d)
+		}
+		s.Diverged = &DivergedError{Step: int(d[0]), Loss: d[1], Norm: d[2], Param: p.List[int(d[3])].Name, Before: d[4], After: d[5]}
+	}
+	if s.Finished && s.Best == nil && s.Diverged == nil {
 		return nil, fmt.Errorf("model: %s = %v: a training that has ended has a best", stateCounters, n)
 	}
 	return s, nil

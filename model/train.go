@@ -69,7 +69,8 @@ func (e *DivergedError) Error() string {
 // one would, up to rounding. Afterwards the fit holds the parameters of the best
 // validation. On an error or a cancelled ctx the history so far is returned too,
 // after a last checkpoint. With hooks.Resume, on as many ranks and threads as
-// then, the result is bit for bit that of a training without the interruption.
+// then, the result is bit for bit that of a training without the interruption. One that
+// diverged does so again at once.
 func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, seed uint64, hooks Hooks) (*History, error) {
 	o := f.opt
 	start := time.Now()
@@ -89,6 +90,7 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 		return h, err
 	}
 	worse, finished := 0, false
+	var diverged *DivergedError
 	if s := hooks.Resume; s != nil {
 		*h, worse, finished = s.History, s.Worse, s.Finished
 		h.Records = slices.Clone(h.Records)
@@ -112,17 +114,31 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 		if hooks.Save == nil {
 			return nil
 		}
-		s, err := f.state(h, best, worse, finished)
+		s, err := f.state(h, best, worse, finished, diverged)
 		if err != nil {
 			return err
 		}
 		return hooks.Save(s)
+	}
+	// diverge ends a training for good.
+	diverge := func(e DivergedError) (*History, error) {
+		if err := f.describe(&e, first); err != nil {
+			return restore(err)
+		}
+		diverged, finished = &e, true
+		if err := save(); err != nil {
+			return restore(err)
+		}
+		return restore(diverged)
 	}
 	// leave ends an interrupted training, whose state is that before the next update or validation.
 	leave := func(err error) (*History, error) { return restore(errors.Join(err, save())) }
 	validated := func() bool {
 		n := len(h.Records)
 		return n > 0 && h.Records[n-1].Step == h.Steps && !math.IsNaN(h.Records[n-1].Val)
+	}
+	if s := hooks.Resume; s != nil && s.Diverged != nil {
+		return restore(s.Diverged)
 	}
 	saveSteps, saveTime, err := o.checkpointEvery()
 	if err != nil {
@@ -140,7 +156,7 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 				return leave(err)
 			}
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return restore(f.diverged(DivergedError{Step: i, Loss: v}, first))
+				return diverge(DivergedError{Step: i, Loss: v})
 			}
 			if err := f.sameEverywhere(c, i); err != nil {
 				return restore(err)
@@ -189,7 +205,7 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 		}
 		h.Steps = i + 1
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return restore(f.diverged(DivergedError{Step: i + 1, Loss: loss}, first))
+			return diverge(DivergedError{Step: i + 1, Loss: loss})
 		}
 		if !skipped {
 			norm, err := f.GradientNorm()
@@ -197,7 +213,7 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 				return restore(err)
 			}
 			if math.IsNaN(norm) || math.IsInf(norm, 0) {
-				return restore(f.diverged(DivergedError{Step: i + 1, Loss: loss, Norm: norm}, first))
+				return diverge(DivergedError{Step: i + 1, Loss: loss, Norm: norm})
 			}
 			if (i+1)%o.LogEvery == 0 || i+1 == total {
 				h.Records = append(h.Records, Record{i + 1, epoch + 1, lr, loss, math.NaN(), norm, time.Since(start).Seconds()})
@@ -210,8 +226,8 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 	return restore(nil)
 }
 
-// diverged adds to e the parameter that grew most since first.
-func (f *Fit) diverged(e DivergedError, first []float32) error {
+// describe adds to e the parameter that grew most since first.
+func (f *Fit) describe(e *DivergedError, first []float32) error {
 	now := make([]float32, len(first))
 	if err := f.GetParams(now); err != nil {
 		return err
@@ -227,7 +243,7 @@ func (f *Fit) diverged(e DivergedError, first []float32) error {
 			most, e.Param, e.Before, e.After = growth, p.Name, a, b
 		}
 	}
-	return &e
+	return nil
 }
 
 // sameEverywhere checks that all ranks hold the same parameters, bit for bit:

@@ -54,8 +54,9 @@ type DataConfig struct {
 	Future      []string    `toml:"future" default:"[]" doc:"numeric columns that nets see up to the horizon's end, known in advance, as the calendar or a weather forecast"`
 	Static      []string    `toml:"static" default:"[]" doc:"long: numeric columns of one value a series; standardized over the series"`
 	StaticTable string      `toml:"static_table" default:"" doc:"the name (as) of the [[preprocess]] step whose result has the static columns and the id, a row a series; empty: they are columns of the data"`
-	Scaler      string      `toml:"scaler" default:"standard" doc:"of targets over the train part, each series by itself, inverted on output: standard (mean and deviation), minmax, robust (median and quartiles), none; global: standard over all series together"`
+	Scaler      string      `toml:"scaler" default:"standard" doc:"of targets over the train part, each series by itself, inverted on output: standard (mean and deviation), minmax, robust (median, and median of the distances from it), robust-iqr (median, and distance between the quartiles), none; global: standard over all series together"`
 	InputScaler string      `toml:"input_scaler" default:"standard" doc:"of hist and future columns, each column by itself, as scaler"`
+	Scales      string      `toml:"scales" default:"" doc:"long: safetensors file with a shift and a scale of the target and of every input, the same for all series, as deeprc import writes it of NeuralHydrology's scaler, in place of those of the train part; needs scaler and input_scaler = \"global\""`
 	NA          []string    `toml:"na" default:"[]" doc:"cells that mean a missing value; empty: NA, NaN, nan, null, NULL, None, - and nothing"`
 	Step        string      `toml:"step" default:"auto" doc:"auto: the even spacing of the timestamps is found, missing rows become missing values; rows: each row is a step"`
 	Split       Split       `toml:"split" default:"[0.7, 0.1, 0.2]" doc:"train, validation, test: three fractions, three row counts, or the three dates at which they end (the last may be left out)"`
@@ -220,6 +221,8 @@ func (cfg *Config) check() error {
 		return fmt.Errorf("data.scaler = %q%s", cfg.Data.Scaler, didYouMean(cfg.Data.Scaler, scalerNames))
 	case !slices.Contains(scalerNames, cfg.Data.InputScaler):
 		return fmt.Errorf("data.input_scaler = %q%s", cfg.Data.InputScaler, didYouMean(cfg.Data.InputScaler, scalerNames))
+	case cfg.Data.Scales != "" && (cfg.Data.Scaler != "global" || cfg.Data.InputScaler != "global"):
+		return errors.New("data.scales has one scale for all series: set data.scaler and data.input_scaler to \"global\"")
 	case w.Lookback < 1 || w.Horizon < 1 || w.Stride < 1:
 		return fmt.Errorf("windows: lookback %d, horizon %d, stride %d: all must be at least 1", w.Lookback, w.Horizon, w.Stride)
 	case w.Lookback > math.MaxInt32 || w.Horizon > math.MaxInt32 || w.Stride > math.MaxInt32:

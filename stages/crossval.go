@@ -339,11 +339,7 @@ func (j *job) cutoffTime() (text string) {
 	ws := j.sets[2]
 	for i := range ws.Len() {
 		g, start := ws.at(i)
-		at := start + j.cfg.Windows.Lookback - 1
-		now := fmt.Sprint(j.series.rawTime(g, at))
-		if !j.series.Step.Plain {
-			now = showTime(j.series.Time(g, at))
-		}
+		now := j.series.timeText(g, start+j.cfg.Windows.Lookback-1)
 		if text != "" && now != text {
 			return ""
 		}

@@ -21,10 +21,12 @@ func withMembers(all []*fitted) (out []*fitted) {
 	return out
 }
 
-// ensemble trains a member from each of m's seeds, as trainings k, k+1, …, one after the other. A member that diverges is
-// the ensemble's error.
+// ensemble trains a member from each of m's seeds, as trainings k, k+1, …, one after the other. It forecasts with the members that did
+// not diverge; that there are others is its error.
 func (j *job) ensemble(k int, m ModelConfig, better func(f *fitted) error) (*fitted, error) {
 	f := &fitted{name: m.Name, cfg: m}
+	var whole []*fitted
+	var failed error
 	for i, seed := range m.Seeds {
 		one := m
 		one.Name = memberName(m.Name, seed)
@@ -36,14 +38,27 @@ func (j *job) ensemble(k int, m ModelConfig, better func(f *fitted) error) (*fit
 			return f, err
 		}
 		if member.err != nil {
-			f.err = errors.Join(f.err, fmt.Errorf("%s: %w", member.name, member.err))
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", member.name, member.err))
+		} else {
+			whole = append(whole, member)
 		}
 	}
-	if f.err == nil {
-		f.forecaster = &ensemble{members: f.members, median: m.Combine == "median"}
-		f.note = fmt.Sprintf("%s of %d members", m.Combine, len(f.members))
+	if failed != nil {
+		f.err = fmt.Errorf("forecasts of %s: %w", membersText(len(whole), len(m.Seeds)), failed)
+	}
+	if len(whole) > 0 {
+		f.forecaster = &ensemble{members: whole, median: m.Combine == "median"}
+		f.note = fmt.Sprintf("%s of %s", m.Combine, membersText(len(whole), len(m.Seeds)))
 	}
 	return f, nil
+}
+
+// membersText tells how many of an ensemble's members forecast.
+func membersText(n, of int) string {
+	if n == of {
+		return fmt.Sprintf("%d members", n)
+	}
+	return fmt.Sprintf("%d of %d members", n, of)
 }
 
 // An ensemble forecasts the mean or the median of its members' forecasts, step by step, and of each of their quantiles in turn, which

@@ -1,9 +1,11 @@
 package stages
 
 import (
+	"context"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,4 +141,68 @@ func (v constant) Predict(dst []float32, _ model.Windows, _, _ int) error {
 		dst[i] = float32(v)
 	}
 	return nil
+}
+
+// An ensemble of which a member diverged forecasts by the others, says so wherever it forecasts, and trains that member no more.
+func TestEnsembleWithoutAMember(t *testing.T) {
+	cfg := small(t, "data.path="+waves(t, 800), "model.0.seeds=[3, 5]", "train.steps=20")
+	cfg.Models = cfg.Models[:1]
+	dir := mustRun(t, 1, cfg).Dir
+	path := filepath.Join(dir, "checkpoints", "0.safetensors")
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrays, meta, err := model.ReadSafetensors(f, info.Size())
+	if f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	arrays = append(arrays, model.Named{Name: "diverged", Shape: []int{6}, Data: []float64{21, math.NaN(), 0, 0, 1, 2}})
+	if err := writeArrays(path, arrays, meta); err != nil {
+		t.Fatal(err)
+	}
+	var res *Result
+	err = collective.RunLocal(1, func(c collective.Comm) (err error) {
+		res, err = Run(context.Background(), c, cfg, Options{Quiet: true, Resume: dir})
+		return err
+	})
+	const want = "model nlinear: forecasts of 1 of 2 members: nlinear-seed-3: the loss became NaN at step 21"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Fatalf("error %v, want %s", err, want)
+	}
+	alone := mustRun(t, 1, small(t, "data.path="+waves(t, 800), "run.seed=5", "train.steps=20"))
+	if got, want := res.Metrics["nlinear"]["mse"], alone.Metrics["nlinear"]["mse"]; got != want {
+		t.Errorf("an MSE of %g, the other member's is %g", got, want)
+	}
+	var m metricsFile
+	readJSON(t, filepath.Join(dir, "metrics.json"), &m)
+	if !strings.Contains(m.Errors["nlinear"], "forecasts of 1 of 2 members") {
+		t.Errorf("errors %v", m.Errors)
+	}
+	for name, want := range map[string]string{"report.html": "mean of 1 of 2 members", "log.txt": "forecasts of 1 of 2 members"} {
+		if text, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s does not say %q, %v", name, want, err)
+		}
+	}
+	column := func(run string) (out []string) {
+		file := filepath.Join(t.TempDir(), "p.csv")
+		if err := Predict(collective.Local(1)[0], run, PredictOptions{Data: waves(t, 800), Out: file}); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n")[1:] {
+			out = append(out, strings.Split(line, ",")[2])
+		}
+		return out
+	}
+	if got, want := column(dir), column(alone.Dir); !slices.Equal(got, want) {
+		t.Errorf("predict forecasts %v, the other member %v", got, want)
+	}
 }

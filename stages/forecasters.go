@@ -203,7 +203,9 @@ func (j *job) train(k int, m ModelConfig, seed uint64, better func(f *fitted) er
 	if s := hooks.Resume; s != nil {
 		before = s.History.Steps
 		f.params = s.Best
-		if s.Finished {
+		if s.Diverged != nil {
+			j.screen.printf("%s diverged before, and is not trained again: that needs another config, and a new run", m.Name)
+		} else if s.Finished {
 			j.screen.printf("%s was trained already, %d steps", m.Name, s.History.Steps)
 		} else {
 			j.screen.printf("%s goes on after step %d", m.Name, s.History.Steps)

@@ -13,7 +13,8 @@ import (
 
 // Import writes to out, as a model.safetensors that init can name, the weights of model name of cfg (the only one if it is
 // "") that file, safetensors, holds under the names of the net's reference; see [model.Reference]. Windows,
-// columns and loss of cfg say what shapes they have.
+// columns and loss of cfg say what shapes they have. The scales of columns, which the file has of NeuralHydrology's nets, are written, too, for
+// data.scales; all columns of cfg must be among them.
 func Import(file string, cfg *Config, name, out string) error {
 	m, err := pick(cfg.Models, name)
 	if err != nil {
@@ -32,6 +33,12 @@ func Import(file string, cfg *Config, name, out string) error {
 	if err != nil {
 		return err
 	}
+	arrays, scales := cutScales(arrays)
+	if len(scales) > 0 {
+		if _, err := cfg.Data.scalesOf(scales); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
 	if arrays, err = r.Import(m.net(), p, arrays); err != nil {
 		return fmt.Errorf("%s does not fit model %q, net %s, lookback %d, horizon %d, %d hist, %d future and %d static columns:\n%w", file, m.Name, m.Net,
 			cfg.Windows.Lookback, cfg.Windows.Horizon, len(cfg.Data.Hist), len(cfg.Data.Future), len(cfg.Data.Static), err)
@@ -39,7 +46,7 @@ func Import(file string, cfg *Config, name, out string) error {
 	for i := range arrays {
 		arrays[i].Name = m.Name + "." + arrays[i].Name
 	}
-	return writeArrays(out, arrays, map[string]string{"format": "deeprc"})
+	return writeArrays(out, append(arrays, scales...), map[string]string{"format": "deeprc"})
 }
 
 // Export writes to out the weights of model name of the run in folder dir, under the names of the net's reference. An

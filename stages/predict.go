@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"deeprc/collective"
 	"deeprc/frame"
@@ -84,7 +83,7 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 	if err != nil {
 		return err
 	}
-	s, err := buildScaled(c, &data, raw, &run)
+	s, err := buildSeries(c, &data, raw, &run)
 	if err != nil {
 		return err
 	}
@@ -94,12 +93,12 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 	if got := s.Step.String(); got != run.Step && cfg.Data.Step != "rows" {
 		return fmt.Errorf("%s: a step is %s, the run's was %s", data.Path, got, run.Step)
 	}
-	p := &prediction{c: c, cfg: cfg, s: s, total: o.Horizon, samples: o.Samples}
+	p := &prediction{failed: map[string]bool{}, c: c, cfg: cfg, s: s, total: o.Horizon, samples: o.Samples}
 	if values := len(s.Channels) * o.Horizon; o.Samples > 0 && values > maxPredictDraws/o.Samples {
 		return configErrorf("--samples %d: of %d series and %d steps at most %d can be held: take fewer", o.Samples, len(s.Channels), o.Horizon, maxPredictDraws/values)
 	}
 	for _, m := range run.Models {
-		p.trained = append(p.trained, m.Name)
+		p.failed[m.Name] = m.Failed != ""
 	}
 	if err := p.extend(); err != nil {
 		return fmt.Errorf("%s: %w", data.Path, err)
@@ -175,8 +174,8 @@ type prediction struct {
 	shift      int       // steps forecast so far
 	samples    int       // draws of each forecast of a distribution
 	intervals  []model.Named
-	known      []string // the run's channels, of which intervals has a row each
-	trained    []string // the run's models and ensembles' members that have parameters
+	known      []string        // the run's channels, of which intervals has a row each
+	failed     map[string]bool // of the run's models and ensembles' members that have parameters, whether their training failed
 }
 
 // extend finds where forecasts begin, which is behind the last row, or behind the last value where the rows go on for the
@@ -195,7 +194,7 @@ func (p *prediction) extend() error {
 		for k, n := range grp.Reach {
 			if need := end + p.row - l; n < need {
 				return fmt.Errorf("series %q: its last value is at %s, and the column %s, which is to be known in advance, has values up to %s: "+
-					"the models read %d steps ahead, so it must have them up to %s; add rows without targets", name, p.date(g, end-1), p.cfg.Data.Future[k], p.date(g, n-1), p.row-l, p.date(g, need-1))
+					"the models read %d steps ahead, so it must have them up to %s; add rows without targets", name, p.s.timeText(g, end-1), p.cfg.Data.Future[k], p.s.timeText(g, n-1), p.row-l, p.s.timeText(g, need-1))
 			}
 		}
 		p.end = append(p.end, end)
@@ -224,19 +223,6 @@ func (p *prediction) valued(grp Group) (n int) {
 		n = max(n, last)
 	}
 	return n
-}
-
-// date is the time of step t of group g, from before its first to behind its last, as the data has it.
-func (p *prediction) date(g, t int) string {
-	s := p.s
-	v := s.Step.at(s.rawTime(g, 0), t)
-	if s.Groups[g].Times != nil && t < s.Groups[g].N { // rows are steps
-		v = s.rawTime(g, max(t, 0))
-	}
-	if s.Step.Plain {
-		return fmt.Sprint(v)
-	}
-	return showTime(time.UnixMicro(v).UTC())
 }
 
 // Len is the number of groups.
@@ -269,15 +255,10 @@ func (p *prediction) write(w io.Writer, names []string, preds [][]float32) error
 	}
 	s, ch := p.s, p.s.channels()
 	for g := range s.Groups {
-		last := s.rawTime(g, p.end[g]-1)
 		for c := range ch {
 			row := s.row(g) + c
 			for t := range p.total {
-				ds := fmt.Sprint(s.Step.at(last, t+1))
-				if !s.Step.Plain {
-					ds = showTime(time.UnixMicro(s.Step.at(last, t+1)).UTC())
-				}
-				if _, err := fmt.Fprintf(w, "\n%s,%s", csvCell(s.Channels[row]), ds); err != nil {
+				if _, err := fmt.Fprintf(w, "\n%s,%s", csvCell(s.Channels[row]), s.timeText(g, p.end[g]+t)); err != nil {
 					return err
 				}
 				for _, pred := range preds {

@@ -23,13 +23,14 @@ func (p *prediction) models(arrays []model.Named) (names []string, preds [][]flo
 	l, h, ch := p.cfg.Windows.Lookback, p.cfg.Windows.Horizon, p.s.channels()
 	lo, hi := collective.Share(p.Len(), p.c.Rank(), p.c.Size())
 	for _, m := range p.cfg.Models {
-		if missing := p.untrained(m); missing != "" {
-			if p.c.Rank() == 0 {
-				fmt.Fprintf(os.Stderr, "note: model %s is left out: the run has no parameters of %s, whose training failed\n", m.Name, missing)
-			}
+		usable, note := p.usable(m)
+		if note != "" && p.c.Rank() == 0 {
+			fmt.Fprintf(os.Stderr, "note: model %s %s\n", m.Name, note)
+		}
+		if len(usable) == 0 {
 			continue
 		}
-		f, err := p.load(dev, m, arrays)
+		f, err := p.load(dev, m, usable, arrays)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -83,24 +84,39 @@ func (p *prediction) models(arrays []model.Named) (names []string, preds [][]flo
 	return names, preds, nil
 }
 
-// untrained is the model, or the ensemble's member, of m that the run has no parameters of; "" where it has all.
-func (p *prediction) untrained(m ModelConfig) string {
-	for _, name := range m.members() {
-		if !slices.Contains(p.trained, name) {
-			return name
+// usable are, of m's members, those that the run would forecast with: of an ensemble those whose training did not fail; else the model, if it has
+// parameters. note says what a person should know of the others.
+func (p *prediction) usable(m ModelConfig) (names []string, note string) {
+	all := m.members()
+	var lost []string
+	for _, name := range all {
+		switch failed, there := p.failed[name]; {
+		case !there || failed && len(m.Seeds) > 0:
+			lost = append(lost, name)
+		case failed:
+			note = "has the best parameters of before its training failed"
+			fallthrough
+		default:
+			names = append(names, name)
 		}
 	}
-	return ""
+	switch {
+	case len(names) == 0:
+		note = "is left out: the run has no parameters of " + list(lost) + ", whose training failed"
+	case len(lost) > 0:
+		note = fmt.Sprintf("forecasts by %s, as in the run: the training of %s failed", membersText(len(names), len(all)), list(lost))
+	}
+	return names, note
 }
 
-// load is model m of the run.
-func (p *prediction) load(dev model.Device, m ModelConfig, arrays []model.Named) (*fitted, error) {
+// load is model m of the run, of these members.
+func (p *prediction) load(dev model.Device, m ModelConfig, names []string, arrays []model.Named) (*fitted, error) {
 	e := &ensemble{median: m.Combine == "median"}
 	data := model.Data{Past: p.slab, Target: p.measured, Inputs: p.s.Data.Inputs, Columns: p.s.Data.Columns, Deviation: p.s.Data.Deviation}
-	for i, name := range m.members() {
+	for _, name := range names {
 		seed := p.cfg.Run.Seed
 		if len(m.Seeds) > 0 {
-			seed = m.Seeds[i]
+			seed = m.Seeds[slices.Index(m.members(), name)]
 		}
 		shape := model.Shape{Lookback: p.cfg.Windows.Lookback, Horizon: p.cfg.Windows.Horizon, Channels: p.s.channels(), Batch: min(m.Train.Batch, p.Len())}
 		fit, err := model.NewFit(dev, m.net(), shape, data, m.Train, uint64(seed))

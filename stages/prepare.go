@@ -60,7 +60,14 @@ func (j *job) prepare() error {
 	}
 	done(int64(len(raw.ts)), raw.bytes)
 	done = j.times.start("prepare")
-	if j.series, err = buildSeries(j.c, &data, raw); err != nil {
+	scales, err := data.readScales(j.c)
+	if err != nil {
+		return err
+	}
+	if scales != nil && !raw.long() {
+		return configErrorf("data.scales: the data is wide: the scales are of one target column, of a long table")
+	}
+	if j.series, err = buildSeries(j.c, &data, raw, scales); err != nil {
 		return err
 	}
 	s := j.series

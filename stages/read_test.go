@@ -72,7 +72,7 @@ func TestReadDataSynth(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			got, err := buildSeries(c, &cfg.Data, raw)
+			got, err := buildSeries(c, &cfg.Data, raw, nil)
 			if c.Rank() == 0 {
 				out = got
 			}

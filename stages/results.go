@@ -93,6 +93,7 @@ type modelEntry struct {
 	Steps      int            `json:"steps,omitempty"`
 	BestStep   int            `json:"best_step,omitempty"`
 	BestVal    *float64       `json:"best_val,omitempty"`
+	Failed     string         `json:"failed,omitempty"` // why the training ended early: the parameters are the best of before
 }
 
 // channelInfo undoes the standardisation: value = standardised · std + mean.
@@ -100,6 +101,8 @@ type channelInfo struct {
 	Name string  `json:"name"`
 	Mean float64 `json:"mean"`
 	Std  float64 `json:"std"`
+	// Fill is what nets see before the first value; absent in runs of a version that did not write it.
+	Fill *float64 `json:"fill"`
 }
 
 // writeModels writes model.safetensors and model.json with every model that has
@@ -108,7 +111,7 @@ func (j *job) writeModels(dir string, all []*fitted) error {
 	var arrays []model.Named
 	out := modelFile{Models: []modelEntry{}, Lookback: j.cfg.Windows.Lookback, Horizon: j.cfg.Windows.Horizon, Step: j.series.Step.String(), Inputs: j.series.Inputs}
 	for r, name := range j.series.Channels {
-		out.Channels = append(out.Channels, channelInfo{name, j.series.Mean[r], j.series.Std[r]})
+		out.Channels = append(out.Channels, channelInfo{name, j.series.Mean[r], j.series.Std[r], &j.series.Fill[r]})
 	}
 	for _, f := range withMembers(all) {
 		if f.params == nil {
@@ -121,6 +124,9 @@ func (j *job) writeModels(dir string, all []*fitted) error {
 		}
 		if h := f.history; h != nil {
 			e.Steps, e.BestStep, e.BestVal = h.Steps, h.BestStep, jsonNumber(h.Best)
+		}
+		if f.err != nil {
+			e.Failed = f.err.Error()
 		}
 		out.Models = append(out.Models, e)
 	}

@@ -124,6 +124,21 @@ func TestDivergedModelDoesNotEndTheRun(t *testing.T) {
 	if m.Errors["nlinear"] == "" {
 		t.Fatalf("%+v", m)
 	}
+	// It is not trained again.
+	path := filepath.Join(res.Dir, "checkpoints", "0.safetensors")
+	before, err2 := os.Stat(path)
+	if err2 != nil {
+		t.Fatal(err2)
+	}
+	again := collective.RunLocal(2, func(c collective.Comm) error {
+		_, err := Run(context.Background(), c, cfg, Options{Quiet: true, Resume: res.Dir})
+		return err
+	})
+	message := func(err error) string { _, m, _ := strings.Cut(err.Error(), "model "); return m } // without the rank that was first
+	after, err2 := os.Stat(path)
+	if err2 != nil || again == nil || message(again) != message(err) || !after.ModTime().Equal(before.ModTime()) {
+		t.Errorf("on --resume: %v, then %v; checkpoint of %v, then %v", again, err, after.ModTime(), before.ModTime())
+	}
 }
 
 // A divergence that only the validation sees, after the last update, is one too.

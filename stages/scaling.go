@@ -10,7 +10,7 @@ import (
 )
 
 // scalerNames are the values of data.scaler and data.input_scaler.
-var scalerNames = []string{"standard", "minmax", "robust", "none", "global"}
+var scalerNames = []string{"standard", "minmax", "robust", "robust-iqr", "none", "global"}
 
 // A scaling is (v − shift) / scale for each of some rows, with the mean of the values that it was fitted on.
 type scaling struct {
@@ -30,7 +30,8 @@ func newScaling(n int) *scaling {
 //
 //	standard, global  shift = mean, scale = population deviation, as sklearn's StandardScaler
 //	minmax            shift = least, scale = greatest − least
-//	robust            shift = median, scale = upper − lower quartile, as sklearn's RobustScaler
+//	robust            shift = median, scale = median of |v − median|, as NeuralForecast's
+//	robust-iqr        shift = median, scale = upper − lower quartile, as NeuralForecast's and sklearn's RobustScaler
 //	none              shift = 0, scale = 1
 func fitScaling(c collective.Comm, method string, cols [][]float64, n int, row func(k, i int) int) (*scaling, error) {
 	s := newScaling(n)
@@ -72,7 +73,7 @@ func fitScaling(c collective.Comm, method string, cols [][]float64, n int, row f
 			return nil, err
 		}
 		s.set(func(r int) (float64, float64) { return lo[r], hi[r] - lo[r] })
-	case "robust":
+	case "robust", "robust-iqr":
 		var mine []float64
 		var rows []int32
 		each(func(r int, v float64) { mine, rows = append(mine, v), append(rows, int32(r)) })
@@ -89,8 +90,17 @@ func fitScaling(c collective.Comm, method string, cols [][]float64, n int, row f
 			values[r] = append(values[r], all[i])
 		}
 		s.set(func(r int) (float64, float64) {
-			slices.Sort(values[r])
-			return model.Quantile(values[r], .5), model.Quantile(values[r], .75) - model.Quantile(values[r], .25)
+			v := values[r]
+			slices.Sort(v)
+			median := model.Quantile(v, .5)
+			if method == "robust-iqr" {
+				return median, model.Quantile(v, .75) - model.Quantile(v, .25)
+			}
+			for i := range v {
+				v[i] = math.Abs(v[i] - median)
+			}
+			slices.Sort(v)
+			return median, model.Quantile(v, .5)
 		})
 	default:
 		squares := make([]collective.ExactSum, n)

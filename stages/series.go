@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -18,7 +19,8 @@ type Series struct {
 	Channels []string  // of each slab row: the column, or the series' id
 	Mean     []float64 // of each slab row: value = standardised · Std + Mean, by data.scaler
 	Std      []float64
-	Inputs   []Input // columns beside the targets: hist, future, static
+	Fill     []float64 // of each slab row: what nets see before the first value, in the data's unit: the mean of the train part
+	Inputs   []Input   // columns beside the targets: hist, future, static
 	Groups   []Group
 	Step     Step
 	Long     bool
@@ -61,6 +63,22 @@ func (s *Series) row(g int) int {
 	return 0
 }
 
+// timeText is the time of step t of group g, from before its first to behind its last, as the data has it.
+func (s *Series) timeText(g, t int) string {
+	grp := &s.Groups[g]
+	v := s.Step.at(grp.T0, t)
+	switch n := len(grp.Times); {
+	case n > 0 && t >= n: // rows are steps: beyond them, the usual ones
+		v = s.Step.at(grp.Times[n-1], t-n+1)
+	case n > 0 && t >= 0:
+		v = grp.Times[t]
+	}
+	if s.Step.Plain {
+		return fmt.Sprint(v)
+	}
+	return showTime(time.UnixMicro(v).UTC())
+}
+
 // rawTime is the time of step t of group g in the unit of the time column.
 func (s *Series) rawTime(g, t int) int64 {
 	if times := s.Groups[g].Times; times != nil {
@@ -80,13 +98,8 @@ func (s *Series) Time(g, t int) time.Time {
 
 // buildSeries puts the rows of all ranks on time grids, fits the scaler on the
 // train part by exact sums over the ranks, and gives every rank the standardised
-// slab; collective. The result does not depend on the number of ranks, bit for bit.
-func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows) (*Series, error) {
-	return buildScaled(c, cfg, raw, nil)
-}
-
-// buildScaled is buildSeries with the scalers of a run, unless that is nil.
-func buildScaled(c collective.Comm, cfg *DataConfig, raw *rawRows, run *modelFile) (*Series, error) {
+// slab; collective. The result does not depend on the number of ranks, bit for bit. The scalers are those of run, unless that is nil.
+func buildSeries(c collective.Comm, cfg *DataConfig, raw *rawRows, run *modelFile) (*Series, error) {
 	ts, counts, err := collective.AllGatherV(c, raw.ts)
 	if err != nil {
 		return nil, err
@@ -230,7 +243,7 @@ func (s *Series) fitTargets(c collective.Comm, cfg *DataConfig, raw *rawRows, co
 		return err
 	}
 	for r := range s.Channels {
-		s.Mean, s.Std = append(s.Mean, sc.shift[own*r]), append(s.Std, sc.scale[own*r])
+		s.Mean, s.Std, s.Fill = append(s.Mean, sc.shift[own*r]), append(s.Std, sc.scale[own*r]), append(s.Fill, sc.mean[own*r])
 	}
 	scaled := make([][]float32, len(cols)) // before there is a slab, so that no more than one column is held in both forms
 	for k, col := range cols {
@@ -275,6 +288,9 @@ func (s *Series) fitTargets(c collective.Comm, cfg *DataConfig, raw *rawRows, co
 	return nil
 }
 
+// errNoFill is that of a model.json which does not say how gaps before the first value were filled.
+var errNoFill = errors.New("model.json is of an earlier version of deeprc, without what nets saw before the first value (fill): deeprc run --resume writes it anew")
+
 // takeScaling is that of a run, by name. A series that the run did not have is an error, unless all series have one scale.
 func (s *Series) takeScaling(cfg *DataConfig, run *modelFile) (*scaling, error) {
 	byName := map[string]channelInfo{}
@@ -290,8 +306,12 @@ func (s *Series) takeScaling(cfg *DataConfig, run *modelFile) (*scaling, error) 
 			k = run.Channels[0]
 		case !ok:
 			strange = append(strange, name)
+			continue
 		}
-		sc.shift[r], sc.scale[r], sc.mean[r], sc.count[r] = k.Mean, k.Std, k.Mean, 1
+		if k.Fill == nil {
+			return nil, errNoFill
+		}
+		sc.shift[r], sc.scale[r], sc.mean[r], sc.count[r] = k.Mean, k.Std, *k.Fill, 1
 	}
 	if len(strange) > 0 {
 		return nil, fmt.Errorf("%s: the run was not trained on %s, so no mean and deviation are known of it: leave it out, or train a run with it", cfg.Path, list(strange))

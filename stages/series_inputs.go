@@ -15,6 +15,7 @@ type Input struct {
 	Kind string    `json:"kind"` // hist, future or static
 	Mean []float64 `json:"mean"` // one a series, or one for all
 	Std  []float64 `json:"std"`
+	Fill []float64 `json:"fill,omitempty"` // likewise, what nets see before the first value; a static that is missing is 0, standardised
 }
 
 // statics are the values of data.static that are no columns of the data: a row a series.
@@ -141,7 +142,7 @@ func (s *Series) fitInputs(c collective.Comm, cfg *DataConfig, raw *rawRows, cod
 			}
 			s.Filled += fillForward(row, sc.of(sc.mean[own*g], own*g))
 		}
-		s.Inputs = append(s.Inputs, Input{name, kind, sc.shift, sc.scale})
+		s.Inputs = append(s.Inputs, Input{name, kind, sc.shift, sc.scale, sc.mean})
 	}
 	return s.fitStatics(c, cfg, raw, code, first, len(inputs), run)
 }
@@ -160,6 +161,15 @@ func (s *Series) takeInput(cfg *DataConfig, run *modelFile, name, kind string, n
 	if len(in.Mean) != want || len(in.Std) != want {
 		return nil, fmt.Errorf("model.json has %d means and %d deviations of %q, want %d: it is not that of the config beside it", len(in.Mean), len(in.Std), name, want)
 	}
+	fill := in.Fill
+	switch {
+	case kind == "static":
+		fill = in.Mean
+	case fill == nil:
+		return nil, errNoFill
+	case len(fill) != want:
+		return nil, fmt.Errorf("model.json has %d fills of %q, want %d: it is not that of the config beside it", len(fill), name, want)
+	}
 	sc := newScaling(n)
 	at := map[string]int{}
 	for r, k := range run.Channels {
@@ -173,7 +183,7 @@ func (s *Series) takeInput(cfg *DataConfig, run *modelFile, name, kind string, n
 				return nil, fmt.Errorf("%s: the run was not trained on series %q, so no scale of its %s is known: leave it out, or train with data.input_scaler = \"global\"", cfg.Path, s.Channels[g], name)
 			}
 		}
-		sc.shift[g], sc.scale[g], sc.mean[g], sc.count[g] = in.Mean[r], in.Std[r], in.Mean[r], 1
+		sc.shift[g], sc.scale[g], sc.mean[g], sc.count[g] = in.Mean[r], in.Std[r], fill[r], 1
 	}
 	return sc, nil
 }
@@ -217,7 +227,7 @@ func (s *Series) fitStatics(c collective.Comm, cfg *DataConfig, raw *rawRows, co
 			}
 			s.Data.Inputs[grp.Inputs+int64(inputs*grp.N+k)] = scaled
 		}
-		s.Inputs = append(s.Inputs, Input{name, "static", sc.shift, sc.scale})
+		s.Inputs = append(s.Inputs, Input{name, "static", sc.shift, sc.scale, nil})
 	}
 	return nil
 }

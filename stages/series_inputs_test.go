@@ -96,7 +96,7 @@ func TestSeriesInputs(t *testing.T) {
 
 func TestScalings(t *testing.T) {
 	col := []float64{5, 1, nan, 2, 4, 9}
-	for method, want := range map[string][2]float64{"standard": {4.2, math.Sqrt(7.76)}, "minmax": {1, 8}, "robust": {4, 3}, "none": {0, 1}} {
+	for method, want := range map[string][2]float64{"standard": {4.2, math.Sqrt(7.76)}, "minmax": {1, 8}, "robust": {4, 2}, "robust-iqr": {4, 3}, "none": {0, 1}} {
 		err := collective.RunLocal(2, func(c collective.Comm) error {
 			s, err := fitScaling(c, method, [][]float64{col[3*c.Rank():][:3]}, 2, func(_, i int) int { return 0 })
 			if err == nil && (math.Abs(s.shift[0]-want[0]) > 1e-12 || math.Abs(s.scale[0]-want[1]) > 1e-12 || s.mean[0] != 4.2 || s.count[0] != 5) {

@@ -43,7 +43,7 @@ func build(cfg *DataConfig, r *rawRows, cuts ...int) (*Series, error) {
 	n := len(cuts) - 1
 	out := make([]*Series, n)
 	err := collective.RunLocal(n, func(c collective.Comm) (err error) {
-		out[c.Rank()], err = buildSeries(c, cfg, r.part(cuts[c.Rank()], cuts[c.Rank()+1]))
+		out[c.Rank()], err = buildSeries(c, cfg, r.part(cuts[c.Rank()], cuts[c.Rank()+1]), nil)
 		return err
 	})
 	if err != nil {

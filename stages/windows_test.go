@@ -148,7 +148,7 @@ func TestWindowsETTh1(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				s, err := buildSeries(c, &cfg.Data, raw)
+				s, err := buildSeries(c, &cfg.Data, raw, nil)
 				if err != nil {
 					return err
 				}
