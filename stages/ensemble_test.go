@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"deeprc/collective"
 	"deeprc/model"
 )
 
