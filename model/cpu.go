@@ -1,10 +1,6 @@
 package model
 
-/*
-#include "kernels.h"
-#cgo noescape k_moving_avg
-#cgo nocallback k_moving_avg
-*/
+// #include <stdint.h>
 import "C"
 
 import (
@@ -30,12 +26,14 @@ func (a Array) rows() C.int64_t { return C.int64_t(length(a.Shape)) / a.cols() }
 
 // cpu computes on some of this process's cores.
 type cpu struct {
-	name string
-	pool *Pool
+	name  string
+	pool  *Pool
+	debug *debugger // nil: none
 }
 
 // CPU opens the processor as a Device that uses up to threads cores. A process
-// may open several: each has its own threads. $DEEPRC_ISA is as in [chooseISA].
+// may open several: each has its own threads. $DEEPRC_ISA is as in [chooseISA],
+// $DEEPRC_DEBUG as in [debugLevel].
 func CPU(threads int) (Device, error) {
 	lib := openBLAS()
 	if lib.err != nil {
@@ -45,16 +43,24 @@ func CPU(threads int) (Device, error) {
 	if err != nil {
 		return nil, err
 	}
+	debug, err := newDebugger()
+	if err != nil {
+		return nil, err
+	}
 	pool, err := newPool(threads)
 	if err != nil {
 		return nil, err
 	}
-	return cpu{fmt.Sprintf("cpu (%s, kernels for %s, %d threads)", lib.name, isa, threads), pool}, nil
+	return cpu{fmt.Sprintf("cpu (%s, kernels for %s, %d threads)", lib.name, isa, threads), pool, debug}, nil
 }
 
 func (d cpu) Name() string { return d.name }
 
-func (d cpu) Close() error { d.pool.close(); return nil }
+func (d cpu) Close() error {
+	d.debug.close()
+	d.pool.close()
+	return nil
+}
 
 func (cpu) Alloc(n int) (Mem, error) { return cpuMem(aligned(n)), nil }
 
@@ -94,7 +100,7 @@ type cpuRunner struct {
 	bind  map[*Region]Mem
 	arena []float32
 	steps []cpuStep
-	debug bool
+	debug *debugger
 	cur   int // step under way, for the error of a panicking kernel
 }
 
@@ -106,7 +112,7 @@ type cpuStep struct {
 
 // Compile lays every value out; steps then run without looking anything up.
 func (d cpu) Compile(p *Program, bind map[*Region]Mem) (Runner, error) {
-	r := &cpuRunner{pool: d.pool, prog: p, bind: bind, arena: aligned(p.Arena), debug: debugOps()}
+	r := &cpuRunner{pool: d.pool, prog: p, bind: bind, arena: aligned(p.Arena), debug: d.debug}
 	for i := range r.arena {
 		r.arena[i] = guardWord
 	}
@@ -150,7 +156,8 @@ func (r *cpuRunner) array(t *Tensor) (Array, error) {
 		mem = m
 	}
 	a := Array{Shape: t.Shape}
-	words := mem[off:][:t.Type.words(t.Len())]
+	n := t.Type.words(t.Len())
+	words := mem[off:][:n:n] // no op slices into what stands behind
 	if t.Type == I64 {
 		a.I = unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(words))), t.Len())
 	} else {
@@ -195,11 +202,10 @@ func (r *cpuRunner) Run() (err error) {
 	for i := range r.steps {
 		r.cur = i
 		s := &r.steps[i]
-		s.op.CPU(r.pool, s.y, s.in)
-		if r.debug {
-			if err := checkFinite(s.op, s.y, s.in); err != nil {
-				return fmt.Errorf("model: DEEPRC_DEBUG=ops: step %d of %d, %T%+v → %v: %w", i+1, len(r.steps), s.op, s.op, s.y.Shape, err)
-			}
+		if r.debug == nil {
+			s.op.CPU(r.pool, s.y, s.in)
+		} else if err := r.debug.run(r.pool, s, i, len(r.steps)); err != nil {
+			return err
 		}
 	}
 	return nil

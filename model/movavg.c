@@ -4,6 +4,7 @@
 
 #ifndef ISA
 struct moving { float *y; const float *x; int64_t n, inner, h; };
+struct moving_row { float *y; const float *x; int64_t cols, h; };
 #define LOOPS "movavg.c"
 #include "versions.h"
 
@@ -12,6 +13,12 @@ void k_moving_steps(pool *p, float *y, const float *x, int64_t outer, int64_t n,
 }
 void k_moving_steps_grad(pool *p, float *dx, const float *dy, int64_t outer, int64_t n, int64_t inner, int64_t h) {
   RUN_AS(p, outer, 1 + (1 << 14) / (n * inner), moving, moving_grad, dx, dy, n, inner, h);
+}
+void k_moving_avg(pool *p, float *y, const float *x, int64_t rows, int64_t cols, int64_t h) {
+  RUN(p, rows, 1 + (1 << 14) / cols, moving_row, y, x, cols, h);
+}
+void k_moving_avg_grad(pool *p, float *dx, const float *dy, int64_t rows, int64_t cols, int64_t h) {
+  RUN_AS(p, rows, 1 + (1 << 12) / cols, moving_row, moving_row_grad, dx, dy, cols, h);
 }
 
 #else
@@ -65,6 +72,75 @@ KERNEL(moving_grad) {
       if (t < h) NAME(add)(dx, dy + t * m, w * (float)(h - t), m);
       if (t + h > n - 1) NAME(add)(dx + (n - 1) * m, dy + t * m, w * (float)(t + h - n + 1), m);
     }
+  }
+}
+
+enum { NAME(BLOCK) = 4 * LANES, NAME(NARROW) = 32 };  // averages at a time, and up to which h
+
+// averages from ≤ t < to of one row by a running sum, the ends of the row repeated
+static void NAME(running_avg)(float *y, const float *x, int64_t cols, int64_t h, int64_t from, int64_t to) {
+  double s = 0, k = 2 * h + 1;
+  for (int64_t j = from - h; j <= from + h; j++) s += x[j < 0 ? 0 : j >= cols ? cols - 1 : j];
+  for (int64_t t = from; t < to; t++) {
+    y[t] = (float)(s / k);
+    int64_t out = t - h, in = t + h + 1;
+    s += (double)x[in >= cols ? cols - 1 : in] - x[out < 0 ? 0 : out];
+  }
+}
+
+// Inside a row, where no end is repeated, a block of averages at a time: 2h + 1 vector additions each.
+KERNEL(moving_row) {
+  ARGS(moving_row);
+  int64_t cols = k->cols, h = k->h;
+  float inv = 1.0f / (float)(2 * h + 1);
+  for (int64_t r = lo; r < hi; r++) {
+    const float *x = k->x + r * cols;
+    float *y = k->y + r * cols;
+    int64_t t = h > NAME(NARROW) ? 0 : h < cols ? h : cols;
+    NAME(running_avg)(y, x, cols, h, 0, t);
+    for (; h <= NAME(NARROW) && t + NAME(BLOCK) + h <= cols; t += NAME(BLOCK)) {
+      float acc[NAME(BLOCK)] = {0};
+      for (int64_t j = t - h; j <= t + h; j++)
+        for (int l = 0; l < NAME(BLOCK); l++) acc[l] += x[j + l];
+      for (int l = 0; l < NAME(BLOCK); l++) y[t + l] = acc[l] * inv;
+    }
+    NAME(running_avg)(y, x, cols, h, t, cols);
+  }
+}
+
+// The transpose of moving_row at column c: dy[t] / (2h + 1) for every place of its window that is c, or that c is repeated for.
+static float NAME(spread)(const float *dy, int64_t cols, int64_t h, int64_t c) {
+  float s = 0;
+  for (int64_t t = c - h < 0 ? 0 : c - h; t <= c + h && t < cols; t++) {
+    float v = dy[t] / (float)(2 * h + 1);
+    int64_t times = 1;
+    if (c == 0 && h > t) times += h - t;
+    if (c == cols - 1 && t + h > c) times += t + h - c;
+    for (; times > 0; times--) s += v;
+  }
+  return s;
+}
+
+// Inside a row, a block of columns at a time: each takes what is h to both sides, in the order of the steps.
+KERNEL(moving_row_grad) {
+  ARGS(moving_row);
+  int64_t cols = k->cols, h = k->h, width = 2 * h + 1;
+  for (int64_t r = lo; r < hi; r++) {
+    const float *dy = k->x + r * cols;
+    float *dx = k->y + r * cols;
+    int64_t c = 0;
+    for (; c < h && c < cols; c++) dx[c] = NAME(spread)(dy, cols, h, c);
+    for (; c + NAME(BLOCK) + h <= cols; c += NAME(BLOCK)) {
+      float acc[NAME(BLOCK)] = {0}, part[2 * NAME(BLOCK)];
+      for (int64_t from = 0; from < width; from += NAME(BLOCK)) {  // of the windows' steps
+        int64_t n = width - from < NAME(BLOCK) ? width - from : NAME(BLOCK);
+        for (int64_t j = 0; j < n + NAME(BLOCK) - 1; j++) part[j] = dy[c - h + from + j] / (float)width;
+        for (int64_t j = 0; j < n; j++)
+          for (int l = 0; l < NAME(BLOCK); l++) acc[l] += part[j + l];
+      }
+      for (int l = 0; l < NAME(BLOCK); l++) dx[c + l] = acc[l];
+    }
+    for (; c < cols; c++) dx[c] = NAME(spread)(dy, cols, h, c);
   }
 }
 #endif

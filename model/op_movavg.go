@@ -1,11 +1,14 @@
 package model
 
 /*
+#cgo noescape k_moving_avg
+#cgo nocallback k_moving_avg
+#cgo noescape k_moving_avg_grad
+#cgo nocallback k_moving_avg_grad
 #cgo noescape k_moving_steps
 #cgo nocallback k_moving_steps
 #cgo noescape k_moving_steps_grad
 #cgo nocallback k_moving_steps_grad
-#include "kernels.h"
 #include "movavg.h"
 */
 import "C"
@@ -16,26 +19,27 @@ func (x *Tensor) MovingAvg(k int) *Tensor {
 	if k < 1 || k%2 == 0 {
 		badBuild("moving average: a window of %d: must be odd", k)
 	}
-	return x.g.add(movingAvg{k}, x.Shape, x)
+	wantF32("moving average", x)
+	return x.g.add(movingAvg{k / 2}, x.Shape, x)
 }
 
-type movingAvg struct{ k int }
+type movingAvg struct{ half int }
 
 func (o movingAvg) Grad(y, dy *Tensor) []*Tensor {
-	return []*Tensor{y.g.add(movingAvgGrad{k: o.k}, y.Shape, dy)}
+	return []*Tensor{y.g.add(movingAvgGrad{half: o.half}, y.Shape, dy)}
 }
 
-func (o movingAvg) CPU(_ *Pool, y Array, in []Array) {
-	C.k_moving_avg(y.ptr(), in[0].ptr(), y.rows(), y.cols(), C.int64_t(o.k))
+func (o movingAvg) CPU(p *Pool, y Array, in []Array) {
+	C.k_moving_avg(p.c, y.ptr(), in[0].ptr(), y.rows(), y.cols(), C.int64_t(o.half))
 }
 
 type movingAvgGrad struct {
 	noGrad
-	k int
+	half int
 }
 
-func (o movingAvgGrad) CPU(_ *Pool, y Array, in []Array) {
-	C.k_moving_avg_grad(y.ptr(), in[0].ptr(), y.rows(), y.cols(), C.int64_t(o.k))
+func (o movingAvgGrad) CPU(p *Pool, y Array, in []Array) {
+	C.k_moving_avg_grad(p.c, y.ptr(), in[0].ptr(), y.rows(), y.cols(), C.int64_t(o.half))
 }
 
 // MovingAvgSteps is [Tensor.MovingAvg] along the axis before the last.

@@ -1,4 +1,8 @@
 #include "random.h"
+#include "isa.h"
+
+#ifndef ISA
+struct dropout { float *y; const float *x; const int64_t *state; uint32_t op; float rate; int64_t outer, windows, inner; };
 
 void philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]) {
   uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];
@@ -6,29 +10,11 @@ void philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]) {
   out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
-struct dropout { float *y; const float *x; const int64_t *state; uint32_t op; float rate; int64_t outer, windows, inner; };
-
-static void drop(const void *args, int64_t lo, int64_t hi) {
-  const struct dropout *k = args;
-  uint64_t seed = (uint64_t)k->state[0], first = (uint64_t)k->state[2];
-  uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, word[4];
-  uint32_t below = fall_below(k->rate);
-  float keep = 1 / (1 - k->rate);
-  for (int64_t i = lo; i < hi;) {
-    int64_t run = i / k->inner, end = (run + 1) * k->inner < hi ? (run + 1) * k->inner : hi;
-    uint64_t window = first + (uint64_t)(run % k->windows), place = (uint64_t)(run / k->windows);
-    uint64_t e = (window * (uint64_t)k->outer + place) * (uint64_t)k->inner + (uint64_t)(i % k->inner);
-    while (i < end) {
-      uint32_t counter[4] = {(uint32_t)(e / 4), (uint32_t)(e / 4 >> 32), (uint32_t)k->state[1], k->op};
-      philox(word, counter, key);
-      for (uint64_t w = e % 4; w < 4 && i < end; w++, i++, e++) k->y[i] = word[w] < below ? 0 : keep * k->x[i];
-    }
-  }
-}
+#define LOOPS "random.c"
+#include "versions.h"
 
 void k_dropout(pool *p, float *y, const float *x, const int64_t *state, uint32_t op, float rate, int64_t outer, int64_t windows, int64_t inner) {
-  struct dropout k = {y, x, state, op, rate, outer, windows, inner};
-  parallel(p, outer * windows * inner, 1 << 12, drop, &k);
+  RUN(p, outer * windows * inner, 1 << 12, dropout, y, x, state, op, rate, outer, windows, inner);
 }
 
 void k_draw_below(int64_t *y, const int64_t *state, uint32_t op, uint32_t of, int64_t n) {
@@ -40,3 +26,43 @@ void k_draw_below(int64_t *y, const int64_t *state, uint32_t op, uint32_t of, in
     y[e] = (int64_t)((uint64_t)word[e % 4] * of >> 32);
   }
 }
+
+#else
+
+enum { NAME(COUNTERS) = 16 };  // counters at a time
+
+// word (4 of each counter) = what counters {at, step, op}, {at + 1, step, op}, … under key become
+static void NAME(philox_words)(uint32_t *restrict word, uint64_t at, uint32_t step, uint32_t op, uint64_t key) {
+  uint32_t w[4][NAME(COUNTERS)];
+  for (int l = 0; l < NAME(COUNTERS); l++) {
+    uint64_t n = at + (uint64_t)l;
+    uint32_t c0 = (uint32_t)n, c1 = (uint32_t)(n >> 32), c2 = step, c3 = op, k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+    PHILOX(c0, c1, c2, c3, k0, k1);
+    w[0][l] = c0, w[1][l] = c1, w[2][l] = c2, w[3][l] = c3;
+  }
+  for (int l = 0; l < NAME(COUNTERS); l++)
+    for (int j = 0; j < 4; j++) word[4 * l + j] = w[j][l];
+}
+
+KERNEL(dropout) {
+  ARGS(dropout);
+  uint64_t key = (uint64_t)k->state[0], first = (uint64_t)k->state[2];
+  uint32_t step = (uint32_t)k->state[1], below = fall_below(k->rate), word[4 * NAME(COUNTERS)];
+  float keep = 1 / (1 - k->rate);
+  for (int64_t i = lo; i < hi;) {
+    int64_t run = i / k->inner, end = (run + 1) * k->inner < hi ? (run + 1) * k->inner : hi;
+    uint64_t window = first + (uint64_t)(run % k->windows), place = (uint64_t)(run / k->windows);
+    uint64_t e = (window * (uint64_t)k->outer + place) * (uint64_t)k->inner + (uint64_t)(i % k->inner);
+    while (i < end) {
+      int64_t from = (int64_t)(e % 4), n = 4 * NAME(COUNTERS) - from;
+      NAME(philox_words)(word, e / 4, step, k->op, key);
+      if (n > end - i) n = end - i;
+      float *restrict y = k->y + i;
+      const float *restrict x = k->x + i;
+      const uint32_t *w = word + from;
+      for (int64_t j = 0; j < n; j++) y[j] = w[j] < below ? 0 : keep * x[j];
+      i += n, e += (uint64_t)n;
+    }
+  }
+}
+#endif
