@@ -159,6 +159,7 @@ VEC float v_density(float x) { return 0.398942280f * v_exp(-0.5f * x * x); }
 
 // x · Φ(x), the GELU of Hendrycks and Gimpel (2016), 12 ulp
 VEC float v_gelu(float x) { return x < -15 ? -0.0f : x * v_normal(x); }
+// its derivative: 4 ulp above −½, and 2·10⁻⁷ off at most below, where it is 0 at some place
 VEC float v_gelu_slope(float x) { return v_normal(x) + x * v_density(x); }
 
 // its approximation x · σ(2 √(2/π) (x + 0.044715 x³)); 3 ulp above −1, and some 2 |ln y| ulp of y below
@@ -166,8 +167,10 @@ VEC float v_gelu_tanh(float x) {
   float u = 1.595769122f * (x + 0.044715f * x * x * x);
   return x < -11 ? -0.0f : x * v_sigmoid(u);
 }
+// its derivative up to 10¹²: 6 ulp above −½, and 5·10⁻⁷ off at most. 1 − s is not of s, which rounds to 1
 VEC float v_gelu_tanh_slope(float x) {
-  float u = 1.595769122f * (x + 0.044715f * x * x * x), s = v_sigmoid(u);
-  return x < -11 ? 0 : s + x * s * (1 - s) * 1.595769122f * (1 + 3 * 0.044715f * x * x);
+  float u = 1.595769122f * (x + 0.044715f * x * x * x), e = v_exp(-fabsf(u));
+  float s = (x < 0 ? e : 1) / (1 + e), rest = (x < 0 ? 1 : e) / (1 + e);
+  return x < -11 ? 0 : s + x * s * rest * 1.595769122f * (1 + 3 * 0.044715f * x * x);
 }
 #endif
