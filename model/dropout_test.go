@@ -5,6 +5,31 @@ import (
 	"testing"
 )
 
+// dropoutCases drop what word e mod 4 of counter {e/4, step, number} under key seed says, one element after the other.
+var dropoutCases = []opCase{
+	{name: "dropout", shapes: [][]int{{6, 301}, {3}}, at: []int64{1 << 33, 11, 2}, build: func(in []*Tensor) *Tensor { return in[0].Dropout(.3, in[1], 5, 0, 6) },
+		want: dropped64(.3, 5, 1, 6, 301), perf: [][]int{{6, 32 * 96 * 512 / 6}, {3}}},
+	{name: "dropout, time first", shapes: [][]int{{7, 6, 35}, {3}}, at: []int64{7, 11, 1 << 34}, build: func(in []*Tensor) *Tensor { return in[0].Dropout(.1, in[1], 1, 1, 3) },
+		want: dropped64(.1, 1, 7, 3, 70)},
+}
+
+func dropped64(rate float64, number uint32, outer, windows, inner int) func(in [][]float32) []float64 {
+	return func(in [][]float32) (y []float64) {
+		seed, step, first := uint64(in[1][0]), uint32(in[1][1]), uint64(in[1][2])
+		for i, x := range in[0] {
+			o, w, j := i/inner/windows, i/inner%windows, i%inner
+			e := ((first+uint64(w))*uint64(outer)+uint64(o))*uint64(inner) + uint64(j)
+			word := philox([4]uint32{uint32(e / 4), uint32(e / 4 >> 32), step, number}, [2]uint32{uint32(seed), uint32(seed >> 32)})[e%4]
+			v := float64(x) / (1 - rate)
+			if float64(word) < math.Floor(float64(float32(rate))*(1<<32)) {
+				v = 0
+			}
+			y = append(y, v)
+		}
+		return y
+	}
+}
+
 // Known answers of Random123 (kat_vectors, "philox4x32 10").
 func TestPhilox(t *testing.T) {
 	const all = math.MaxUint32

@@ -38,12 +38,12 @@ func normal(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }
 
 // unaryCase is one on 37 elements: two vectors and a rest.
 func unaryCase(name string, build func(x *Tensor) *Tensor, want func(x float64) float64, domain func(float32) float32) opCase {
-	return opCase{name: name, shapes: [][]int{{37}}, domain: domain, build: func(in []*Tensor) *Tensor { return build(in[0]) }, want: each(want)}
+	return opCase{name: name, shapes: [][]int{{37}}, domain: domain, build: func(in []*Tensor) *Tensor { return build(in[0]) }, want: each(want), perf: [][]int{{32 * 96, 512}}}
 }
 
 func binaryCase(name string, build func(a, b *Tensor) *Tensor, want func(a, b float64) float64, domain func(float32) float32) opCase {
 	return opCase{name: name, shapes: [][]int{{2, 3, 5}, {2, 3, 5}}, domain: domain,
-		build: func(in []*Tensor) *Tensor { return build(in[0], in[1]) }, want: pairs(want, itself)}
+		build: func(in []*Tensor) *Tensor { return build(in[0], in[1]) }, want: pairs(want, itself), perf: [][]int{{32, 96, 512}, {32, 96, 512}}}
 }
 
 func truth(b bool) float64 {
@@ -63,7 +63,7 @@ var elementwiseCases = []opCase{
 	{name: "minimum", shapes: [][]int{{2, 3, 5}, {1}}, domain: apart, build: func(in []*Tensor) *Tensor { return in[0].Minimum(in[1].Scale(.01)) },
 		want: pairs(func(a, b float64) float64 { return math.Min(a, b/100) }, func(int) int { return 0 })},
 	{name: "add row", shapes: [][]int{{2, 3, 5}, {5}}, build: func(in []*Tensor) *Tensor { return in[0].Add(in[1]) },
-		want: pairs(func(a, b float64) float64 { return a + b }, func(i int) int { return i % 5 })},
+		want: pairs(func(a, b float64) float64 { return a + b }, func(i int) int { return i % 5 }), perf: [][]int{{32, 96, 512}, {512}}},
 	{name: "mul column", shapes: [][]int{{2, 3, 5}, {2, 3, 1}}, build: func(in []*Tensor) *Tensor { return in[0].Mul(in[1]) },
 		want: pairs(func(a, b float64) float64 { return a * b }, func(i int) int { return i / 5 })},
 	{name: "sub middle", shapes: [][]int{{2, 3, 5}, {3, 1}}, build: func(in []*Tensor) *Tensor { return in[0].Sub(in[1]) },

@@ -33,7 +33,7 @@ func axis1(n int, at ...int) func() []int {
 }
 
 func indexCase(name string, build func(x *Tensor) *Tensor, at ...int) opCase {
-	return opCase{name: name, shapes: [][]int{{3, 5, 2}}, build: func(in []*Tensor) *Tensor { return build(in[0]) }, want: taken(axis1(5, at...))}
+	return opCase{name: name, shapes: [][]int{{3, 5, 2}}, build: func(in []*Tensor) *Tensor { return build(in[0]) }, want: taken(axis1(5, at...)), perf: [][]int{{32, 336, 64}}}
 }
 
 var layoutCases = []opCase{
@@ -55,9 +55,9 @@ var layoutCases = []opCase{
 		}},
 	{name: "pad last", shapes: [][]int{{3, 4}}, build: func(in []*Tensor) *Tensor { return in[0].PadReflect(1, 1, 1).Flip(1) }},
 	{name: "reshape", shapes: [][]int{{3, 8}}, build: func(in []*Tensor) *Tensor { return in[0].Reshape(6, 4).Scale(2) }},
-	{name: "copy", shapes: [][]int{{9}}, build: func(in []*Tensor) *Tensor { return in[0].g.add(copyOp{}, []int{9}, in[0]) }},
+	{name: "copy", shapes: [][]int{{9}}, build: func(in []*Tensor) *Tensor { return in[0].g.add(copyOp{}, in[0].Shape, in[0]) }, perf: [][]int{{224, 336}}},
 	{name: "unsqueeze", shapes: [][]int{{3, 4}}, build: func(in []*Tensor) *Tensor { return in[0].Unsqueeze(1).Expand(3, 2, 4) }},
-	{name: "transpose", shapes: [][]int{{19, 37}}, build: func(in []*Tensor) *Tensor { return in[0].Transpose(0, 1) }, want: taken(func() (p []int) {
+	{name: "transpose", shapes: [][]int{{19, 37}}, perf: [][]int{{32 * 7, 336}}, build: func(in []*Tensor) *Tensor { return in[0].Transpose(0, 1) }, want: taken(func() (p []int) {
 		for i := range 19 * 37 {
 			p = append(p, i%19*37+i/19)
 		}
@@ -88,7 +88,7 @@ var layoutCases = []opCase{
 			}
 			return y
 		}},
-	{name: "unfold", shapes: [][]int{{2, 7}}, build: func(in []*Tensor) *Tensor { return in[0].Unfold(3, 2) },
+	{name: "unfold", shapes: [][]int{{2, 7}}, perf: [][]int{{32 * 7, 336}}, build: func(in []*Tensor) *Tensor { return in[0].Unfold(3, 2) },
 		want: taken(func() []int { return []int{0, 1, 2, 2, 3, 4, 4, 5, 6, 7, 8, 9, 9, 10, 11, 11, 12, 13} })},
 	{name: "unfold with gaps", shapes: [][]int{{2, 1, 6}}, build: func(in []*Tensor) *Tensor { return in[0].Unfold(2, 3) },
 		want: taken(func() []int { return []int{0, 1, 3, 4, 6, 7, 9, 10} })},
@@ -140,11 +140,11 @@ func matmulCase(name string, a, b []int, ta, tb bool, m, n, k int, batch ...[2]i
 }
 
 var matmulCases = []opCase{
-	matmulCase("matmul", []int{3, 5}, []int{5, 4}, false, false, 3, 4, 5, [2]int{}),
+	matmulCase("matmul", []int{3, 5}, []int{5, 4}, false, false, 3, 4, 5, [2]int{}).timed([]int{32 * 7, 336}, []int{336, 512}),
 	matmulCase("matmul aT", []int{5, 3}, []int{5, 4}, true, false, 3, 4, 5, [2]int{}),
 	matmulCase("matmul bT", []int{3, 5}, []int{4, 5}, false, true, 3, 4, 5, [2]int{}),
 	matmulCase("matmul aT bT", []int{5, 3}, []int{4, 5}, true, true, 3, 4, 5, [2]int{}),
-	matmulCase("matmul batch", []int{2, 3, 5}, []int{2, 5, 4}, false, false, 3, 4, 5, [2]int{0, 0}, [2]int{1, 1}),
+	matmulCase("matmul batch", []int{2, 3, 5}, []int{2, 5, 4}, false, false, 3, 4, 5, [2]int{0, 0}, [2]int{1, 1}).timed([]int{32 * 8, 96, 64}, []int{32 * 8, 64, 96}),
 	matmulCase("matmul batch bT", []int{2, 3, 5}, []int{2, 4, 5}, false, true, 3, 4, 5, [2]int{0, 0}, [2]int{1, 1}),
 	matmulCase("matmul batch aT bT", []int{2, 5, 3}, []int{2, 4, 5}, true, true, 3, 4, 5, [2]int{0, 0}, [2]int{1, 1}),
 	matmulCase("matmul batch by one", []int{2, 3, 5}, []int{5, 4}, false, false, 3, 4, 5, [2]int{0, 0}, [2]int{1, 0}),
@@ -158,9 +158,9 @@ var matmulCases = []opCase{
 // linearCase is x (2, 3, 5), w (4, 5), b (4).
 func linearCase(name string, act Activation, bias bool) opCase {
 	f := map[Activation]func(x *Tensor) *Tensor{Identity: func(x *Tensor) *Tensor { return x }, ReLU: (*Tensor).ReLU, Tanh: (*Tensor).Tanh, Sigmoid: (*Tensor).Sigmoid, GELU: (*Tensor).GELU}[act]
-	c := opCase{name: name, shapes: [][]int{{2, 3, 5}, {4, 5}}}
+	c := opCase{name: name, shapes: [][]int{{2, 3, 5}, {4, 5}}, perf: [][]int{{32, 7, 336}, {512, 336}}}
 	if bias {
-		c.shapes = append(c.shapes, []int{4})
+		c.shapes, c.perf = append(c.shapes, []int{4}), append(c.perf, []int{512})
 	}
 	if act == ReLU {
 		c.domain = positive

@@ -16,7 +16,7 @@ var lossCases = func() (cases []opCase) {
 		{Kind: "quantile", Quantiles: []float64{.2}}, {Kind: "mqloss", Quantiles: []float64{.1, .5, .9}},
 		{Kind: "normal"}, {Kind: "studentt"}, {Kind: "poisson"}, {Kind: "negativebinomial"}} {
 		kink := slices.Contains([]string{"mae", "mape", "smape", "quantile"}, l.Kind)
-		c := opCase{name: l.Kind, shapes: [][]int{{2, 2, 21 * l.Outputs()}, {2, 2, 21}, {2}}, data: []int{1, 2}, kink: kink,
+		c := opCase{name: l.Kind, shapes: [][]int{{2, 2, 21 * l.Outputs()}, {2, 2, 21}, {2}}, data: []int{1, 2}, kink: kink, perf: [][]int{{32, 7, 96 * l.Outputs()}, {32, 7, 96}, {32}},
 			build: func(in []*Tensor) *Tensor { return l.Of(in[0], in[1], in[2], nil) }}
 		if l.Kind == "mape" || l.Kind == "smape" || losses[l.Kind].counts {
 			c.domain = func(x float32) float32 { return 1 + float32(math.Floor(float64(3*x*x))) }

@@ -41,7 +41,7 @@ func standardised(x []float64, in [][]float32) []float64 {
 }
 
 var normCases = []opCase{
-	{name: "softmax", shapes: [][]int{{2, 2, 19}}, build: func(in []*Tensor) *Tensor { return in[0].Softmax() }, want: rowsOf(19, softmaxOf)},
+	{name: "softmax", shapes: [][]int{{2, 2, 19}}, perf: [][]int{{32 * 8, 96, 96}}, build: func(in []*Tensor) *Tensor { return in[0].Softmax() }, want: rowsOf(19, softmaxOf)},
 	{name: "log softmax", shapes: [][]int{{3, 19}}, build: func(in []*Tensor) *Tensor { return in[0].LogSoftmax() },
 		want: rowsOf(19, func(x []float64, in [][]float32) []float64 {
 			y := softmaxOf(x, in)
@@ -60,6 +60,6 @@ var normCases = []opCase{
 			return y
 		}},
 	{name: "layer norm of one number", shapes: [][]int{{5, 1}, {1}, {1}}, build: func(in []*Tensor) *Tensor { return in[0].LayerNorm(in[1], in[2], 1e-5) }},
-	{name: "layer norm", shapes: [][]int{{2, 2, 19}, {19}, {19}}, build: func(in []*Tensor) *Tensor { return in[0].LayerNorm(in[1], in[2], .01) },
+	{name: "layer norm", shapes: [][]int{{2, 2, 19}, {19}, {19}}, perf: [][]int{{32, 96, 512}, {512}, {512}}, build: func(in []*Tensor) *Tensor { return in[0].LayerNorm(in[1], in[2], .01) },
 		want: rowsOf(19, standardised)},
 }

@@ -3,7 +3,6 @@ package model
 import (
 	"fmt"
 	"math"
-	"math/cmplx"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -11,7 +10,7 @@ import (
 
 // opCase is one op on small inputs. Every case is checked in every version of
 // the kernels against finite differences in each differentiable input, with
-// guard words round every value, and BenchmarkOps times it.
+// guard words round every value, and BenchmarkOps times it on its perf shapes.
 type opCase struct {
 	name   string
 	shapes [][]int
@@ -22,88 +21,14 @@ type opCase struct {
 	at     []int64                        // data of the last input, which is of indices
 	data   []int                          // a loss: the inputs that carry no gradient
 	kink   bool                           // a loss that is not differentiable everywhere: inputs are kept apart
+	perf   [][]int                        // shapes near those of the nets' defaults, to time it on
+
+	noGradient string // why it has none, so that it is held to want alone
 }
 
 var opCases = slices.Concat(elementwiseCases, reduceCases, layoutCases, matmulCases, normCases, batchNormCases, poolCases, convCases, scalerCases, lossCases,
-	recurrentCases, attentionCases, foldCases, selectCases, otherCases)
-
-var otherCases = []opCase{
-	{name: "moving average", shapes: [][]int{{2, 11}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(5) },
-		want: func(in [][]float32) []float64 {
-			y := make([]float64, 22)
-			for i := range y {
-				for d := -2; d <= 2; d++ {
-					y[i] += float64(in[0][i/11*11+min(max(i%11+d, 0), 10)]) / 5
-				}
-			}
-			return y
-		}},
-	{name: "moving average in blocks", shapes: [][]int{{2, 200}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(25) },
-		want: func(in [][]float32) []float64 {
-			y := make([]float64, 400)
-			for i := range y {
-				for d := -12; d <= 12; d++ {
-					y[i] += float64(in[0][i/200*200+min(max(i%200+d, 0), 199)]) / 25
-				}
-			}
-			return y
-		}},
-	{name: "moving average of steps", shapes: [][]int{{2, 40, 3}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvgSteps(5) }, want: movingSteps64(2, 40, 3, 2)},
-	{name: "moving average of few steps", shapes: [][]int{{2, 3, 17}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvgSteps(25) }, want: movingSteps64(2, 3, 17, 12)},
-	{name: "delays", shapes: [][]int{{2, 5, 3}, {2, 2}, {2, 2}}, at: []int64{0, 3, 4, 4}, build: func(in []*Tensor) *Tensor { return in[0].Delays(in[1], in[2]) },
-		want: func(in [][]float32) []float64 {
-			y := make([]float64, 30)
-			for i := range y {
-				for j := range 2 {
-					n, t, c := i/15, i/3%5, i%3
-					y[i] += float64(in[1][n*2+j]) * float64(in[0][n*15+(t+int(in[2][n*2+j]))%5*3+c])
-				}
-			}
-			return y
-		}},
-	{name: "delays of all", shapes: [][]int{{2, 5, 3}, {2, 3}, {3}}, at: []int64{1, 0, 3}, build: func(in []*Tensor) *Tensor { return in[0].Delays(in[1], in[2]) }},
-	{name: "lags", shapes: [][]int{{2, 5, 3}, {2, 5, 3}, {2, 2}}, at: []int64{0, 3, 4, 4}, build: func(in []*Tensor) *Tensor { return in[0].Lags(in[1], in[2]) },
-		want: func(in [][]float32) []float64 {
-			w := make([]float64, 4)
-			for i := range w {
-				for j := range 15 {
-					n, t, c := i/2, j/3, j%3
-					w[i] += float64(in[0][n*15+j]) * float64(in[1][n*15+(t+int(in[2][i]))%5*3+c])
-				}
-			}
-			return w
-		}},
-	{name: "lags of all", shapes: [][]int{{2, 5, 3}, {2, 5, 3}, {3}}, at: []int64{1, 0, 3}, build: func(in []*Tensor) *Tensor { return in[0].Lags(in[1], in[2]) }},
-	{name: "complex tanh", shapes: [][]int{{2, 4, 6}}, domain: func(x float32) float32 { return .3 * x }, build: func(in []*Tensor) *Tensor { return in[0].ComplexTanh() }, want: complexTanh64},
-	{name: "moving average wider than the axis", shapes: [][]int{{2, 3}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(9) }},
-}
-
-// complexTanh64 is of (2, 4, 6), by its definition.
-func complexTanh64(in [][]float32) []float64 {
-	y := make([]float64, 48)
-	for r := range 2 {
-		for i := range 6 {
-			at := r*24 + i/3*6 + i%3 // and 3 columns or 2 rows on
-			x := func(d int) float64 { return float64(in[0][at+d]) }
-			t := cmplx.Tanh(complex(x(0)-x(15), x(3)+x(12)))
-			y[at], y[at+3], y[at+12], y[at+15] = real(t), -imag(t), imag(t), real(t)
-		}
-	}
-	return y
-}
-
-// movingSteps64 is the moving average of h steps on both sides of (N, n, m) by its definition.
-func movingSteps64(N, n, m, h int) func(in [][]float32) []float64 {
-	return func(in [][]float32) []float64 {
-		y := make([]float64, N*n*m)
-		for i := range y {
-			for j := -h; j <= h; j++ {
-				y[i] += float64(in[0][(i/m/n*n+min(max(i/m%n+j, 0), n-1))*m+i%m]) / float64(2*h+1)
-			}
-		}
-		return y
-	}
-}
+	recurrentCases, attentionCases, foldCases, selectCases,
+	movingCases, delayCases, complexCases, dropoutCases, gatherCases, sampleCases, adamCases, rankCases)
 
 // testCPU is a device of one thread.
 func testCPU(t testing.TB) Device {
@@ -179,7 +104,7 @@ func (c opCase) inputs(seed uint64) [][]float32 {
 				d[j] = c.domain(d[j])
 			}
 			if c.at != nil && i == len(c.shapes)-1 {
-				d[j] = float32(c.at[j])
+				d[j] = float32(c.at[j%len(c.at)])
 			}
 		}
 		if c.apart {
@@ -204,6 +129,12 @@ func (c opCase) inputs(seed uint64) [][]float32 {
 		data = append(data, d)
 	}
 	return data
+}
+
+// timed is c with the shapes that it is timed on.
+func (c opCase) timed(shapes ...[]int) opCase {
+	c.perf = shapes
+	return c
 }
 
 func (c opCase) graph() (g *Graph, ins []*Tensor, y *Tensor) {
@@ -254,6 +185,12 @@ func (c opCase) check(t *testing.T, seed uint64) {
 				t.Fatalf("value %d is %g, want %g", i, got, w)
 			}
 		}
+	}
+	if c.noGradient != "" {
+		if c.want == nil {
+			t.Fatalf("neither a gradient (%s) nor a reference", c.noGradient)
+		}
+		return
 	}
 	// loss = Σ r_i y_i with random r, as a matmul, so that dy is not all ones.
 	rnd := rand.New(rand.NewPCG(seed, 99))
@@ -309,148 +246,5 @@ func (c opCase) check(t *testing.T, seed uint64) {
 				t.Fatalf("gradient of input %d at %d is %g, finite differences say %g", k, i, got[i], want)
 			}
 		}
-	}
-}
-
-func TestGather(t *testing.T) {
-	g := &Graph{}
-	series := make([]float32, 40)
-	for i := range series {
-		series[i] = float32(i)
-	}
-	reg := &Region{"series", len(series)}
-	at := g.Input(I64, 2, 3)
-	y := g.At(reg, 0, 40).Gather(at, 4, 5) // (2, 3, 5)
-	r, err := testCPU(t).Compile(g.Plan(align, y), map[*Region]Mem{reg: Shared(series)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	offs := []int64{0, 10, 31, 3, 3, 7}
-	if err := r.WriteInts(at, offs); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Run(); err != nil {
-		t.Fatal(err)
-	}
-	got := make([]float32, 30)
-	if err := r.Read(got, y); err != nil {
-		t.Fatal(err)
-	}
-	for i, v := range got {
-		if want := float32(offs[i/5]) + 4 + float32(i%5); v != want {
-			t.Fatalf("value %d is %g, want %g", i, v, want)
-		}
-	}
-	offs[5] = 32 // one past the end
-	if err := r.WriteInts(at, offs); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Run(); err == nil {
-		t.Fatal("a window past the end of the series was cut without an error")
-	}
-}
-
-func TestAdamAgainstTheFormula(t *testing.T) {
-	for _, o := range []TrainOptions{
-		{Beta1: .9, Beta2: .999, Eps: 1e-8}, {Beta1: .8, Beta2: .99, Eps: 1e-3, WeightDecay: .1},
-		{Beta1: .9, Beta2: .95, Eps: 1e-8, WeightDecay: .1, Optimizer: "adamw"},
-		{Beta1: .9, Beta2: .999, Eps: 1e-8, WeightDecay: .1, ClipNorm: 1.2}, {Beta1: .9, Beta2: .999, Eps: 1e-8, ClipNorm: 1e3},
-	} {
-		const n, count, lr = 9001, 5., .01 // several parts of the slab, the last one short
-		g := &Graph{}
-		p, d, m, v := g.Input(F32, n), g.Input(F32, n), g.Input(F32, n), g.Input(F32, n)
-		cnt, hyper := g.Input(F32, 1), g.Input(F32, 3)
-		y := o.adam().of(p, d, m, v, cnt, hyper)
-		dev, err := CPU(2)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { dev.Close() })
-		r, err := dev.Compile(g.Plan(align, y), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rnd := rand.New(rand.NewPCG(1, 2))
-		draw := func() []float32 {
-			s := make([]float32, n)
-			for i := range s {
-				s[i] = float32(rnd.NormFloat64())
-			}
-			return s
-		}
-		must := func(err error) {
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		start := draw()
-		must(r.Write(p, start))
-		must(r.Write(m, make([]float32, n)))
-		must(r.Write(v, make([]float32, n)))
-		must(r.Write(cnt, []float32{count}))
-		wp, wm, wv := make([]float64, n), make([]float64, n), make([]float64, n)
-		for i := range wp {
-			wp[i] = float64(start[i])
-		}
-		for step := 1; step <= 20; step++ {
-			grad := draw()
-			must(r.Write(d, grad))
-			b1, b2 := 1-math.Pow(o.Beta1, float64(step)), 1-math.Pow(o.Beta2, float64(step))
-			must(r.Write(hyper, []float32{lr, float32(b1), float32(b2)}))
-			must(r.Run())
-			var norm float64
-			for _, v := range grad {
-				norm += float64(v) / count * float64(v) / count
-			}
-			clip := 1.
-			if o.ClipNorm > 0 { // as torch.nn.utils.clip_grad_norm_
-				clip = min(1, o.ClipNorm/(math.Sqrt(norm)+1e-6))
-			}
-			for i := range wp {
-				x := float64(grad[i]) / count * clip
-				if o.Optimizer == "adamw" {
-					wp[i] *= 1 - lr*o.WeightDecay
-				} else {
-					x += o.WeightDecay * wp[i]
-				}
-				wm[i] = o.Beta1*wm[i] + (1-o.Beta1)*x
-				wv[i] = o.Beta2*wv[i] + (1-o.Beta2)*x*x
-				wp[i] -= lr * wm[i] / b1 / (math.Sqrt(wv[i]/b2) + o.Eps)
-			}
-			got := make([]float32, 1)
-			must(r.Read(got, y))
-			if math.Abs(float64(got[0])-norm) > 1e-5*norm {
-				t.Fatalf("squared gradient norm %g, want %g", got[0], norm)
-			}
-		}
-		got := make([]float32, n)
-		must(r.Read(got, p))
-		for i := range got {
-			if math.Abs(float64(got[i])-wp[i]) > 1e-5 {
-				t.Fatalf("%+v: parameter %d is %g, want %g", o, i, got[i], wp[i])
-			}
-		}
-	}
-}
-
-func BenchmarkOps(b *testing.B) {
-	for _, c := range opCases {
-		b.Run(c.name, func(b *testing.B) {
-			g, ins, y := c.graph()
-			r, err := testCPU(b).Compile(g.Plan(0, y), nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			for i, d := range c.inputs(1) {
-				if err := write(r, ins[i], d); err != nil {
-					b.Fatal(err)
-				}
-			}
-			for b.Loop() {
-				if err := r.Run(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
 }

@@ -9,11 +9,11 @@ import (
 var poolCases = []opCase{
 	{name: "max pool", shapes: [][]int{{2, 3, 17}}, apart: true, build: func(in []*Tensor) *Tensor { return in[0].MaxPool(2, 2, 0, true) },
 		want: poolWant(17, 9, 2, 2, 0, largestOf)},
-	{name: "max pool in blocks", shapes: [][]int{{2, 301}}, apart: true, build: func(in []*Tensor) *Tensor { return in[0].MaxPool(2, 2, 0, true) },
+	{name: "max pool in blocks", shapes: [][]int{{2, 301}}, perf: [][]int{{32 * 7, 336}}, apart: true, build: func(in []*Tensor) *Tensor { return in[0].MaxPool(2, 2, 0, true) },
 		want: poolWant(301, 151, 2, 2, 0, largestOf)},
 	{name: "max pool, padded", shapes: [][]int{{2, 400}}, apart: true, build: func(in []*Tensor) *Tensor { return in[0].MaxPool(5, 3, 2, false) },
 		want: poolWant(400, 134, 5, 3, 2, largestOf)},
-	{name: "average pool", shapes: [][]int{{2, 300}}, build: func(in []*Tensor) *Tensor { return in[0].AvgPool(2, 2, true) },
+	{name: "average pool", shapes: [][]int{{2, 300}}, perf: [][]int{{32 * 7, 336}}, build: func(in []*Tensor) *Tensor { return in[0].AvgPool(2, 2, true) },
 		want: poolWant(300, 150, 2, 2, 0, meanOf)},
 	{name: "average pool, cut off", shapes: [][]int{{3, 22}}, build: func(in []*Tensor) *Tensor { return in[0].AvgPool(4, 4, true) },
 		want: poolWant(22, 6, 4, 4, 0, meanOf)},

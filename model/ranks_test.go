@@ -10,6 +10,10 @@ import (
 	"deeprc/collective"
 )
 
+// rankCases are sums of a rank alone; those of several are in TestRankSum and in the nets' below.
+var rankCases = []opCase{{name: "rank sum", shapes: [][]int{{3, 5}}, build: func(in []*Tensor) *Tensor { return (&ranks{}).sum(in[0]) },
+	want: each(func(x float64) float64 { return x }), perf: [][]int{{224, 336}}}}
+
 // families has one net of each, small, with dropout where it has any.
 func families() map[string]Net {
 	return map[string]Net{

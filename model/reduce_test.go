@@ -50,7 +50,7 @@ func variance(x []float64) (s float64) {
 }
 
 func reduceCase(name string, kept [4]bool, want func([]float64) float64, build func(x *Tensor) *Tensor) opCase {
-	return opCase{name: name, shapes: [][]int{{2, 3, 4, 5}}, want: over(kept, want), apart: name[0] == 'm', build: func(in []*Tensor) *Tensor { return build(in[0]) }}
+	return opCase{name: name, shapes: [][]int{{2, 3, 4, 5}}, want: over(kept, want), apart: name[0] == 'm', build: func(in []*Tensor) *Tensor { return build(in[0]) }, perf: [][]int{{8, 8, 96, 128}}}
 }
 
 var reduceCases = []opCase{

@@ -6,6 +6,93 @@ import (
 	"testing"
 )
 
+var sampleCases = []opCase{sampleCase("normal", 2, 1), sampleCase("studentt", 3, 1), sampleCase("poisson", 1, 2), sampleCase("negativebinomial", 2, .3),
+	{name: "draw below", shapes: [][]int{{3}}, at: []int64{1 << 33, 11, 0}, noGradient: "draws", build: func(in []*Tensor) *Tensor { // seen through a table
+		table := make([]float32, 37)
+		for i := range table {
+			table[i] = float32(i)
+		}
+		return in[0].g.Literal(table, 37, 1).Embedding(in[0].g.drawBelow(37, in[0], 4, []int{5, 13})).Reshape(5, 13)
+	}, want: func(in [][]float32) (y []float64) {
+		for e := range uint64(65) {
+			word := philox([4]uint32{uint32(e / 4), 0, uint32(in[0][1]), 4}, [2]uint32{0, uint32(uint64(in[0][0]) >> 32)})[e%4]
+			y = append(y, float64(uint64(word)*37>>32))
+		}
+		return y
+	}, perf: [][]int{{3}}},
+}
+
+// sampleCase holds the draws, of four windows of three places, to the same numbers in Go.
+func sampleCase(kind string, params int, times float32) opCase {
+	return opCase{name: "sample " + kind, shapes: [][]int{{12, params}, {3}}, at: []int64{1 << 33, 0, 1 << 32}, noGradient: "draws",
+		domain: func(x float32) float32 { return times * positive(x) },
+		build:  func(in []*Tensor) *Tensor { return Loss{Kind: kind}.Sample(in[0], in[1], 3, 4) },
+		want: func(in [][]float32) (y []float64) {
+			for i := range 12 {
+				s := slowStream{key: [2]uint32{0, uint32(uint64(in[1][0]) >> 32)}, place: uint64(in[1][2])*3 + uint64(i), number: 3}
+				y = append(y, s.draw(kind, wide(in[0][i*params:][:params])))
+			}
+			return y
+		}, perf: [][]int{{32 * 96 * 100, params}, {3}}}
+}
+
+// slowStream is the uniform numbers of one draw.
+type slowStream struct {
+	key    [2]uint32
+	place  uint64
+	number uint32
+	n      int
+}
+
+func (s *slowStream) uniform() float64 {
+	w := philox([4]uint32{uint32(s.place), uint32(s.place >> 32), uint32(s.n / 4), s.number | 1<<31}, s.key)[s.n%4]
+	s.n++
+	return (float64(w) + .5) / (1 << 32)
+}
+
+func (s *slowStream) normal() float64 {
+	r := math.Sqrt(-2 * math.Log(s.uniform()))
+	return r * math.Cos(2*math.Pi*s.uniform())
+}
+
+// poisson inverts the distribution, as is done for small rates.
+func (s *slowStream) poisson(rate float64) (k float64) {
+	u, p := s.uniform(), math.Exp(-rate)
+	for ; u > p && k < 200; k++ {
+		u, p = u-p, p*rate/(k+1)
+	}
+	return k
+}
+
+// gamma is Marsaglia's and Tsang's, of a shape of 1 or more after the boost.
+func (s *slowStream) gamma(a float64) float64 {
+	boost := 1.
+	if a < 1 {
+		boost, a = math.Pow(s.uniform(), 1/a), a+1
+	}
+	d := a - 1./3
+	for {
+		x := s.normal()
+		v := math.Pow(1+x/math.Sqrt(9*d), 3)
+		if v > 0 && math.Log(s.uniform()) < x*x/2+d-d*v+d*math.Log(v) {
+			return boost * d * v
+		}
+	}
+}
+
+func (s *slowStream) draw(kind string, p []float64) float64 {
+	switch kind {
+	case "normal":
+		return p[0] + p[1]*s.normal()
+	case "studentt":
+		r := math.Sqrt(p[0] * math.Expm1(-2/p[0]*math.Log(s.uniform())))
+		return p[1] + p[2]*r*math.Cos(2*math.Pi*s.uniform())
+	case "poisson":
+		return s.poisson(p[0])
+	}
+	return s.poisson(p[0] * p[1] * s.gamma(1/p[1]))
+}
+
 // draws are n draws, of a window each, of the distribution of these parameters, from window first on.
 func draws(t *testing.T, l Loss, params []float32, first int64, n int) []float32 {
 	t.Helper()

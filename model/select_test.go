@@ -1,19 +1,65 @@
 package model
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"testing"
 )
 
 var selectCases = []opCase{
-	{name: "top k", shapes: [][]int{{3, 7}}, apart: true, build: func(in []*Tensor) *Tensor { return in[0].TakeAlong(1, in[0].TopK(3)) },
+	{name: "top k", shapes: [][]int{{3, 7}}, perf: [][]int{{32 * 8, 96}}, apart: true, build: func(in []*Tensor) *Tensor { return in[0].TakeAlong(1, in[0].TopK(3)) },
 		want: func(in [][]float32) (y []float64) {
 			for r := range 3 {
 				row := slices.Clone(in[0][r*7:][:7])
 				slices.Sort(row)
 				for i := range 3 {
 					y = append(y, float64(row[6-i]))
+				}
+			}
+			return y
+		}},
+	{name: "rows of top k", shapes: [][]int{{1, 7}}, apart: true, noGradient: "indices", perf: [][]int{{1, 96}},
+		build: func(in []*Tensor) *Tensor { // seen through a table
+			table := make([]float32, in[0].Last())
+			for i := range table {
+				table[i] = float32(i)
+			}
+			return in[0].g.Literal(table, len(table), 1).Embedding(in[0].TopK(3).repeatRows(2))
+		},
+		want: func(in [][]float32) (y []float64) {
+			best := []int{0, 1, 2, 3, 4, 5, 6}
+			slices.SortFunc(best, func(a, b int) int { return cmp.Compare(in[0][b], in[0][a]) })
+			for i := range 6 {
+				y = append(y, float64(best[i%3]))
+			}
+			return y
+		}},
+	{name: "sparsity", shapes: [][]int{{2, 3, 4}, {2, 5, 4}, {3, 2}}, at: []int64{4, 0, 1, 1, 3, 2}, noGradient: "a measure to choose by",
+		perf: [][]int{{32 * 8, 96, 64}, {32 * 8, 96, 64}, {96, 25}}, build: func(in []*Tensor) *Tensor { return in[0].Sparsity(in[1], in[2]) },
+		want: func(in [][]float32) (y []float64) {
+			for r := range 6 {
+				most, sum := math.Inf(-1), 0.
+				for j := range 2 {
+					s := 0.
+					for c := range 4 {
+						s += float64(in[0][r*4+c]) * float64(in[1][(r/3*5+int(in[2][r%3*2+j]))*4+c])
+					}
+					most, sum = max(most, s), sum+s
+				}
+				y = append(y, most-sum/5)
+			}
+			return y
+		}},
+	{name: "correlation", shapes: [][]int{{2, 5, 3}, {2, 5, 3}}, noGradient: "a measure to choose by", perf: [][]int{{32, 96, 512}, {32, 96, 512}},
+		build: func(in []*Tensor) *Tensor { return in[0].Correlation(in[1]) },
+		want: func(in [][]float32) []float64 {
+			y := make([]float64, 10)
+			for i := range y {
+				for t := range 5 {
+					for c := range 3 {
+						y[i] += float64(in[0][i/5*15+t*3+c]) * float64(in[1][i/5*15+(t+i)%5*3+c])
+					}
 				}
 			}
 			return y
@@ -89,28 +135,6 @@ func TestDrawBelow(t *testing.T) {
 			t.Error("two draws are alike")
 		}
 	}
-}
-
-func TestSparsity(t *testing.T) {
-	const N, Lq, Lk, d, U = 2, 3, 5, 4, 2
-	forEachISA(t, func(t *testing.T) {
-		g := &Graph{}
-		q, k, at := g.Input(F32, N, Lq, d), g.Input(F32, N, Lk, d), g.Input(I64, Lq, U)
-		data := opCase{shapes: [][]int{q.Shape, k.Shape, at.Shape}, at: []int64{4, 0, 1, 1, 3, 2}}.inputs(1)
-		var want []float32
-		for r := range N * Lq {
-			most, sum := math.Inf(-1), 0.
-			for j := range U {
-				s := 0.
-				for c := range d {
-					s += float64(data[0][r*d+c]) * float64(data[1][(r/Lq*Lk+int(data[2][r%Lq*U+j]))*d+c])
-				}
-				most, sum = max(most, s), sum+s
-			}
-			want = append(want, float32(most-sum/Lk))
-		}
-		same(t, "sparsity", run(t, g, []*Tensor{q, k, at}, data, q.Sparsity(k, at))[0], want, 1e-6, 1)
-	})
 }
 
 // The correlation is that of all lags, and so TopK finds the best.
