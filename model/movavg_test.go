@@ -1,5 +1,10 @@
 package model
 
+import (
+	"slices"
+	"testing"
+)
+
 var movingCases = []opCase{
 	{name: "moving average", shapes: [][]int{{2, 11}}, build: func(in []*Tensor) *Tensor { return in[0].MovingAvg(5) },
 		want: func(in [][]float32) []float64 {
@@ -37,4 +42,26 @@ func movingSteps64(N, n, m, h int) func(in [][]float32) []float64 {
 		}
 		return y
 	}
+}
+
+// The gradient has the bits of a sum in the order of the steps, whatever the rows are cut into.
+func TestMovingAvgGradientBits(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for _, c := range [][2]int{{1, 5}, {3, 9}, {64, 1}, {200, 25}, {336, 25}, {400, 101}, {90, 25}} {
+			n, k := c[0], c[1]
+			g := &Graph{}
+			dy := g.Input(F32, 3, n)
+			data := opCase{shapes: [][]int{dy.Shape}}.inputs(1)
+			got := run(t, g, []*Tensor{dy}, data, g.add(movingAvgGrad{half: k / 2}, dy.Shape, dy))[0]
+			want := make([]float32, 3*n)
+			for i, v := range data[0] {
+				for j := i%n - k/2; j <= i%n+k/2; j++ {
+					want[i/n*n+min(max(j, 0), n-1)] += v / float32(k)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%d steps, a window of %d: other bits than those of the sum in order", n, k)
+			}
+		}
+	})
 }
