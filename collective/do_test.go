@@ -24,6 +24,9 @@ func scoped(c collective.Comm) error {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		start := time.Now()
 		err = collective.Do(ctx, s, func(s collective.Comm) error {
+			if err := s.Barrier(); err != nil { // all have the group: else Sub may return its failure
+				return err
+			}
 			if pair[0] == 2 || s.Rank() == 0 { // ranks 2 and 3 succeed; rank 0 waits for rank 1
 				return s.Barrier()
 			}
