@@ -30,19 +30,18 @@ typedef struct {
 } work;
 
 struct image_spectra { const grid *g; const tables *t; const int64_t *list; int64_t n, channels, size; const float *x; float *z; int64_t z_size; float *y; };
-struct spectral_images { const grid *g; const tables *t; const int64_t *list; int64_t n, channels, size; const float *bias; float *y; float *z; int64_t z_size; const float *x; };
+struct spectral_images { const grid *g; const tables *t; const int64_t *list; int64_t n, channels, size; float *y, *z; int64_t z_size; const float *x; };
 struct kernel_spectrum { const grid *g; const tables *t; int64_t half, channels; const float *w; float *z; int64_t z_size; float *y; };
 struct spectral_kernel { const grid *g; const tables *t; int64_t half, channels; float *dw, *z; int64_t z_size; const float *x; };
 struct products { int64_t n, in, out; const float *x, *w; float *y; };
-struct column_sums { const folded_conv *o; float *y; const float *x; const int64_t *top; };
 
 static inline int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t greater(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t parts(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
 static grid grid_of(const folded_conv *o, int64_t top) {
-  fold_shape s = fold_shape_of(o->f.steps, top);
-  grid g = {.p = s.period, .rows = s.rows, .near_r = lesser(o->half, s.rows - 1), .near_c = lesser(o->half, s.period - 1)};
+  int64_t p = o->f.steps / (top + 1), rows = parts(o->f.steps, p);
+  grid g = {.p = p, .rows = rows, .near_r = lesser(o->half, rows - 1), .near_c = lesser(o->half, p - 1)};
   g.m_r = g.rows + g.near_r, g.m_c = g.p + g.near_c;
   g.halves = g.m_c / 2 + 1, g.F = g.m_r * g.halves;
   return g;
@@ -157,7 +156,7 @@ static int64_t list_images(const folded_conv *o, const int64_t *top, int64_t f, 
   return n;
 }
 
-void k_folded_conv(pool *p, const folded_conv *o, float *y, const float *x, const float *w, const float *bias, const int64_t *top, void *base) {
+void k_folded_conv(pool *p, const folded_conv *o, float *y, const float *x, const float *w, const int64_t *top, void *base) {
   work k;
   lay(o, base, &k);
   for (int64_t f = 0; f < o->f.steps / 2; f++) {
@@ -172,7 +171,7 @@ void k_folded_conv(pool *p, const folded_conv *o, float *y, const float *x, cons
       int64_t n = lesser(of_f - q, IMAGES);
       RUN(p, n, 1, image_spectra, &g, &k.image, k.list + q, n, o->in, o->f.most * o->in, x, k.z, k.z_size, k.x);
       RUN(p, g.F, 1, products, n, o->in, o->out, k.x, k.w, k.y);
-      RUN(p, n, 1, spectral_images, &g, &k.back, k.list + q, n, o->out, o->f.most * o->out, bias, y, k.z, k.z_size, k.y);
+      RUN(p, n, 1, spectral_images, &g, &k.back, k.list + q, n, o->out, o->f.most * o->out, y, k.z, k.z_size, k.y);
     }
   }
 }
@@ -196,10 +195,6 @@ void k_folded_conv_weight_grad(pool *p, const folded_conv *o, float *dw, const f
       RUN(p, parts(o->in * o->out, COLUMNS), 1, spectral_kernel, &g, &k.back, o->half, o->in * o->out, dw, k.w_z, k.w_z_size, k.w);
     }
   }
-}
-
-void k_folded_conv_bias_grad(pool *p, const folded_conv *o, float *db, const float *dy, const int64_t *top) {
-  RUN(p, parts(o->out, COLUMNS), 1, column_sums, o, db, dy, top);
 }
 
 #else
@@ -237,9 +232,6 @@ KERNEL(spectral_images) {  // x[f, q]: real part, imaginary part
     }
     for (int64_t r = 0; r < g->rows; r++) NAME(add_up)(g->p, C, &in_line, k->t->cols, z + r * line, 0, 0, y + r * g->p * C, C);
     int64_t n = g->rows * g->p;
-    if (k->bias)
-      for (int64_t t = 0; t < n; t++)
-        for (int64_t c = 0; c < C; c++) y[t * C + c] += k->bias[c];
     memset(y + n * C, 0, (k->size - n * C) * sizeof *y);
   }
 }
@@ -304,23 +296,6 @@ KERNEL(correlations) {  // y[f] = Σ_q x[f, q] · conjugate of w[f, q], (in, out
     float *y = k->y + f * 2 * k->in * k->out;
     NAME(add_up)(k->in, k->out, &s, x, w, 0, 0, y, k->out);
     NAME(add_up)(k->in, k->out, &s, x, w + k->out, 0, 0, y + k->in * k->out, k->out);
-  }
-}
-
-KERNEL(column_sums) {
-  ARGS(column_sums);
-  const folded_conv *o = k->o;
-  for (int64_t piece = lo; piece < hi; piece++) {
-    int64_t at = piece * COLUMNS, wide = lesser(COLUMNS, o->out - at);
-    float sum[COLUMNS] = {0};
-    for (int64_t q = 0; q < o->f.images; q++) {
-      fold_shape s = fold_shape_of(o->f.steps, k->top[q]);
-      float of_image[COLUMNS] = {0};
-      for (int64_t t = 0; t < s.rows * s.period; t++)
-        for (int64_t c = 0; c < wide; c++) of_image[c] += k->x[(q * o->f.most + t) * o->out + at + c];
-      for (int64_t c = 0; c < wide; c++) sum[c] += of_image[c];
-    }
-    for (int64_t c = 0; c < wide; c++) k->y[at + c] = sum[c];
   }
 }
 #endif

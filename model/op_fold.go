@@ -1,12 +1,6 @@
 package model
 
-/*
-#cgo noescape k_fold
-#cgo nocallback k_fold
-#cgo noescape k_unfold
-#cgo nocallback k_unfold
-#include "fold.h"
-*/
+// #include "foldconv.h"
 import "C"
 
 // A Folding makes k images of each series of T steps: that of frequency f = Top + 1 has lines of T/f steps below each other, and is filled up by
@@ -23,13 +17,15 @@ func (f Folding) Fold(x *Tensor) *Tensor {
 		badBuild("fold: x %v, top %v, %d steps: want x (N, channels, steps)", x.Shape, f.Top.Shape, f.Steps)
 	}
 	wantF32("fold", x)
-	return x.g.add(&fold{f, x.Shape[1], true}, []int{f.Top.Len(), f.places(), x.Shape[1]}, x)
+	N, k, C := x.Shape[0], f.Top.Last(), x.Shape[1]
+	image := x.Transpose(1, 2).Pad(1, 0, f.places()-f.Steps) // (N, places, channels): line behind line it is the same for every period
+	return image.Unsqueeze(1).Expand(N, k, f.places(), C).Reshape(N*k, f.places(), C)
 }
 
 // Unfold is the series (N, k, channels, T) of images x.
 func (f Folding) Unfold(x *Tensor) *Tensor {
 	f.wantImages("unfold", x)
-	return x.g.add(&unfold{f, x.Last(), false}, []int{f.Top.Shape[0], f.Top.Last(), x.Last(), f.Steps}, x)
+	return x.Slice(1, 0, f.Steps).Reshape(f.Top.Shape[0], f.Top.Last(), f.Steps, x.Last()).Transpose(2, 3)
 }
 
 func (f Folding) checked() {
@@ -56,35 +52,5 @@ func (f Folding) places() int {
 }
 
 func (f Folding) c() C.folding {
-	return C.folding{C.int64_t(f.Top.Len()), C.int64_t(f.Top.Last()), C.int64_t(f.Steps), C.int64_t(f.places())}
-}
-
-// fold is of one series for each image, or, if shared, for the k of a series.
-type fold struct {
-	f        Folding
-	channels int
-	shared   bool
-}
-
-func (o *fold) Grad(y, dy *Tensor) []*Tensor {
-	back := unfold(*o)
-	return []*Tensor{y.g.add(&back, y.in[0].Shape, dy)}
-}
-
-func (o *fold) CPU(p *Pool, y Array, in []Array) {
-	c := o.f.c()
-	C.k_fold(p.c, &c, C.int64_t(o.channels), flag(o.shared), y.ptr(), in[0].ptr())
-}
-
-// unfold is the series of each image, or, if shared, their sum.
-type unfold fold
-
-func (o *unfold) Grad(y, dy *Tensor) []*Tensor {
-	back := fold(*o)
-	return []*Tensor{y.g.add(&back, y.in[0].Shape, dy)}
-}
-
-func (o *unfold) CPU(p *Pool, y Array, in []Array) {
-	c := o.f.c()
-	C.k_unfold(p.c, &c, C.int64_t(o.channels), flag(o.shared), y.ptr(), in[0].ptr())
+	return C.folding{C.int64_t(f.Top.Len()), C.int64_t(f.Steps), C.int64_t(f.places())}
 }

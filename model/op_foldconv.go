@@ -5,8 +5,6 @@ package model
 #cgo nocallback k_folded_conv
 #cgo noescape k_folded_conv_weight_grad
 #cgo nocallback k_folded_conv_weight_grad
-#cgo noescape k_folded_conv_bias_grad
-#cgo nocallback k_folded_conv_bias_grad
 #include "foldconv.h"
 */
 import "C"
@@ -25,19 +23,16 @@ func (f Folding) Conv(x, w, b *Tensor) *Tensor {
 		badBuild("folded conv: x %v, w %v: want w (taps, taps, %d, out), taps odd and %d or less, and b (out)", x.Shape, w.Shape, x.Last(), 2*C.FOLD_HALF+1)
 	}
 	wantF32("folded conv", w)
+	y := f.conv(x, w, false)
 	if b != nil {
-		wantF32("folded conv", b)
+		y = y.Add(b)
 	}
-	return f.conv(x, w, b, false)
+	return y
 }
 
-func (f Folding) conv(x, w, b *Tensor, back bool) *Tensor {
+func (f Folding) conv(x, w *Tensor, back bool) *Tensor {
 	o := &foldedConv{f, C.folded_conv{f.c(), C.int64_t(w.Shape[0] / 2), C.int64_t(w.Shape[2]), C.int64_t(w.Shape[3]), C.int64_t(flag(back))}}
-	in := []*Tensor{x, w, f.Top, o.work(x.g)}
-	if b != nil {
-		in = append(in, b)
-	}
-	return x.g.add(o, []int{f.Top.Len(), f.places(), w.Shape[3]}, in...)
+	return x.g.add(o, []int{f.Top.Len(), f.places(), w.Shape[3]}, x, w, f.Top, o.work(x.g))
 }
 
 type foldedConv struct {
@@ -54,19 +49,11 @@ func (o *foldedConv) work(g *Graph) *Tensor {
 
 func (o *foldedConv) Grad(y, dy *Tensor) []*Tensor {
 	x, w, top := y.in[0], y.in[1], y.in[2]
-	d := []*Tensor{o.f.conv(dy, w.Permute(0, 1, 3, 2), nil, true), y.g.add(&foldedConvWeightGrad{o: *o}, w.Shape, x, dy, top, o.work(y.g)), nil, nil}
-	if len(y.in) == 5 {
-		d = append(d, y.g.add(&foldedConvBiasGrad{o: *o}, y.in[4].Shape, dy, top))
-	}
-	return d
+	return []*Tensor{o.f.conv(dy, w.Permute(0, 1, 3, 2), true), y.g.add(&foldedConvWeightGrad{o: *o}, w.Shape, x, dy, top, o.work(y.g)), nil, nil}
 }
 
 func (o *foldedConv) CPU(p *Pool, y Array, in []Array) {
-	var b *C.float
-	if len(in) == 5 {
-		b = in[4].ptr()
-	}
-	C.k_folded_conv(p.c, &o.c, y.ptr(), in[0].ptr(), in[1].ptr(), b, o.f.at(in[2]), unsafe.Pointer(&in[3].I[0]))
+	C.k_folded_conv(p.c, &o.c, y.ptr(), in[0].ptr(), in[1].ptr(), o.f.at(in[2]), unsafe.Pointer(&in[3].I[0]))
 }
 
 type foldedConvWeightGrad struct {
@@ -76,15 +63,6 @@ type foldedConvWeightGrad struct {
 
 func (g *foldedConvWeightGrad) CPU(p *Pool, dw Array, in []Array) {
 	C.k_folded_conv_weight_grad(p.c, &g.o.c, dw.ptr(), in[0].ptr(), in[1].ptr(), g.o.f.at(in[2]), unsafe.Pointer(&in[3].I[0]))
-}
-
-type foldedConvBiasGrad struct {
-	noGrad
-	o foldedConv
-}
-
-func (g *foldedConvBiasGrad) CPU(p *Pool, db Array, in []Array) {
-	C.k_folded_conv_bias_grad(p.c, &g.o.c, db.ptr(), in[0].ptr(), g.o.f.at(in[1]))
 }
 
 // work is memory that the one op which has it as an input may write over: a value of no meaning.
