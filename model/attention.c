@@ -11,7 +11,6 @@ struct attend { const attention *o; float *out; const float *y, *q, *k, *v, *bia
 enum { QUERIES = 48, KEYS = 64 };  // of a block; multiples of a tile's rows and vectors in every version
 
 static inline int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
-static inline int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // bias (Lq, Lk) of attention n, or 0
 static inline const float *bias_of(const attention *o, const float *bias, int64_t n) {

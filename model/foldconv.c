@@ -35,7 +35,6 @@ struct kernel_spectrum { const grid *g; const tables *t; int64_t half, channels;
 struct spectral_kernel { const grid *g; const tables *t; int64_t half, channels; float *dw, *z; int64_t z_size; const float *x; };
 struct products { int64_t n, in, out; const float *x, *w; float *y; };
 
-static inline int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t greater(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t parts(int64_t n, int64_t size) { return (n + size - 1) / size; }
 

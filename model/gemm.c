@@ -16,8 +16,6 @@ enum { TALL_base = 4, TALL_avx2 = 6, TALL_avx512 = 14 };
 enum { ENOUGH = 1 << 18 };  // multiplications worth a piece, some 10 µs
 enum { WIDE = 2, DEPTH = 512, ALIAS = 1024 };  // ALIAS: floats of a page, from one line to the next of the same set
 
-static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 #define LOOPS "gemm.c"
 #include "versions.h"
 
@@ -132,7 +130,7 @@ KERNEL(gemm) {
   int64_t ar = o->ta ? 1 : o->k, ak = o->ta ? o->m : 1, ldb = o->tb ? o->k : o->n;
   float packed[DEPTH * PANEL] __attribute__((aligned(64)));
   for (int64_t u = 0; u < o->k; u += DEPTH) {  // outermost, so that this part of a is in the L2 cache for all panels but the first
-    int64_t depth = least(DEPTH, o->k - u);
+    int64_t depth = lesser(DEPTH, o->k - u);
     for (int64_t i = lo, end; i < hi; i = end) {  // tiles of one panel
       int64_t batch = i / (down * across), left = batch, ia = 0, ib = 0;
       for (int64_t d = o->batch.axes - 1; d >= 0; d--) {
@@ -141,14 +139,14 @@ KERNEL(gemm) {
         ia += at * o->batch.move[0][d];
         ib += at * o->batch.move[1][d];
       }
-      int64_t first = i / down * down, q = i / down % across * PANEL, n = least(PANEL, o->n - q);
-      end = least(hi, first + down);
+      int64_t first = i / down * down, q = i / down % across * PANEL, n = lesser(PANEL, o->n - q);
+      end = lesser(hi, first + down);
       const float *a = k->a + ia * o->m * o->k + u * ak, *b = k->b + ib * o->k * o->n + (o->tb ? q * ldb + u : q + u * ldb);
       float *c = k->c + batch * o->m * o->n + q;
       NAME(pack_panel)(packed, b, ldb, o->tb, depth, n);
       for (int64_t t = i; t < end; t++) {
         int64_t r = (t - first) * TALL;
-        NAME(gemm_tile)(least(TALL, o->m - r), n, depth, a + r * ar, ar, ak, packed, u > 0, c + r * o->n, o->n);
+        NAME(gemm_tile)(lesser(TALL, o->m - r), n, depth, a + r * ar, ar, ak, packed, u > 0, c + r * o->n, o->n);
       }
     }
   }

@@ -13,6 +13,8 @@ enum { VECS_base = 2, VECS_avx2 = 3, VECS_avx512 = 4 };
 typedef struct {
   int64_t U, V, ar, au, av, bu, bv;
 } sums;
+
+static inline int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 #endif
 
 #ifdef ISA
