@@ -115,17 +115,16 @@ func (s *Scope) strongest(amplitude *Tensor, k int) *Tensor {
 
 // inception is the mean of convolutions of images by kernels of 1, 3, 5 … taps, which is one convolution by the mean of the kernels.
 func (n TimesNet) inception(s *Scope, f Folding, x *Tensor, in, out int) *Tensor {
-	var w, b *Tensor
+	var ws []*Tensor
+	var b *Tensor
 	for i := range n.Kernels {
 		taps, s := 2*i+1, s.In("kernels").In(strconv.Itoa(i))
-		kernel := s.Param("weight", Normal(math.Sqrt(2/float64(out*taps*taps))), out, in, taps, taps) // He et al. 2015, eq. 14
-		bias := s.Param("bias", constant(0), out)
-		if i == 0 {
-			w, b = kernel, bias
+		ws = append(ws, s.Param("weight", Normal(math.Sqrt(2/float64(out*taps*taps))), out, in, taps, taps)) // He et al. 2015, eq. 14
+		if bias := s.Param("bias", constant(0), out); i == 0 {
+			b = bias
 		} else {
-			w, b = w.Pad(2, 1, 1).Pad(3, 1, 1).Add(kernel), b.Add(bias)
+			b = b.Add(bias)
 		}
 	}
-	share := 1 / float32(n.Kernels)
-	return f.Conv(x, w.Scale(share).Permute(2, 3, 1, 0), b.Scale(share))
+	return f.Conv(x, kernelMean(ws...), b.Scale(1/float32(n.Kernels)))
 }
