@@ -35,10 +35,49 @@ func Check(c collective.Comm, cfg *Config, w io.Writer) error {
 			fmt.Fprintf(w, "           %s %s\n", f.Name, f.Type)
 		}
 	}
-	if err := j.prepare(); err != nil {
+	var err error
+	if j.dev, _, err = openCPU(c); err != nil {
 		return err
 	}
-	s := j.series
+	defer j.dev.Close()
+	if err := j.load(); err != nil {
+		return err
+	}
+	tasks, err := cfg.plan()
+	if err != nil {
+		return err
+	}
+	if tasks == nil {
+		return j.check(w)
+	}
+	seen := map[*Config]bool{}
+	for _, p := range tasks {
+		if (p.stage == "train" || p.stage == "evaluate") && !seen[p.cfg] {
+			seen[p.cfg] = true
+			if cfg.Sweep != nil {
+				fmt.Fprintf(w, "\n%s\n", p.where())
+			}
+			j.cfg = p.cfg
+			if err := j.check(w); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Fprintln(w)
+	return writePlan(w, tasks)
+}
+
+// where names the task's point of the sweep, for people.
+func (p *planned) where() string {
+	return fmt.Sprintf("horizon %d, seed %d", p.cfg.Windows.Horizon, p.cfg.Run.Seed)
+}
+
+// check prints the plan for one config of series that are there.
+func (j *job) check(w io.Writer) error {
+	if err := j.cut(); err != nil {
+		return err
+	}
+	s, cfg := j.series, j.cfg
 	fmt.Fprintf(w, "data       %s: %d rows, a step is %s, %d channels: %s\n", cfg.source(), s.Rows, s.Step, len(s.Channels), list(s.Channels))
 	for _, kind := range []struct {
 		name string

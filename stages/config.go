@@ -30,6 +30,9 @@ type Config struct {
 	Evaluate  EvaluateConfig     `toml:"evaluate" doc:"the test"`
 	Intervals IntervalsConfig    `toml:"intervals" doc:"intervals around the forecasts of models that forecast points, from the errors of a cross-validation before the test part; as NeuralForecast's PredictionIntervals"`
 	CV        CVConfig           `toml:"cv" doc:"cross-validation over the end of each series, test part included, after the run: every model and baseline is fitted on what lies before a cutoff, of which the last steps, as many as the validation part has, validate it, and forecasts the horizon after it; as NeuralForecast's cross_validation"`
+	Tasks     []TaskConfig       `toml:"task" doc:"one task of the run, on a part of the ranks; the pilot on rank 0 starts each when the tasks that it comes after have ended and there are ranks for it; without tasks and [sweep] the run is one pipeline on all ranks"`
+	Sweep     *SweepConfig       `toml:"sweep" doc:"tasks for every combination of models, horizons and seeds: a training for each, an evaluation for each horizon and seed, and one preprocess task before all of them unless a [[task]] is one; results of a horizon or seed lie in a folder of their own in the run's, as h96-s1"`
+	Pilot     PilotConfig        `toml:"pilot" doc:"who starts which task where"`
 }
 
 // RunConfig is the [run] table.

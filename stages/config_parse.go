@@ -21,14 +21,14 @@ func parseConfig(file, text string, sets []string) (*Config, error) {
 		var p toml.ParseError
 		if errors.As(err, &p) {
 			hint := ""
-			if strings.Contains(p.Message, "'preprocess' has already") || strings.Contains(p.Message, "'model' has already") {
-				hint = " Each [[preprocess]] and [[model]] has two brackets."
+			if strings.Contains(p.Message, "'preprocess' has already") || strings.Contains(p.Message, "'model' has already") || strings.Contains(p.Message, "'task' has already") {
+				hint = " Each [[preprocess]], [[model]] and [[task]] has two brackets."
 			}
 			return nil, configErrorf("%s:%d: %s%s", file, p.Position.Line, p.Message, hint)
 		}
 		return nil, configErrorf("%s: %w", file, err)
 	}
-	d := decoder{file: file, lines: keyLines(text), set: map[string]bool{}}
+	d := decoder{file: file, text: text, places: keyPlaces(text), set: map[string]bool{}}
 	for _, s := range sets {
 		if err := d.assign(tree, s); err != nil {
 			return nil, ConfigError{err}
@@ -46,15 +46,19 @@ func parseConfig(file, text string, sets []string) (*Config, error) {
 	if err != nil {
 		return nil, configErrorf("%s: %w", file, err)
 	}
+	if _, err := cfg.plan(); err != nil {
+		return nil, ConfigError{d.task(err)}
+	}
 	return cfg, nil
 }
 
 // decoder fills tagged structs from a TOML tree. Unlike toml.Unmarshal it knows
 // defaults, and where a key that it does not know stands.
 type decoder struct {
-	file  string
-	lines map[string]int  // line of each key path of the file
-	set   map[string]bool // key paths given by --set
+	file   string
+	text   string
+	places map[string]place // of each key path of the file
+	set    map[string]bool  // key paths given by --set
 }
 
 func (d decoder) config(cfg *Config, tree map[string]any) error {
@@ -64,7 +68,7 @@ func (d decoder) config(cfg *Config, tree map[string]any) error {
 	}
 	rest := map[string]any{}
 	for k, v := range tree {
-		if k != "model" && k != "preprocess" {
+		if !slices.Contains([]string{"model", "preprocess", "task", "sweep"}, k) {
 			rest[k] = v
 		}
 	}
@@ -118,7 +122,7 @@ func (d decoder) config(cfg *Config, tree map[string]any) error {
 		}
 		cfg.Models = append(cfg.Models, m)
 	}
-	return nil
+	return d.tasks(cfg, tree)
 }
 
 // withDefaults is the table of a [[model]] with the net's own defaults for keys that it does not have, and those for training
@@ -177,7 +181,7 @@ func (d decoder) steps(cfg *Config, v any) error {
 		case !known:
 			return d.at(path+".op", fmt.Errorf("no operator %q%s", name, didYouMean(name, operatorNames())))
 		}
-		s := StepConfig{Options: kind.make(), at: fmt.Sprintf("%s:%d", d.file, d.lines[path])}
+		s := StepConfig{Options: kind.make(), at: fmt.Sprintf("%s:%d", d.file, d.places[path].line)}
 		if err := d.split(reflect.ValueOf(&s).Elem(), reflect.ValueOf(s.Options).Elem(), t, path); err != nil {
 			return err
 		}
@@ -220,7 +224,7 @@ func (d decoder) fields(v reflect.Value, tree map[string]any, path string, defau
 	}
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		key, field := f.Tag.Get("toml"), v.FieldByIndex(f.Index)
-		if key == "" || f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct {
+		if key == "" || f.Type.Kind() == reflect.Pointer || f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct {
 			continue
 		}
 		full := strings.TrimPrefix(path+"."+key, ".")
@@ -313,8 +317,8 @@ func (d decoder) at(path string, err error) error {
 		return fmt.Errorf("--set %s: %w", path, err)
 	}
 	for p := path; ; p = p[:strings.LastIndex(p, ".")] {
-		if line, ok := d.lines[p]; ok {
-			return fmt.Errorf("%s:%d: %s: %w", d.file, line, path, err)
+		if at, ok := d.places[p]; ok {
+			return fmt.Errorf("%s:%d: %s: %w", d.file, at.line, path, err)
 		}
 		if !strings.Contains(p, ".") {
 			return fmt.Errorf("%s: %s: %w", d.file, path, err)

@@ -49,6 +49,7 @@ func TestConfigDefaults(t *testing.T) {
 			Baselines: []string{"repeat_last", "seasonal_naive", "nlinear_ols"}, Forecasts: true, Plots: 4},
 		CV:        CVConfig{StepSize: 1, Refit: false},
 		Intervals: IntervalsConfig{Levels: []float64{}, Method: "conformal_distribution", Windows: 2, StepSize: 1},
+		Pilot:     PilotConfig{Policy: "backfill"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -31,6 +31,20 @@ func (cfg *Config) Write(w io.Writer) error {
 			}
 			continue
 		}
+		if key == "task" {
+			for _, t := range cfg.Tasks {
+				b.WriteString("[[task]]\n")
+				writeKeys(&b, reflect.ValueOf(t))
+				b.WriteByte('\n')
+			}
+			continue
+		}
+		if f := v.Field(i); f.Kind() == reflect.Pointer {
+			if !f.IsNil() {
+				writeTable(&b, key, f.Elem())
+			}
+			continue
+		}
 		if key != "model" {
 			writeTable(&b, key, v.Field(i))
 			continue
@@ -129,8 +143,11 @@ func WriteReference(w io.Writer) error {
 		f := t.Field(i)
 		key, elem := f.Tag.Get("toml"), f.Type
 		head := "[" + key + "]"
-		if elem.Kind() == reflect.Slice {
+		switch elem.Kind() {
+		case reflect.Slice:
 			head, elem = "[["+key+"]]", elem.Elem()
+		case reflect.Pointer:
+			elem = elem.Elem()
 		}
 		referenceTable(&b, head, key, f.Tag.Get("doc"), elem)
 	}

@@ -29,11 +29,18 @@ func (j *job) prepareInDir(above []string) (err error) {
 }
 
 // prepare opens the device, reads the data and cuts the windows; collective.
-func (j *job) prepare() error {
-	var err error
+func (j *job) prepare() (err error) {
 	if j.dev, _, err = openCPU(j.c); err != nil {
 		return err
 	}
+	if err := j.load(); err != nil {
+		return err
+	}
+	return j.cut()
+}
+
+// load reads the data and makes the series; collective.
+func (j *job) load() error {
 	table, static, err := j.preprocess()
 	if err != nil {
 		return err
@@ -71,18 +78,20 @@ func (j *job) prepare() error {
 		return err
 	}
 	s := j.series
+	bar.end(fmt.Sprintf("%d rows, %d channels, a step is %s, %d values missing", s.Rows, len(s.Channels), s.Step, s.Missing))
+	done(s.Rows, int64(len(s.Data.Past)+len(s.Data.Inputs))*4)
+	return nil
+}
+
+// cut cuts the windows of the series.
+func (j *job) cut() (err error) {
 	if err := j.checkCutoffs(); err != nil {
 		return err
 	}
-	bar.end(fmt.Sprintf("%d rows, %d channels, a step is %s, %d values missing", s.Rows, len(s.Channels), s.Step, s.Missing))
-	if j.sets, err = splitWindows(s, j.cfg.Windows); err != nil {
+	if j.sets, err = splitWindows(j.series, j.cfg.Windows); err != nil {
 		return err
 	}
-	if err := j.checkDraws(); err != nil {
-		return err
-	}
-	done(s.Rows, int64(len(s.Data.Past)+len(s.Data.Inputs))*4)
-	return nil
+	return j.checkDraws()
 }
 
 // preprocessed is how messages call the table of the last step.
