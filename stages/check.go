@@ -64,7 +64,15 @@ func Check(c collective.Comm, cfg *Config, w io.Writer) error {
 		}
 	}
 	fmt.Fprintln(w)
-	return writePlan(w, tasks)
+	if err := writePlan(w, tasks); err != nil {
+		return err
+	}
+	slots, err := worldSlots(c, cfg.Pilot.Dedicated)
+	if err != nil {
+		return err
+	}
+	_, err = cfg.schedule(tasks, slots, func(string) bool { return false })
+	return err
 }
 
 // where names the task's point of the sweep, for people.

@@ -37,8 +37,6 @@ type PilotConfig struct {
 	Dedicated bool   `toml:"dedicated" default:"false" doc:"rank 0 runs no tasks"`
 }
 
-var policyNames = []string{"fifo", "backfill", "locality"}
-
 // taskError is a mistake in a key of [[task]] number task, or in [sweep] where that is −1; elem is the part of its value that is meant.
 type taskError struct {
 	task      int

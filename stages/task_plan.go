@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -65,6 +66,20 @@ func (cfg *Config) plan() ([]*planned, error) {
 		all = slices.Concat(made, more, all)
 	}
 	return link(all)
+}
+
+// schedule makes the scheduler of a plan; a request that the world can never meet is a [ConfigError].
+func (cfg *Config) schedule(tasks []*planned, slots []Slot, done func(name string) bool) (*Sched, error) {
+	list := make([]Task, len(tasks))
+	for i, p := range tasks {
+		list[i] = p.Task
+	}
+	s, err := NewSched(list, slots, policies[cfg.Pilot.Policy], done)
+	var never *requestError
+	if errors.As(err, &never) {
+		return nil, configErrorf("%w (for another world: --ranks N, or a launcher)", err)
+	}
+	return s, err
 }
 
 func modelNames(models []ModelConfig) (names []string) {

@@ -2,6 +2,8 @@ package stages
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
@@ -167,8 +169,17 @@ func TestCheckShowsTheGraph(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
 	}
-	cfg = mustParse(t, graphText+"[sweep]\nhorizons = [6, 700]\n")
+	cfg = mustParse(t, graphText+"[train]\nsteps = 3\n[[task]]\nstage = \"train\"\nranks = 2\n")
+	if err := collective.RunLocal(2, func(c collective.Comm) error { return Check(c, cfg, io.Discard) }); err != nil {
+		t.Error(err)
+	}
 	err := collective.RunLocal(1, func(c collective.Comm) error { return Check(c, cfg, &b) })
+	var usage ConfigError
+	if want := `t.toml:15:1: task "train": ranks = 2, but there are 1 ranks that run tasks`; err == nil || !strings.HasPrefix(err.Error(), want) || !errors.As(err, &usage) {
+		t.Errorf("got %v", err)
+	}
+	cfg = mustParse(t, graphText+"[sweep]\nhorizons = [6, 700]\n")
+	err = collective.RunLocal(1, func(c collective.Comm) error { return Check(c, cfg, &b) })
 	if err == nil || !strings.Contains(err.Error(), "horizon 700") {
 		t.Errorf("a horizon longer than the data: %v", err)
 	}

@@ -1,0 +1,240 @@
+package stages
+
+import (
+	"cmp"
+	"fmt"
+	"math/bits"
+	"slices"
+)
+
+// A Slot is a rank as the scheduler sees it.
+type Slot struct {
+	Node   int   // which host it is on
+	GPUs   int   // that it has
+	Memory int64 // bytes, its part of the host's
+	Off    bool  // it runs no tasks
+}
+
+// rankSet is a set of ranks, a bit each.
+type rankSet []uint64
+
+func (s rankSet) has(r int) bool { return s[r>>6]>>(r&63)&1 != 0 }
+func (s rankSet) add(r int)      { s[r>>6] |= 1 << (r & 63) }
+func (s rankSet) remove(r int)   { s[r>>6] &^= 1 << (r & 63) }
+
+// pool is the ranks that are free, by class of what they have.
+type pool struct {
+	slots   []Slot
+	classes []*class // the poorest first, so that what few ranks have is left for who needs it
+	of      []*class // of each rank
+	nodes   int
+	free    int
+	alive   int // ranks that run tasks
+	perNode []int
+}
+
+// class is the ranks of equal GPUs and memory.
+type class struct {
+	Slot
+	free  rankSet
+	alive int
+}
+
+// newPool makes a pool with all ranks free.
+func newPool(slots []Slot) *pool {
+	p := &pool{slots: slots, of: make([]*class, len(slots))}
+	type kind struct {
+		gpus   int
+		memory int64
+	}
+	by := map[kind]*class{}
+	for r, s := range slots {
+		p.nodes = max(p.nodes, s.Node+1)
+		if s.Off {
+			continue
+		}
+		c := by[kind{s.GPUs, s.Memory}]
+		if c == nil {
+			c = &class{Slot: s, free: make(rankSet, (len(slots)+63)/64)}
+			by[kind{s.GPUs, s.Memory}] = c
+			p.classes = append(p.classes, c)
+		}
+		p.of[r] = c
+		c.free.add(r)
+		c.alive++
+		p.free++
+		p.alive++
+	}
+	slices.SortFunc(p.classes, func(a, b *class) int {
+		return cmp.Or(cmp.Compare(a.GPUs, b.GPUs), cmp.Compare(a.Memory, b.Memory))
+	})
+	p.perNode = make([]int, p.nodes)
+	return p
+}
+
+func (p *pool) take(ranks []int) {
+	for _, r := range ranks {
+		if p.of[r] == nil || !p.of[r].free.has(r) {
+			panic(fmt.Sprintf("stages: rank %d is not free", r))
+		}
+		p.of[r].free.remove(r)
+	}
+	p.free -= len(ranks)
+}
+
+func (p *pool) give(r int) {
+	if p.of[r].free.has(r) {
+		panic(fmt.Sprintf("stages: rank %d is free already", r))
+	}
+	p.of[r].free.add(r)
+	p.free++
+}
+
+// lose takes a rank that is not free out for good.
+func (p *pool) lose(r int) {
+	p.of[r].alive--
+	p.of[r] = nil
+	p.alive--
+}
+
+// suits reports whether the ranks of a class have what each rank of q must have.
+func (q Request) suits(c *class) bool { return c.GPUs >= q.GPUs && c.Memory >= q.Memory }
+
+// bounds are the fewest and the most ranks that q takes of n.
+func (q Request) bounds(n int) (least, most int) {
+	if q.Ranks == (Ranks{}) {
+		least, most = n, n
+	} else {
+		least, most = q.Ranks.Min, q.Ranks.Max
+	}
+	if q.PerNode > 0 {
+		least, most = (least+q.PerNode-1)/q.PerNode*q.PerNode, most/q.PerNode*q.PerNode
+	}
+	return least, most
+}
+
+// pick chooses free ranks for q, in order, none of those in but; nil where there are too few. Ranks in prefer come first. The sets may be nil.
+func (p *pool) pick(q Request, but, prefer rankSet) []int {
+	least, most := q.bounds(p.alive)
+	if least > p.free || least < 1 {
+		return nil
+	}
+	if q.PerNode > 0 {
+		return p.pickNodes(q, but, prefer, least, most)
+	}
+	var out []int
+	for round := range 2 {
+		if round == 0 && prefer == nil {
+			continue
+		}
+		for _, c := range p.classes {
+			if !q.suits(c) {
+				continue
+			}
+			for i, w := range c.free {
+				if but != nil {
+					w &^= but[i]
+				}
+				if prefer != nil && round == 0 {
+					w &= prefer[i]
+				} else if prefer != nil {
+					w &^= prefer[i]
+				}
+				for ; w != 0 && len(out) < most; w &= w - 1 {
+					out = append(out, i<<6+bits.TrailingZeros64(w))
+				}
+			}
+		}
+	}
+	if len(out) < least {
+		return nil
+	}
+	slices.Sort(out)
+	return out
+}
+
+// pickNodes is pick for requests of a number of ranks on each node: on those with most preferred ranks first, then in order.
+func (p *pool) pickNodes(q Request, but, prefer rankSet, least, most int) []int {
+	clear(p.perNode)
+	liked := map[int]int{}
+	var nodes []int
+	each := func(f func(r int)) {
+		for _, c := range p.classes {
+			if !q.suits(c) {
+				continue
+			}
+			for i, w := range c.free {
+				if but != nil {
+					w &^= but[i]
+				}
+				for ; w != 0; w &= w - 1 {
+					f(i<<6 + bits.TrailingZeros64(w))
+				}
+			}
+		}
+	}
+	each(func(r int) {
+		n := p.slots[r].Node
+		if p.perNode[n]++; p.perNode[n] == q.PerNode {
+			nodes = append(nodes, n)
+		}
+		if prefer != nil && prefer.has(r) {
+			liked[n]++
+		}
+	})
+	if len(nodes)*q.PerNode < least {
+		return nil
+	}
+	slices.SortFunc(nodes, func(a, b int) int { return cmp.Or(cmp.Compare(liked[b], liked[a]), cmp.Compare(a, b)) })
+	clear(p.perNode)
+	for _, n := range nodes[:min(len(nodes), most/q.PerNode)] {
+		p.perNode[n] = q.PerNode
+	}
+	var out []int
+	for _, first := range []bool{true, false} {
+		each(func(r int) {
+			if n := p.slots[r].Node; p.perNode[n] > 0 && first == (prefer != nil && prefer.has(r)) {
+				p.perNode[n]--
+				out = append(out, r)
+			}
+		})
+	}
+	slices.Sort(out)
+	return out
+}
+
+// never says why q can never start, whatever is free; nil if it can.
+func (p *pool) never(q Request) error {
+	least, _ := q.bounds(p.alive)
+	suitable, nodes := 0, 0
+	clear(p.perNode)
+	for r, c := range p.of {
+		if c == nil || !q.suits(c) {
+			continue
+		}
+		suitable++
+		if n := p.slots[r].Node; q.PerNode > 0 {
+			if p.perNode[n]++; p.perNode[n] == q.PerNode {
+				nodes++
+			}
+		}
+	}
+	want := fmt.Sprintf("ranks = %v", q.Ranks)
+	if q.GPUs > 0 {
+		want += fmt.Sprintf(" with gpus = %d", q.GPUs)
+	}
+	if q.Memory > 0 {
+		want += fmt.Sprintf(" with memory = %s", bytesText(q.Memory))
+	}
+	switch {
+	case p.alive == 0:
+		return fmt.Errorf("there is no rank that runs tasks")
+	case suitable == p.alive && least > p.alive && q.PerNode == 0:
+		return fmt.Errorf("%s, but there are %d ranks that run tasks", want, p.alive)
+	case suitable < least:
+		return fmt.Errorf("%s, but of %d ranks that run tasks %d have that", want, p.alive, suitable)
+	case q.PerNode > 0 && nodes*q.PerNode < least:
+		return fmt.Errorf("%s and ranks_per_node = %d, but %d nodes have as many such ranks", want, q.PerNode, nodes)
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+package stages
+
+import (
+	"io/fs"
+	"slices"
+	"sync"
+	"testing"
+
+	"deeprc/collective"
+)
+
+func TestWorldSlots(t *testing.T) {
+	for _, dedicated := range []bool{false, true} {
+		var mu sync.Mutex
+		var all [][]Slot
+		err := collective.RunLocal(3, func(c collective.Comm) error {
+			s, err := worldSlots(c, dedicated)
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, s)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		total, err := hostMemory(func(string) ([]byte, error) { return nil, fs.ErrNotExist })
+		if err != nil || total < 1<<28 {
+			t.Fatal(total, err)
+		}
+		for _, s := range all {
+			if len(s) != 3 || !slices.Equal(s, all[0]) || s[0].Off != dedicated || s[1].Off || s[1].Memory <= 0 || s[1].Memory > total/3 || s[2].Node != 0 {
+				t.Errorf("dedicated %v: %+v", dedicated, s)
+			}
+		}
+	}
+	limit, err := hostMemory(func(path string) ([]byte, error) {
+		if path == "/sys/fs/cgroup/memory.max" {
+			return []byte("1048576\n"), nil
+		}
+		return []byte("max\n"), nil
+	})
+	if err != nil || limit != 1<<20 {
+		t.Error(limit, err)
+	}
+	for _, c := range []struct{ n, ranks, first, last int }{{0, 2, 0, 0}, {4, 2, 2, 2}, {1, 2, 1, 0}, {3, 2, 1, 1}, {2, 4, 1, 0}} {
+		if first, last := gpuShare(c.n, 0, c.ranks), gpuShare(c.n, c.ranks-1, c.ranks); first != c.first || last != c.last {
+			t.Errorf("%+v: %d and %d", c, first, last)
+		}
+	}
+}
