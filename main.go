@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +41,7 @@ func main() {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return stages.ConfigError{Err: fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), predictCommand(), importCommand(), exportCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), modelsCommand(), referenceCommand())
+	root.AddCommand(runCommand(), statusCommand(), predictCommand(), importCommand(), exportCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), modelsCommand(), referenceCommand())
 	err := root.Execute()
 	if err == nil {
 		return
@@ -139,6 +140,16 @@ func runCommand() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+func statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "status RUN",
+		Short:   "Tell where the tasks of a run are, while it runs or afterwards",
+		Example: "  deeprc status runs/sweep-20260102-030405",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE:    func(_ *cobra.Command, a []string) error { return stages.Status(os.Stdout, a[0], time.Now()) },
+	}
 }
 
 func predictCommand() *cobra.Command {

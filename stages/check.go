@@ -50,17 +50,30 @@ func Check(c collective.Comm, cfg *Config, w io.Writer) error {
 	if tasks == nil {
 		return j.check(w)
 	}
-	seen := map[*Config]bool{}
+	var points []*Config // of each point of the sweep, with all models that are trained there
+	index := map[string]int{}
 	for _, p := range tasks {
-		if (p.stage == "train" || p.stage == "evaluate") && !seen[p.cfg] {
-			seen[p.cfg] = true
+		if p.stage != "train" {
+			continue
+		}
+		i, ok := index[p.point]
+		if !ok {
+			i = len(points)
+			index[p.point] = i
+			points = append(points, p.cfg.only(nil))
+		}
+		points[i].Models = append(points[i].Models, p.cfg.Models...)
+	}
+	for _, at := range points {
+		if cfg.Sweep != nil {
+			fmt.Fprintf(w, "\nhorizon %d, seed %d\n", at.Windows.Horizon, at.Run.Seed)
+		}
+		j.cfg = at
+		if err := j.check(w); err != nil {
 			if cfg.Sweep != nil {
-				fmt.Fprintf(w, "\n%s\n", p.where())
+				err = fmt.Errorf("horizon %d: %w", at.Windows.Horizon, err)
 			}
-			j.cfg = p.cfg
-			if err := j.check(w); err != nil {
-				return err
-			}
+			return err
 		}
 	}
 	fmt.Fprintln(w)
@@ -73,11 +86,6 @@ func Check(c collective.Comm, cfg *Config, w io.Writer) error {
 	}
 	_, err = cfg.schedule(tasks, slots, func(string) bool { return false })
 	return err
-}
-
-// where names the task's point of the sweep, for people.
-func (p *planned) where() string {
-	return fmt.Sprintf("horizon %d, seed %d", p.cfg.Windows.Horizon, p.cfg.Run.Seed)
 }
 
 // check prints the plan for one config of series that are there.

@@ -93,6 +93,8 @@ type ModelConfig struct {
 
 	Options model.Net          // the net's own keys, in the same table
 	Train   model.TrainOptions // [train] with this model's changes
+
+	first int // the number of its first training in the run, an ensemble's members being trainings each
 }
 
 // net is the network with all its options.
@@ -199,14 +201,6 @@ func (cfg *Config) quantiles(m ModelConfig) []float64 {
 		return []float64{0}
 	}
 	return m.Train.Columns()
-}
-
-// training is the number of the first training of model i in the run, an ensemble's members being trainings each.
-func (cfg *Config) training(i int) (k int) {
-	for _, m := range cfg.Models[:i] {
-		k += max(1, len(m.Seeds))
-	}
-	return k
 }
 
 func (cfg *Config) check() error {

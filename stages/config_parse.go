@@ -78,9 +78,10 @@ func (d decoder) config(cfg *Config, tree map[string]any) error {
 	if err := d.fill(reflect.ValueOf(cfg).Elem(), rest, ""); err != nil {
 		return err
 	}
+	first := 0
 	for i, t := range models {
 		path := fmt.Sprintf("model.%d", i)
-		m := ModelConfig{Train: cfg.Train}
+		m := ModelConfig{Train: cfg.Train, first: first}
 		name, ok := t["net"].(string)
 		if t["net"] == nil {
 			name = "nlinear"
@@ -121,6 +122,7 @@ func (d decoder) config(cfg *Config, tree map[string]any) error {
 			cfg.Evaluate.Baselines = slices.DeleteFunc(cfg.Evaluate.Baselines, func(b string) bool { return b == m.Name })
 		}
 		cfg.Models = append(cfg.Models, m)
+		first += max(1, len(m.Seeds))
 	}
 	return d.tasks(cfg, tree)
 }

@@ -42,7 +42,7 @@ func TestConfigDefaults(t *testing.T) {
 		Windows: WindowsConfig{336, 96, 1},
 		Models: []ModelConfig{
 			{Net: "nlinear", Name: "nlinear", Solver: "gradient", Scaler: "identity", Seeds: []int{}, Combine: "mean", Options: &model.NLinear{}, Train: train},
-			{Net: "dlinear", Name: "dlinear_ols", Solver: "ols", Scaler: "identity", Seeds: []int{}, Combine: "mean", Options: &model.DLinear{Kernel: 25}, Train: train},
+			{Net: "dlinear", Name: "dlinear_ols", Solver: "ols", Scaler: "identity", Seeds: []int{}, Combine: "mean", Options: &model.DLinear{Kernel: 25}, Train: train, first: 1},
 		},
 		Train: train,
 		Evaluate: EvaluateConfig{Metrics: []string{"mse", "mae"}, Scale: "standardized",
@@ -228,6 +228,14 @@ func roundTrip(t *testing.T, cfg *Config) {
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, b.String())
 	}
+	for _, c := range []*Config{got, cfg} {
+		for i := range c.Tasks { // in which file
+			c.Tasks[i].at = ""
+		}
+		if c.Sweep != nil {
+			c.Sweep.at = ""
+		}
+	}
 	if !reflect.DeepEqual(got, cfg) {
 		t.Fatalf("got  %+v\nwant %+v\nfrom\n%s", got, cfg, b.String())
 	}
@@ -271,6 +279,12 @@ func TestConfigWriteParses(t *testing.T) {
 				Season: rnd.IntN(9), Forecasts: rnd.IntN(2) == 0, Plots: rnd.IntN(9)},
 			Intervals: IntervalsConfig{Levels: []float64{80}, Method: pick("conformal_error", "conformal_distribution"), Windows: 2 + rnd.IntN(3), StepSize: 1},
 			CV:        CVConfig{rnd.IntN(9), 1 + rnd.IntN(1e6), []any{true, false, int64(1 + rnd.IntN(9))}[rnd.IntN(3)]},
+			Pilot:     PilotConfig{Policy: pick(policyNames...), Dedicated: rnd.IntN(2) == 0},
+		}
+		if rnd.IntN(3) == 0 {
+			cfg.Tasks = []TaskConfig{{Name: pick("é \"q\"", "#no", "[[task]]"), Stage: "exec", After: []string{}, Models: []string{}, Command: append(list(), "x"),
+				RequestConfig: RequestConfig{Ranks: []any{int64(3), "2-4", "all"}[rnd.IntN(3)], GPUs: rnd.IntN(9), Memory: pick("", "1GiB"), Priority: 3 - rnd.IntN(9), Timeout: pick("", "3h"), Retries: rnd.IntN(9), Backoff: pick("", "2s"), OnFailure: pick("skip", "stop")}}}
+			cfg.Tasks[0].Command[0] = "a\"b"
 		}
 		switch rnd.IntN(3) {
 		case 0:
@@ -284,8 +298,9 @@ func TestConfigWriteParses(t *testing.T) {
 				cfg.Data.Split.Dates = append(cfg.Data.Split.Dates, d)
 			}
 		}
+		first := 0
 		for i := range rnd.IntN(3) {
-			m := ModelConfig{Net: "nlinear", Name: pick("m", "é\"", "a.b") + string(rune('0'+i)), Solver: pick("gradient", "ols"), Scaler: "identity", Seeds: []int{}, Combine: pick("mean", "median"), Options: &model.NLinear{}, Train: cfg.Train}
+			m := ModelConfig{first: first, Net: "nlinear", Name: pick("m", "é\"", "a.b") + string(rune('0'+i)), Solver: pick("gradient", "ols"), Scaler: "identity", Seeds: []int{}, Combine: pick("mean", "median"), Options: &model.NLinear{}, Train: cfg.Train}
 			switch rnd.IntN(3) {
 			case 0:
 				m.Net, m.Options = "dlinear", &model.DLinear{Kernel: 2*rnd.IntN(9) + 1}
@@ -297,6 +312,7 @@ func TestConfigWriteParses(t *testing.T) {
 			if m.Solver == "gradient" {
 				m.Seeds, m.Init = [][]int{{}, {3}, {2, 7}}[rnd.IntN(3)], word()
 			}
+			first += max(1, len(m.Seeds))
 			if rnd.IntN(2) == 0 {
 				m.Train = train()
 			}
@@ -319,6 +335,7 @@ func FuzzParseConfig(f *testing.F) {
 	}
 	f.Add(synthText+"[[model]]\n[model.train]\nlr=1\n", "model.0.train.lr=inf")
 	f.Add("data = {path = \"synth\", split = [2020-01-01, 2020-01-02]}\nmodel = [{net = \"dlinear\"}]\n", "data.split=[1,2.5,3]")
+	f.Add(synthText+"[[model]]\n[sweep]\nseeds=[1, 2]\n[[task]]\nstage=\"exec\"\ncommand=[\"x\"]\nafter=[\"evaluate-s1\"]\n", "task.0.ranks=\"1-2\"")
 	f.Add("\"a.b\".'c' = 3\n[[ model ]]\n", "..=")
 	f.Fuzz(func(t *testing.T, text, set string) {
 		for _, sets := range [][]string{nil, {set}} {

@@ -100,7 +100,7 @@ func (j *job) addIntervals(dir string, all []*fitted) (failed, err error) {
 				models = append(models, nil)
 				if f := all[k]; f.err == nil && f.forecastsPoints() {
 					j.screen.printf("intervals: fit %s on what lies before the first of %d cutoffs", m.Name, cfg.Windows)
-					if models[k], err = fold.fitModel(j.cfg.training(k), m, func(*fitted) error { return nil }); err != nil {
+					if models[k], err = fold.fitModel(m, func(*fitted) error { return nil }); err != nil {
 						return failed, fmt.Errorf("intervals, model %s: %w", m.Name, err)
 					}
 					if e := models[k].err; e != nil {

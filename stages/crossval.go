@@ -119,7 +119,7 @@ func (j *job) checkCutoffs() error {
 // aside is the job on other parts of the series, whose checkpoints have a folder of their own.
 func (j *job) aside(states string) *job {
 	fold := *j
-	fold.states, fold.times = filepath.Join(checkpointsDir, states), &timings{}
+	fold.states, fold.times, fold.frozen = filepath.Join(checkpointsDir, states), &timings{}, false
 	return &fold
 }
 
@@ -282,8 +282,8 @@ func (c CVConfig) String() string {
 // fitFold fits all models and baselines on the job's train part; one that fails forecasts NaN.
 func (j *job) fitFold() (fits []*fitted, err error) {
 	size := j.cfg.Windows.Horizon * j.series.channels()
-	for i, m := range j.cfg.Models {
-		f, err := j.fitModel(j.cfg.training(i), m, func(*fitted) error { return nil })
+	for _, m := range j.cfg.Models {
+		f, err := j.fitModel(m, func(*fitted) error { return nil })
 		if err != nil {
 			return nil, err
 		}

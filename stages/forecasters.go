@@ -76,6 +76,7 @@ type job struct {
 	dir    string // the run's folder
 	resume bool   // go on with what lies there
 	states string // the folder, below the run's, of the trainings' checkpoints
+	frozen bool   // nothing is trained: models are those that checkpoints hold
 	dev    model.Device
 	series *Series
 	sets   [3]*windowSet // train, validation, test
@@ -152,14 +153,14 @@ func (j *job) solve(f *fitted) error {
 	return nil
 }
 
-// fitModel fits one [[model]], whose trainings are those from k on of the run's.
-func (j *job) fitModel(k int, m ModelConfig, better func(f *fitted) error) (*fitted, error) {
+// fitModel fits one [[model]].
+func (j *job) fitModel(m ModelConfig, better func(f *fitted) error) (*fitted, error) {
 	var f *fitted
 	var err error
 	if len(m.Seeds) > 0 {
-		f, err = j.ensemble(k, m, better)
+		f, err = j.ensemble(m.first, m, better)
 	} else {
-		f, err = j.train(k, m, uint64(j.cfg.Run.Seed), better)
+		f, err = j.train(m.first, m, uint64(j.cfg.Run.Seed), better)
 	}
 	f.samples = samplesOf(m, j.cfg.Evaluate.Samples)
 	return f, err
@@ -193,6 +194,11 @@ func (j *job) train(k int, m ModelConfig, seed uint64, better func(f *fitted) er
 	}
 	if err := j.checkpoints(k, m.Name, fit, seed, &hooks); err != nil {
 		return f, fmt.Errorf("train %s: %w", m.Name, err)
+	}
+	if j.frozen && (hooks.Resume == nil || !hooks.Resume.Finished) {
+		f.fit, f.forecaster = nil, nil
+		f.err = errors.New("it was not trained to its end")
+		return f, nil
 	}
 	before := 0 // steps of earlier sessions
 	if hooks.Resume == nil && m.Init != "" {

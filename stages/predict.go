@@ -34,6 +34,16 @@ const maxPredictDraws = 1 << 27
 // Predict forecasts what follows each series of o.Data with the models in the run's folder dir, ranks sharing the
 // series; collective. Steps beyond the models' horizon are forecast from the forecasts before them.
 func Predict(c collective.Comm, dir string, o PredictOptions) error {
+	dev, _, err := openCPU(c)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	return predict(c, dev, dir, o)
+}
+
+// predict is Predict on a device that is open.
+func predict(c collective.Comm, dev model.Device, dir string, o PredictOptions) error {
 	for _, set := range o.Set {
 		if !strings.HasPrefix(set, "preprocess.") {
 			return configErrorf("--set %s: predict takes other keys of [[preprocess]] only, as preprocess.0.path=new.csv; all else is as in the run", set)
@@ -127,7 +137,7 @@ func Predict(c collective.Comm, dir string, o PredictOptions) error {
 			p.known = append(p.known, k.Name)
 		}
 	}
-	names, preds, err := p.models(arrays)
+	names, preds, err := p.models(dev, arrays)
 	if err != nil || c.Rank() != 0 {
 		return collective.Agree(c, err)
 	}

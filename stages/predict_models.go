@@ -14,12 +14,7 @@ import (
 // models forecasts with each [[model]], a column each of its quantiles and intervals: standardised (groups, C, total), the same on
 // every rank; collective. Behind the models' horizon quantiles are those of the forecast
 // that follows from the point forecasts before it, so that they lack the uncertainty of these; intervals, whose errors were measured as far as the horizon, are NaN.
-func (p *prediction) models(arrays []model.Named) (names []string, preds [][]float32, err error) {
-	dev, _, err := openCPU(p.c)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer dev.Close()
+func (p *prediction) models(dev model.Device, arrays []model.Named) (names []string, preds [][]float32, err error) {
 	l, h, ch := p.cfg.Windows.Lookback, p.cfg.Windows.Horizon, p.s.channels()
 	lo, hi := collective.Share(p.Len(), p.c.Rank(), p.c.Size())
 	for _, m := range p.cfg.Models {

@@ -186,7 +186,7 @@ func TestPreprocessErrors(t *testing.T) {
 		{`by = ["id desc", "day"]`, `by = "id"`, `basins.toml:32: preprocess.4.by: is id: want a list of strings, as ["a", "b"]`},
 		{`as = "flow"`, "where = \"q > id\"\nas = \"flow\"", "basins.toml:15: preprocess 1 (read_csv): frame: expression: > compares values of one type, not int64 with text\n  q > id\n    ^"},
 		{`as = "flow"`, "where = \"q + 1\"\nas = \"flow\"", `basins.toml:15: preprocess 1 (read_csv): frame: where: "q + 1" is int64, not a bool`},
-		{`"day"]`, "\"day\"]\n[preprocess]", `basins.toml:33: Key 'preprocess' has already been defined. Each [[preprocess]] and [[model]] has two brackets.`},
+		{`"day"]`, "\"day\"]\n[preprocess]", `basins.toml:33: Key 'preprocess' has already been defined. Each [[preprocess]], [[model]] and [[task]] has two brackets.`},
 		{`text = ["id"]` + "\nas = \"flow\"", "types = [\"q: date\"]\nas = \"flow\"", `basins.toml:15: preprocess 1 (read_csv): `},
 	} {
 		cfg, err := basinConfig(t, c.from, c.to)

@@ -94,6 +94,12 @@ func decisive(cfg *Config) map[string]string {
 		add(path, reflect.ValueOf(m.Options).Elem())
 		add(path+".train", reflect.ValueOf(m.Train))
 	}
+	for _, t := range cfg.Tasks { // what it asks for may change
+		add("task."+t.Name, reflect.ValueOf(t))
+	}
+	if cfg.Sweep != nil {
+		add("sweep", reflect.ValueOf(*cfg.Sweep))
+	}
 	return out
 }
 

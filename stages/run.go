@@ -27,11 +27,14 @@ type Result struct {
 }
 
 // Run runs one experiment on the ranks of c: read, prepare, train, evaluate,
-// report; collective. A model that fails does not stop the others; its error is
+// report, one after the other on all ranks, or as the config's tasks; collective. A model that fails does not stop the others; its error is
 // returned at the end, when everything else is written. Cancelling ctx ends the
 // run with what has been computed so far on disk.
 func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Result, error) {
 	begin := time.Now()
+	if cfg.Sweep != nil || len(cfg.Tasks) > 0 {
+		return runTasks(ctx, c, cfg, o, begin)
+	}
 	j := &job{ctx: ctx, c: c, cfg: cfg, states: checkpointsDir, screen: newScreen(c.Rank() == 0 && !o.Quiet), times: &timings{rank: c.Rank()}}
 	defer func() {
 		if j.dev != nil {
@@ -82,11 +85,22 @@ func (j *job) inDir(dir string, o Options, begin time.Time) (*Result, error) {
 		return nil, err
 	}
 	defer closeLog()
+	if err := writeConfig(j.c, dir, j.cfg); err != nil {
+		return nil, err
+	}
 	res, err := j.fitAndTest(dir, o, begin, logTo)
 	if err != nil {
 		logTo.Error("the run failed", "error", err)
 	}
 	return res, err
+}
+
+// writeConfig writes config.toml, of a run that goes on, too: keys that do not decide what is trained may be others now. Collective.
+func writeConfig(c collective.Comm, dir string, cfg *Config) (err error) {
+	if c.Rank() == 0 {
+		err = writeAtomic(filepath.Join(dir, "config.toml"), cfg.Write)
+	}
+	return collective.Agree(c, err)
 }
 
 func openLog(dir string, root, append bool) (*slog.Logger, func(), error) {
@@ -113,13 +127,6 @@ func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logge
 	for _, w := range j.warnings() {
 		log.Warn(w)
 		j.screen.printf("note: %s", w)
-	}
-	var err error
-	if root { // of a run that goes on, too: keys that do not decide what is trained may be others now
-		err = writeAtomic(filepath.Join(dir, "config.toml"), j.cfg.Write)
-	}
-	if err := collective.Agree(j.c, err); err != nil {
-		return nil, err
 	}
 	all, err := j.fitAll(dir, log)
 	if err != nil {
@@ -177,8 +184,8 @@ func (j *job) fitAll(dir string, log *slog.Logger) (all []*fitted, err error) {
 		}
 		return j.writeModels(dir, append(all[:len(all):len(all)], f))
 	}
-	for i, m := range j.cfg.Models {
-		f, err := j.fitModel(j.cfg.training(i), m, save)
+	for _, m := range j.cfg.Models {
+		f, err := j.fitModel(m, save)
 		all = append(all, f)
 		if err != nil {
 			return all, err

@@ -17,10 +17,8 @@ import (
 	"deeprc/model"
 )
 
-// small is an experiment of well under a second, with gaps in its data.
-func small(t testing.TB, sets ...string) *Config {
-	t.Helper()
-	cfg, err := parseConfig("test", `
+// smallText is an experiment of well under a second, with gaps in its data.
+const smallText = `
 [data]
 path = "synth"
 synth = { series = 3, hours = 1500 }
@@ -37,7 +35,12 @@ lr = 3e-3
 batch = 32
 steps = 50
 val_every = 20
-`, append(sets, "run.dir="+t.TempDir()))
+`
+
+// small is the experiment of smallText.
+func small(t testing.TB, sets ...string) *Config {
+	t.Helper()
+	cfg, err := parseConfig("test", smallText, append(sets, "run.dir="+t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
 	}

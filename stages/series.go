@@ -36,8 +36,8 @@ type Series struct {
 
 // untrained is a column of a series, as messages name it, without a value in the train part.
 type untrained struct {
-	group int
-	what  string
+	Group int
+	What  string
 }
 
 // A Group is the slab rows that share a time grid: all channels of a wide

@@ -15,6 +15,8 @@ type Task struct {
 	After []string // tasks that must have ended before
 	Request
 
+	Run func(*Env) error // on each of its ranks; its return is its end there
+
 	at string // where its request for ranks stands in a config; "" for nowhere
 }
 

@@ -82,6 +82,13 @@ func (cfg *Config) schedule(tasks []*planned, slots []Slot, done func(name strin
 	return s, err
 }
 
+// only is the config with those models alone.
+func (cfg *Config) only(names []string) *Config {
+	c := *cfg
+	c.Models = slices.DeleteFunc(slices.Clone(cfg.Models), func(m ModelConfig) bool { return !slices.Contains(names, m.Name) })
+	return &c
+}
+
 func modelNames(models []ModelConfig) (names []string) {
 	for _, m := range models {
 		names = append(names, m.Name)
@@ -191,6 +198,7 @@ func checkStages(sorted []*planned, by map[string]*planned) error {
 				trainers[key(m)] = p
 				before[key(m)] = true
 			}
+			p.cfg = p.cfg.only(p.models)
 		case "evaluate":
 			if other := evaluated[p.point]; other != nil {
 				return p.wrong("stage", "", "task %q evaluates already: both would write the same files", other.Name)
@@ -201,6 +209,7 @@ func checkStages(sorted []*planned, by map[string]*planned) error {
 					p.models = append(p.models, m)
 				}
 			}
+			p.cfg = p.cfg.only(p.models)
 			if len(p.models) == 0 {
 				return p.wrong("after", "", "it comes after no task that trains: name those whose models it shall test in after")
 			}

@@ -140,15 +140,11 @@ func (cfg *Config) at(p point, models []string) (*Config, error) {
 	c := *cfg
 	c.Tasks, c.Sweep = nil, nil
 	c.Windows.Horizon, c.Run.Seed = p.horizon, p.seed
-	c.Models = nil
-	for _, m := range cfg.Models {
-		if !slices.Contains(models, m.Name) {
-			continue
-		}
+	c.Models = cfg.only(models).Models
+	for _, m := range c.Models {
 		if p.seed != cfg.Run.Seed && len(m.Seeds) > 0 {
 			return nil, fmt.Errorf("sweep.seeds changes run.seed, which model %q does not follow: it has seeds of its own", m.Name)
 		}
-		c.Models = append(c.Models, m)
 	}
 	if p.horizon != cfg.Windows.Horizon {
 		if err := c.check(); err != nil {

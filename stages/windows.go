@@ -21,8 +21,8 @@ var partNames = [3]string{"train", "validation", "test"}
 func splitWindows(s *Series, cfg WindowsConfig) (sets [3]*windowSet, err error) {
 	l, h := cfg.Lookback, cfg.Horizon
 	for _, u := range s.Untrained {
-		if s.Groups[u.group].N >= l+h {
-			return sets, fmt.Errorf("no value in the train part of %s: nothing can be learnt of it; leave it out, or move data.split", u.what)
+		if s.Groups[u.Group].N >= l+h {
+			return sets, fmt.Errorf("no value in the train part of %s: nothing can be learnt of it; leave it out, or move data.split", u.What)
 		}
 	}
 	for p := range sets {

@@ -1,0 +1,183 @@
+package stages
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// eventsFile has a line of JSON for everything that happens to tasks, with times in seconds since the session began.
+const eventsFile = "events.jsonl"
+
+// An event is a line of it.
+type taskEvent struct {
+	T       float64  `json:"t"`
+	Event   string   `json:"event"` // session, start, left, halt, retry, lost, or the state that a task has ended in
+	Task    string   `json:"task,omitempty"`
+	Attempt int      `json:"attempt,omitempty"`
+	Ranks   []int    `json:"ranks,omitempty"`
+	Rank    *int     `json:"rank,omitempty"`  // of left
+	Begin   *float64 `json:"begin,omitempty"` // of left: on that rank's clock, its group was made, …
+	End     *float64 `json:"end,omitempty"`   // … and the task had ended there
+	At      *float64 `json:"at,omitempty"`    // of retry: not before
+	Reason  string   `json:"reason,omitempty"`
+	Time    string   `json:"time,omitempty"` // of session: when that was
+	World   int      `json:"world,omitempty"`
+}
+
+// An account is what rank 0 keeps of the tasks of a run, for people and for a run that goes on. It is a [watcher].
+type account struct {
+	tasks   []Task
+	dir     string
+	journal *journal
+	events  *os.File
+	log     *slog.Logger
+	screen  *screen
+	began   []time.Duration // the last attempt of each task
+	ended   int
+	failed  []error
+	stopped string // why tasks were interrupted
+	pending int    // of them
+}
+
+// openAccount opens the journal and the events of a session on world ranks; before is what the journal of earlier ones tells, or nil.
+func openAccount(dir string, tasks []Task, world int, before *journalState, begin time.Time, log *slog.Logger, screen *screen) (*account, error) {
+	a := &account{tasks: tasks, dir: dir, log: log, screen: screen, began: make([]time.Duration, len(tasks))}
+	whole := int64(0)
+	if before != nil {
+		whole = before.whole
+		for _, t := range tasks {
+			if before.done(t.Name) {
+				a.ended++
+			}
+		}
+		if a.ended > 0 {
+			screen.printf("%d of %d tasks were done already", a.ended, len(tasks))
+		}
+	}
+	var err error
+	if a.journal, err = openJournal(filepath.Join(dir, journalFile), whole); err != nil {
+		return nil, err
+	}
+	a.events, err = os.OpenFile(filepath.Join(dir, eventsFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+	if err == nil {
+		err = a.event(taskEvent{Event: "session", Time: begin.UTC().Format(time.RFC3339Nano), World: world})
+	}
+	if err == nil {
+		err = a.journal.append(journalEntry{Time: begin.UTC(), Format: journalFormat, World: world})
+	}
+	if err != nil {
+		return nil, errors.Join(err, a.journal.close())
+	}
+	return a, nil
+}
+
+func (a *account) event(e taskEvent) error {
+	text, err := json.Marshal(e)
+	if err == nil {
+		_, err = a.events.Write(append(text, '\n'))
+	}
+	if err != nil {
+		return writeError(a.events.Name(), err)
+	}
+	return nil
+}
+
+// ordered is as [watcher] says.
+func (a *account) ordered(now time.Duration, o Order, failed []report) error {
+	t := a.tasks[o.Task]
+	e := taskEvent{T: now.Seconds(), Task: t.Name, Attempt: o.Attempt, Ranks: o.Ranks, Reason: o.Reason}
+	j := journalEntry{Time: time.Now().UTC(), Task: t.Name, Attempt: o.Attempt, Ranks: o.Ranks, Error: o.Reason}
+	for _, r := range failed {
+		if r.Attempt == o.Attempt && (j.Rank == nil || r.Tail != "") {
+			j.Rank, j.Error, j.Tail = &r.Rank, r.Failure, r.Tail
+		}
+	}
+	switch o.Kind {
+	case Start:
+		a.began[o.Task] = now
+		e.Event, j.State = "start", Running
+	case Halt:
+		a.log.Warn("task is told to end", "task", t.Name, "attempt", o.Attempt, "reason", o.Reason)
+		e.Event, j.State = "halt", ""
+	case Lose:
+		a.log.Error("ranks are lost", "task", t.Name, "ranks", o.Ranks)
+		a.screen.printf("ranks %v do not leave task %s; they are not used any more", o.Ranks, t.Name)
+		e.Event, j.State = "lost", ""
+	case Retry:
+		at := o.At.Seconds()
+		e.Event, e.At, j.State = "retry", &at, Delayed
+		a.screen.printf("%s failed, attempt %d of %d, and is tried again in %v: %s", t.Name, o.Attempt, 1+t.Retries, (o.At - now).Round(time.Millisecond), firstLine(j.Error))
+	case End:
+		e.Event, j.State = string(o.State), o.State
+		a.end(now, t, o, j)
+	}
+	if err := a.event(e); err != nil || j.State == "" {
+		return err
+	}
+	return a.journal.append(j)
+}
+
+// end tells people of a task's end.
+func (a *account) end(now time.Duration, t Task, o Order, j journalEntry) {
+	a.ended++
+	took := now - a.began[o.Task]
+	count := fmt.Sprintf("[%d/%d]", a.ended, len(a.tasks))
+	switch o.State {
+	case Done:
+		a.screen.printf("%s %s done in %s on ranks %s", count, t.Name, seconds(took), rankList(o.Ranks))
+		a.log.Info("task done", "task", t.Name, "attempt", o.Attempt, "seconds", took.Seconds(), "ranks", fmt.Sprint(o.Ranks))
+	case Failed:
+		a.failed = append(a.failed, fmt.Errorf("task %q failed, attempt %d of %d: %s", t.Name, o.Attempt, 1+t.Retries, firstLine(j.Error)))
+		a.screen.printf("%s %s failed after %s: %s", count, t.Name, seconds(took), firstLine(j.Error))
+		a.log.Error("task failed", "task", t.Name, "attempt", o.Attempt, "seconds", took.Seconds(), "ranks", fmt.Sprint(o.Ranks), "error", j.Error, "tail", j.Tail)
+	case Interrupted:
+		a.pending++
+		a.stopped = firstLine(o.Reason)
+		a.log.Warn("task interrupted", "task", t.Name, "reason", o.Reason)
+	default:
+		a.screen.printf("%s %s %s: %s", count, t.Name, o.State, firstLine(o.Reason))
+		a.log.Warn("task "+string(o.State), "task", t.Name, "reason", o.Reason)
+	}
+}
+
+// left is as [watcher] says.
+func (a *account) left(now time.Duration, r report) error {
+	if r.Tail != "" {
+		a.log.Error("attempt failed", "task", a.tasks[r.Task].Name, "attempt", r.Attempt, "rank", r.Rank, "error", r.Failure, "tail", r.Tail)
+	}
+	return a.event(taskEvent{T: now.Seconds(), Event: "left", Task: a.tasks[r.Task].Name, Attempt: r.Attempt, Rank: &r.Rank, Begin: &r.Begin, End: &r.End, Reason: firstLine(r.Failure)})
+}
+
+// close ends the files, and returns how the run has ended: nil where every task is done.
+func (a *account) close() error {
+	err := errors.Join(a.journal.close(), a.events.Close())
+	if a.pending > 0 {
+		a.screen.printf("what was finished lies in %s; go on with --resume %[1]s", a.dir)
+		err = errors.Join(err, fmt.Errorf("%s; %d tasks are left: go on with --resume %s", a.stopped, a.pending, a.dir))
+	}
+	return errors.Join(err, errors.Join(a.failed...))
+}
+
+// rankList is ranks in order for people: 0-3,6.
+func rankList(ranks []int) string {
+	var parts []string
+	for i := 0; i < len(ranks); {
+		k := i + 1
+		for k < len(ranks) && ranks[k] == ranks[k-1]+1 {
+			k++
+		}
+		if k-i == 1 {
+			parts = append(parts, fmt.Sprint(ranks[i]))
+		} else {
+			parts = append(parts, fmt.Sprintf("%d-%d", ranks[i], ranks[k-1]))
+		}
+		i = k
+	}
+	return strings.Join(parts, ",")
+}

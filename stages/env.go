@@ -1,0 +1,28 @@
+package stages
+
+import (
+	"context"
+	"log/slog"
+
+	"deeprc/collective"
+	"deeprc/model"
+)
+
+// Env is all that a running task can see. What it leaves for other tasks it puts on the Shelf or in a file of the run's folder; what it
+// returns, an error or nil, is its end on this rank, and the end of the group's ranks is one, as [collective.Do] says.
+type Env struct {
+	Ctx     context.Context // is cancelled when the task is to end; its cause says why
+	Comm    collective.Comm // of the task's ranks only
+	Task    string
+	Attempt int          // from 1
+	Dir     string       // the run's folder
+	Device  model.Device // of this rank, with the threads that it has whatever the task
+	Log     *slog.Logger // of the group's first rank to log.txt in the task's folder; its end reaches rank 0 if the task fails
+	Shelf   *Shelf       // of this rank
+	Version string       // of the program
+}
+
+// A Shelf is what tasks have left in one rank's memory for those after them. One task at a time sees it.
+type Shelf struct {
+	series *Series // of the run's data; nil where no task here has made or got them
+}

@@ -1,0 +1,89 @@
+package stages
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"deeprc/collective"
+)
+
+// runTasks is Run for a config with tasks: the pilot runs them in one folder; collective.
+func runTasks(ctx context.Context, c collective.Comm, cfg *Config, o Options, begin time.Time) (*Result, error) {
+	plan, err := cfg.plan()
+	if err != nil {
+		return nil, err
+	}
+	tasks := make([]Task, len(plan))
+	for i, p := range plan {
+		p.Run = p.body(cfg.Tasks)
+		tasks[i] = p.Task
+	}
+	slots, err := worldSlots(c, cfg.Pilot.Dedicated)
+	if err != nil {
+		return nil, err
+	}
+	root := c.Rank() == 0
+	if o.Resume != "" {
+		err = resumable(o.Resume, cfg)
+		if err == nil && root {
+			err = sweep(o.Resume)
+		}
+	}
+	if err := collective.Agree(c, err); err != nil {
+		return nil, err
+	}
+	var before *journalState // of earlier sessions
+	var sched *Sched
+	if root {
+		if o.Resume != "" {
+			before, err = readJournal(filepath.Join(o.Resume, journalFile))
+		}
+		if err == nil {
+			sched, err = cfg.schedule(plan, slots, before.done)
+		}
+	}
+	if err := collective.Agree(c, err); err != nil { // before there is a folder
+		return nil, err
+	}
+	dir := o.Resume
+	if dir == "" {
+		if dir, err = makeRunDir(c, cfg.Run.Dir, cfg.Run.Name, begin); err != nil {
+			return nil, err
+		}
+	}
+	if err := writeConfig(c, dir, cfg); err != nil {
+		return nil, err
+	}
+	log, closeLog, err := openLog(dir, root, o.Resume != "")
+	if err := collective.Agree(c, err); err != nil {
+		return nil, err
+	}
+	defer closeLog()
+	dev, _, err := openCPU(c)
+	if err != nil {
+		return nil, err
+	}
+	var books *account
+	if root {
+		books, err = openAccount(dir, tasks, c.Size(), before, begin, log, newScreen(!o.Quiet))
+	}
+	if err := collective.Agree(c, err); err != nil {
+		return nil, err
+	}
+	log.Info("begin", "version", o.Version, "ranks", c.Size(), "device", dev.Name(), "tasks", len(tasks), "policy", cfg.Pilot.Policy)
+	err = runPilot(ctx, c, tasks, Env{Dir: dir, Device: dev, Shelf: &Shelf{}, Version: o.Version}, sched, books)
+	if errors.Is(err, errStuck) {
+		return nil, err
+	}
+	dev.Close()
+	if root {
+		err = errors.Join(err, books.close())
+		log.Info("end", "seconds", time.Since(begin).Seconds())
+	}
+	if err := collective.Agree(c, err); err != nil || !root {
+		return nil, err
+	}
+	return &Result{Dir: dir, Seconds: map[string]float64{"total": time.Since(begin).Seconds()}}, nil
+}

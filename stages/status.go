@@ -1,0 +1,125 @@
+package stages
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+// Status tells where the tasks of the run in dir are, from its journal, whether the run goes on, has ended or was killed.
+func Status(w io.Writer, dir string, now time.Time) error {
+	cfg, err := LoadConfig(filepath.Join(dir, "config.toml"), nil)
+	if err != nil {
+		return err
+	}
+	plan, err := cfg.plan()
+	if err != nil {
+		return err
+	}
+	if plan == nil {
+		return configErrorf("%s: this run has no tasks: it is one pipeline; see its log.txt", dir)
+	}
+	path := filepath.Join(dir, journalFile)
+	j, err := readJournal(path)
+	if err != nil {
+		return err
+	}
+	alive, err := locked(path)
+	if err != nil {
+		return err
+	}
+	count := map[State]int{}
+	b := bufio.NewWriter(w)
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "task\tstate\tattempt\tranks\ttime\t")
+	for _, p := range plan {
+		r := j.last[p.Name]
+		if r == nil {
+			count[Waiting]++
+			fmt.Fprintf(t, "%s\t%s\t–\t–\t–\t\n", p.Name, Waiting)
+			continue
+		}
+		state, took, end := r.State, time.Duration(0), r.Time
+		if state == Running && alive != yes {
+			if alive == no {
+				state = Interrupted // with its process
+			}
+			end = time.Time{}
+		} else if state == Running {
+			end = now
+		}
+		if !r.Begin.IsZero() && !end.IsZero() {
+			took = end.Sub(r.Begin)
+		}
+		count[state]++
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, state, orDash(fmt.Sprintf("%d/%d", r.Attempt, 1+p.Retries)), orDash(rankList(r.Ranks)), orDash(tookText(took)), firstLine(r.Error))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	var parts []string
+	for _, s := range []State{Done, Running, Delayed, Ready, Waiting, Failed, Skipped, Cancelled, Interrupted} {
+		if count[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", count[s], s))
+		}
+	}
+	fmt.Fprintf(b, "\n%s: %s, of %d tasks", dir, strings.Join(parts, ", "), len(plan))
+	if j.sessions > 0 {
+		fmt.Fprintf(b, "; session %d on %d ranks, begun %s", j.sessions, j.world, j.begin.Local().Format(time.DateTime))
+	}
+	switch {
+	case alive == yes:
+		fmt.Fprint(b, ", is running")
+	case alive == no && count[Done] < len(plan):
+		fmt.Fprintf(b, ", is not running: go on with deeprc run --resume %s", dir)
+	case alive == no:
+		fmt.Fprint(b, ", has ended")
+	}
+	fmt.Fprintln(b)
+	return b.Flush()
+}
+
+func tookText(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return ""
+	case d < time.Minute:
+		return seconds(d)
+	}
+	return d.Round(time.Second).String()
+}
+
+// answer is yes, no, or not to be known.
+type answer uint8
+
+const (
+	unknown answer = iota
+	yes
+	no
+)
+
+// locked reports whether a process has the journal at path open for writing.
+func locked(path string) (answer, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return no, nil
+	}
+	if err != nil {
+		return unknown, err
+	}
+	defer f.Close()
+	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); {
+	case err == nil:
+		return no, nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return yes, nil
+	}
+	return unknown, nil // the file system has no locks
+}

@@ -1,0 +1,254 @@
+package stages
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"deeprc/collective"
+)
+
+// command is what the pilot tells a rank.
+type command struct {
+	Kind    commandKind
+	Task    int    `json:",omitempty"`
+	Attempt int    `json:",omitempty"`
+	Ranks   []int  `json:",omitempty"` // of cmdStart
+	Reason  string `json:",omitempty"` // of cmdHalt
+}
+
+type commandKind uint8
+
+const (
+	cmdStart commandKind = iota // run an attempt, on a group of Ranks
+	cmdHalt                     // cancel it
+	cmdEnd                      // all tasks have ended
+)
+
+// report is what a rank tells the pilot.
+type report struct {
+	Task    int     `json:",omitempty"`
+	Attempt int     `json:",omitempty"`
+	Rank    int     `json:",omitempty"`
+	Failure string  `json:",omitempty"`
+	Tail    string  `json:",omitempty"` // of the failing rank: the end of its log
+	Begin   float64 // seconds since the rank took its first command: the group is there, …
+	End     float64 // … the task has ended on this rank
+	Stop    string  `json:",omitempty"` // no attempt has ended, but this process was told to stop
+}
+
+// maxFailure is the number of bytes of a failure's text that travel.
+const maxFailure = 16 << 10
+
+// worker runs the attempts that a rank is given, one at a time.
+type worker struct {
+	c     collective.Comm // of the pilot and all workers
+	tasks []Task
+	env   Env // of every task; Ctx, Comm, Task, Attempt and Log are each one's own
+	begin time.Time
+	tell  func(report) error
+
+	jobs chan assignment
+	over chan struct{} // closed when the pilot has ended
+	lost error         // before over is closed: why there are no further commands; nil: all tasks have ended
+
+	mu      sync.Mutex
+	current command
+	cancel  context.CancelCauseFunc
+}
+
+// assignment is an attempt that is to run here.
+type assignment struct {
+	command
+	ctx context.Context
+}
+
+func newWorker(c collective.Comm, tasks []Task, env Env, tell func(report) error) *worker {
+	return &worker{c: c, tasks: tasks, env: env, begin: time.Now(), tell: tell, jobs: make(chan assignment, 1), over: make(chan struct{})}
+}
+
+// take takes a command; it does not wait.
+func (w *worker) take(c command) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch c.Kind {
+	case cmdStart:
+		ctx, cancel := context.WithCancelCause(context.Background())
+		w.current, w.cancel = c, cancel
+		w.jobs <- assignment{c, ctx} // there is room: the pilot starts nothing on a rank that has not left
+	case cmdHalt:
+		if w.cancel != nil && w.current.Task == c.Task && w.current.Attempt == c.Attempt {
+			w.cancel(errors.New(c.Reason))
+		}
+	}
+}
+
+// finish ends the worker: there are no further commands, err saying why unless all tasks have ended.
+func (w *worker) finish(err error) {
+	w.lost = err
+	close(w.over)
+}
+
+// listen takes the commands that come by mail until the last.
+func (w *worker) listen(mail collective.Mailbox) {
+	for {
+		_, msg, err := mail.Recv()
+		var c command
+		if err == nil {
+			err = json.Unmarshal(msg, &c)
+		}
+		if err != nil || c.Kind == cmdEnd {
+			w.finish(err)
+			return
+		}
+		w.take(c)
+	}
+}
+
+// errStuck is met by a rank whose task does not end though it was told to, when all others have.
+var errStuck = errors.New("a task does not end on this rank, though it was told to")
+
+// work runs attempts until the pilot has ended.
+func (w *worker) work() error {
+	for {
+		select {
+		case <-w.over:
+			return w.lost
+		case j := <-w.jobs:
+			done := make(chan report, 1)
+			go func() {
+				r := report{Task: j.Task, Attempt: j.Attempt, Rank: w.c.Rank(), Failure: fmt.Sprintf("rank %d: the task's goroutine ended before its work did", w.c.Rank())}
+				defer func() { done <- r }()
+				r = w.run(j)
+			}()
+			select {
+			case r := <-done:
+				if err := w.tell(r); err != nil {
+					return err
+				}
+			case <-w.over: // the world has failed, or this rank was given up
+				if w.lost == nil {
+					return fmt.Errorf("task %q: %w", w.tasks[j.Task].Name, errStuck)
+				}
+				w.mu.Lock()
+				if w.cancel != nil {
+					w.cancel(w.lost)
+				}
+				w.mu.Unlock()
+				select {
+				case <-done:
+				case <-time.After(grace):
+				}
+				return w.lost
+			}
+		}
+	}
+}
+
+// run runs one attempt, on a private communicator of its ranks.
+func (w *worker) run(j assignment) report {
+	r := report{Task: j.Task, Attempt: j.Attempt, Rank: w.c.Rank()}
+	log := &taskLog{}
+	defer log.close()
+	sub, err := w.c.Sub(j.Ranks)
+	r.Begin = time.Since(w.begin).Seconds()
+	if err == nil {
+		e := w.env
+		e.Ctx, e.Comm, e.Task, e.Attempt = j.ctx, sub, w.tasks[j.Task].Name, j.Attempt
+		if sub.Rank() == 0 {
+			log.path = filepath.Join(taskDir(e.Dir, e.Task), "log.txt")
+		}
+		e.Log = slog.New(slog.NewTextHandler(log, nil)).With("task", e.Task, "attempt", j.Attempt)
+		err = collective.Do(j.ctx, sub, func(collective.Comm) error { return w.tasks[j.Task].Run(&e) })
+		err = errors.Join(err, sub.Close())
+	}
+	r.End = time.Since(w.begin).Seconds()
+	w.mu.Lock()
+	cancel := w.cancel
+	w.cancel = nil
+	w.mu.Unlock()
+	cancel(nil)
+	if err == nil {
+		return r
+	}
+	var of *collective.RankError
+	if !errors.As(err, &of) {
+		of = &collective.RankError{Rank: r.Rank, Text: err.Error()}
+	}
+	r.Failure = short(of.Error())
+	if of.Rank == r.Rank {
+		r.Tail = log.tail()
+	}
+	return r
+}
+
+// short is a failure's text as it travels.
+func short(s string) string {
+	if len(s) > maxFailure {
+		s = s[:maxFailure] + " …"
+	}
+	return s
+}
+
+// tasksDir is the folder, in the run's, of the tasks' own folders.
+const tasksDir = "tasks"
+
+func taskDir(run, task string) string { return filepath.Join(run, tasksDir, task) }
+
+// makeTaskDir makes the folder of a task.
+func makeTaskDir(run, task string) (string, error) {
+	return taskDir(run, task), makeBelow(run, filepath.Join(tasksDir, task))
+}
+
+// taskLog is where one attempt on one rank writes: a file, if it has a path, made when something is written, and the last of it in memory.
+type taskLog struct {
+	path string
+	mu   sync.Mutex
+	f    *os.File
+	last []byte
+}
+
+// logTail is how much of a log is kept for rank 0.
+const logTail = 4 << 10
+
+func (l *taskLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last = append(l.last, b...); len(l.last) > 2*logTail {
+		l.last = append(l.last[:0], l.last[len(l.last)-logTail:]...)
+	}
+	if l.path == "" {
+		return len(b), nil
+	}
+	if l.f == nil {
+		err := os.MkdirAll(filepath.Dir(l.path), 0o777)
+		if err == nil {
+			l.f, err = os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return l.f.Write(b)
+}
+
+// tail is the end of what was written, whole lines where that is possible.
+func (l *taskLog) tail() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.last[max(0, len(l.last)-logTail):])
+}
+
+func (l *taskLog) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.f != nil {
+		l.f.Close()
+	}
+}
