@@ -11,7 +11,7 @@ export CGO_ENABLED := 1
 LDFLAGS := -X main.version=$(VERSION) -extldflags=-Wl,-z,lazy
 
 .NOTPARALLEL:
-.PHONY: help deps build binary quickstart test test-mpi test-duckdb check bench bench-mpi peers golden install docs clean
+.PHONY: help deps deps-slurm build binary quickstart test test-mpi test-slurm test-duckdb check bench bench-mpi peers golden install docs clean
 
 help: ## this list (the default)
 	@echo 'Start with: make quickstart'
@@ -21,6 +21,10 @@ help: ## this list (the default)
 deps: ## install with apt what is missing (gcc, Open MPI, MPICH, Gloo, OpenBLAS, ...); elsewhere say what to load
 	@.ci/go.sh
 	@.ci/deps.sh
+
+deps-slurm: # make deps, and a Slurm for the tests
+	@.ci/go.sh
+	@.ci/deps.sh slurm
 
 build: binary ## the binary, an MPI plugin for each mpicc found and one for Gloo; says what it built
 	@.ci/plugins.sh || echo 'build: CAUTION: a plugin could not be built (see above); everything else is.'
@@ -33,12 +37,16 @@ binary:
 quickstart: deps build ## deps, build, and the main job on its embedded default
 	./deeprc run
 
-test: deps binary ## deps, build, check, and every test; no GPU needed
+test: deps-slurm binary ## deps, build, check, and every test; no GPU needed
 	@.ci/plugins.sh
 	@.ci/test.sh
 
 test-mpi: deps binary ## the conformance suite and the seeded failures of every communicator, under Open MPI and MPICH at 1, 2 and 4 ranks
 	go test ./collective/... -count=1 -v -run 'Suite|MPI|Failure|Tasks|Tells|Chaos|Shrink|Hosts'
+
+test-slurm: deps-slurm binary ## the job scripts under a real Slurm of five nodes, which the test starts on this machine (Debian and root; else it says why not)
+	@.ci/plugins.sh
+	go test . -count=1 -v -run 'TestSlurm'
 
 test-duckdb: ## hold the table operators to DuckDB on random tables (module bench/duckdb, whose driver go fetches); DEEPRC_TEST_SEED, DEEPRC_TEST_ROUNDS
 	@.ci/go.sh

@@ -2,15 +2,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,8 +22,9 @@ var version = "dev" // set by make
 
 // Exit codes.
 const (
-	exitRun   = 1 // the run failed
-	exitUsage = 2 // the command line or the config is wrong
+	exitRun     = 1  // the run failed
+	exitUsage   = 2  // the command line or the config is wrong
+	exitStopped = 75 // the run was told to stop, wrote its checkpoint, and can go on: EX_TEMPFAIL of sysexits.h, "try again"
 )
 
 func main() {
@@ -35,16 +33,21 @@ func main() {
 		Short: "Forecasting from tables, on a laptop or on every rank of a cluster job",
 		Long: "deeprc reads a table in parallel, trains forecasting models data-parallel, evaluates them by reductions and\n" +
 			"leaves a folder with weights, metrics, forecasts and a report. Under mpirun or srun every process is a rank.\n\n" +
-			"Exit codes: 0 all went well, 1 the run failed, 2 the command line or the config is wrong.",
+			"Exit codes: 0 all went well, 1 the run failed, 2 the command line or the config is wrong,\n" +
+			"75 the run was told to stop by a signal, wrote its checkpoint, and goes on where it was with --resume.",
 		Version: version, SilenceUsage: true, SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return stages.ConfigError{Err: fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), statusCommand(), predictCommand(), importCommand(), exportCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), modelsCommand(), referenceCommand())
+	root.AddCommand(runCommand(), statusCommand(), submitCommand(), predictCommand(), importCommand(), exportCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), modelsCommand(), referenceCommand())
 	err := root.Execute()
 	if err == nil {
 		return
+	}
+	var stop *stopped
+	if errors.As(err, &stop) {
+		os.Exit(stop.exitCode())
 	}
 	if collective.Primary(err) {
 		fmt.Fprintln(os.Stderr, "deeprc:", err)
@@ -109,7 +112,9 @@ func runCommand() *cobra.Command {
 		Long: "Run reads, trains, evaluates and reports as FILE.toml says, and leaves a new folder under run.dir.\n" +
 			"Without a file it runs the quickstart on synthetic series.\n\n" +
 			"A run that was interrupted goes on with --resume and its folder, from the last checkpoints (train.checkpoint_every). On as many\n" +
-			"ranks and threads as before, its models are bit for bit those of a run without the interruption.",
+			"ranks and threads as before, its models are bit for bit those of a run without the interruption.\n\n" +
+			"On SIGTERM, SIGUSR1 or SIGINT, on any rank, it writes a checkpoint after the update that is under way and ends with exit code 75. A\n" +
+			"second SIGINT ends it at once. In a batch job, whose scheduler may start it again, --job finds the run of the start before.",
 		Example: "  deeprc run\n" +
 			"  deeprc run inputs/etth1.toml --set windows.horizon=192 --ranks 2\n" +
 			"  mpirun -n 4 deeprc run inputs/etth1.toml\n" +
@@ -118,9 +123,15 @@ func runCommand() *cobra.Command {
 	world, load := experiment(cmd)
 	dir := cmd.Flags().String("dir", "", "folder in which the run's folder is made (run.dir)")
 	resume := cmd.Flags().String("resume", "", "folder of a run that was interrupted, to go on with; without a file, its own config.toml is the experiment")
+	job := cmd.Flags().String("job", "", "name of a batch job: the run's folder is run.dir/<run.name>-<job>, and where an earlier start of the job began it, it goes on; with --resume, each start goes on with that run")
 	cmd.RunE = func(_ *cobra.Command, a []string) error {
-		if *resume != "" && *dir != "" {
+		switch {
+		case *resume != "" && *dir != "":
 			return stages.ConfigError{Err: errors.New("--resume goes on in the run's own folder: take --dir out")}
+		case *job != "":
+			if err := stages.CheckJob(*job); err != nil {
+				return err
+			}
 		}
 		if *resume != "" && len(a) == 0 {
 			a = []string{filepath.Join(*resume, "config.toml")}
@@ -134,8 +145,8 @@ func runCommand() *cobra.Command {
 		}
 		ctx, cancel := interruptible()
 		defer cancel()
-		return collective.Run(*world, func(c collective.Comm) error {
-			_, err := stages.Run(ctx, c, cfg, stages.Options{Version: version, Resume: *resume})
+		return runToStop(*world, func(c collective.Comm) error {
+			_, err := stages.Run(ctx, c, cfg, stages.Options{Version: version, Resume: *resume, Job: *job})
 			return err
 		})
 	}
@@ -180,19 +191,6 @@ func predictCommand() *cobra.Command {
 		return collective.Run(*world, func(c collective.Comm) error { return stages.Predict(c, a[0], o) })
 	}
 	return cmd
-}
-
-// interruptible is cancelled by SIGINT or SIGTERM; a second one ends the process at once.
-func interruptible() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	ch := make(chan os.Signal, 1)
-	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		s := <-ch
-		signal.Stop(ch)
-		cancel(fmt.Errorf("%s received", s))
-	}()
-	return ctx, func() { cancel(nil) }
 }
 
 func checkCommand() *cobra.Command {

@@ -55,7 +55,7 @@ func TestHelp(t *testing.T) {
 	if seen < 10 {
 		t.Errorf("only %d commands were found", seen)
 	}
-	if _, help, _ := deeprc(t, dir, "--help"); !strings.Contains(help, "Exit codes: 0 all went well, 1 the run failed, 2 the command line or the config is wrong.") {
+	if _, help, _ := deeprc(t, dir, "--help"); !strings.Contains(help, "Exit codes: 0 all went well, 1 the run failed, 2 the command line or the config is wrong,\n75 the run was told to stop") {
 		t.Errorf("the exit codes are not told:\n%s", help)
 	}
 	for _, args := range []string{"data", "bench", ""} { // without a sub-command: the help

@@ -328,7 +328,7 @@ type trial struct {
 }
 
 func TestInterrupt(t *testing.T) {
-	for _, ranks := range []string{"1", "3"} {
+	for ranks, sig := range map[string]syscall.Signal{"1": syscall.SIGINT, "2": syscall.SIGTERM, "3": syscall.SIGUSR1} {
 		t.Run(ranks, func(t *testing.T) {
 			t.Parallel()
 			dir := folder(t, nil)
@@ -344,7 +344,7 @@ func TestInterrupt(t *testing.T) {
 				}
 				time.Sleep(10 * time.Millisecond)
 			}
-			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			if err := cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
 			begin := time.Now()
@@ -355,11 +355,11 @@ func TestInterrupt(t *testing.T) {
 				t.Errorf("it ended after %v", d)
 			}
 			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() != 1 {
-				t.Errorf("%v, want exit code 1", err)
+			if !errors.As(err, &exit) || exit.ExitCode() != exitStopped {
+				t.Errorf("%v, want exit code %d", err, exitStopped)
 			}
 			m := regexp.MustCompile(`what was finished lies in (runs/run-[^\s;]+)`).FindStringSubmatch(stderr.String())
-			if m == nil || !regexp.MustCompile(`deeprc: .*train nlinear: stopped at step \d+ of 100000000: interrupt received`).Match(stderr.Bytes()) {
+			if m == nil || !regexp.MustCompile(`deeprc: .*train nlinear: stopped at step \d+ of 100000000: `+sig.String()+` received`).Match(stderr.Bytes()) {
 				t.Fatalf("stderr:\n%s", &stderr)
 			}
 			for _, name := range []string{"config.toml", "history.csv", "model.safetensors", "model.json", "log.txt"} {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# make deps: installs with apt whatever of the packages below is missing, and says what and why. Without apt (a cluster), or
+# make deps: .ci/deps.sh [slurm] installs with apt whatever of the packages below is missing, and says what and why. Without apt (a cluster), or
 # without the right to install, it says what to load instead; only a missing C compiler or Go ends it, since nothing builds without them.
 set -eu
 
@@ -9,6 +9,12 @@ set -eu
 packages='gcc libc6-dev make git ca-certificates
 openmpi-bin libopenmpi-dev mpich libmpich-dev g++ libgloo-dev libopenblas0-pthread
 shellcheck iproute2'
+
+# To test job scripts under a real Slurm, of which the test starts its own daemons, on its own hosts (make test, make test-slurm).
+# A machine that has a Slurm of its own keeps it as it is.
+if [ "${1:-}" = slurm ] && ! command -v sbatch >/dev/null; then
+	packages="$packages slurm-wlm munge"
+fi
 
 say() { printf 'deps: %s\n' "$*"; }
 

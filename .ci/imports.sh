@@ -6,7 +6,7 @@ module=$(go list -m)
 # shellcheck disable=SC2016 # go list's own variables
 imports='{{$p := .ImportPath}}{{range .Imports}}{{$p}} {{.}}{{"\n"}}{{end}}{{range .TestImports}}{{$p}} {{.}}{{"\n"}}{{end}}{{range .XTestImports}}{{$p}} {{.}}{{"\n"}}{{end}}'
 go list -f "$imports" ./... | sort -u | awk -v module="$module" '
-	BEGIN { level["stages"] = 1; level["frame"] = level["model"] = 2; level["collective"] = 3; level["gpu"] = 4; level["inputs"] = 5 }
+	BEGIN { level["stages"] = 1; level["frame"] = level["model"] = 2; level["collective"] = 3; level["gpu"] = 4; level["inputs"] = level["jobscripts"] = 5 }
 	# The top folder of a package of ours; "main" for the root, and for the leaves (bench, jobscripts, ...) that nobody may import.
 	function folder(path) {
 		if (path == module) return "main"

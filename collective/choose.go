@@ -44,6 +44,7 @@ type choice struct {
 	ranks   int          // in-process ranks
 	from    launcher
 	forced  bool // the plugin was asked for by name
+	tasks   int  // that srun started this one with; 0: srun has not started it
 	limits  limits
 	checked bool // DEEPRC_DEBUG=comm
 }
@@ -68,11 +69,18 @@ func choose(o Options, env func(string) string) (c choice, err error) {
 	if o.Ranks < 0 {
 		return c, fmt.Errorf("%d ranks asked for: want 1 or more, or 0 for the default", o.Ranks)
 	}
+	if env("SLURM_PROCID") != "" {
+		c.tasks, _ = strconv.Atoi(env("SLURM_STEP_NUM_TASKS"))
+	}
 	if c.limits, err = limitsFrom(env); err != nil {
 		return c, err
 	}
 	for _, what := range strings.Split(env("DEEPRC_DEBUG"), ",") {
 		c.checked = c.checked || strings.TrimSpace(what) == "comm"
+	}
+	if n, _ := strconv.Atoi(env("WORLD_SIZE")); asked == "" && c.from.size > 0 && n != c.from.size && meetsByEnvironment(env) && env("RANK") != "" {
+		return c, fmt.Errorf("%s started %d ranks, but WORLD_SIZE=%d and RANK=%s, as torchrun sets them, say otherwise: "+
+			"start deeprc by one of the two; or say which counts, by --comm gloo or --comm mpi", c.from.name, c.from.size, n, env("RANK"))
 	}
 	if asked == "" && c.from.mpi == "" && meetsByEnvironment(env) {
 		asked, by = "gloo", "the environment (DEEPRC_RENDEZVOUS, or RANK and MASTER_ADDR)"
@@ -98,11 +106,9 @@ func choose(o Options, env func(string) string) (c choice, err error) {
 		return c, fmt.Errorf("%s=%q: want local, mpi, openmpi, mpich, gloo, or the path of an MPI plugin", by, asked)
 	case c.from.mpi != "" && (c.from.size != 1 || o.Ranks <= 1):
 		c.plugin = c.from.mpi
-	case c.from.mpi == "":
-		if n, _ := strconv.Atoi(env("SLURM_NTASKS")); n > 1 && env("SLURM_PROCID") != "" {
-			return c, fmt.Errorf("this job has %d Slurm tasks, but no MPI variables (PMIX_RANK, PMI_RANK) reach this process, so each task would run alone.\n"+
-				"Start it by `srun --mpi=pmix` (Open MPI) or `srun --mpi=pmi2` (MPICH), or use --comm gloo, which needs no MPI, or --comm local for one run in each process", n)
-		}
+	}
+	if err := c.alone(o, env); err != nil {
+		return c, err
 	}
 	if c.plugin != "" {
 		if o.Ranks > 1 {
@@ -114,4 +120,19 @@ func choose(o Options, env func(string) string) (c choice, err error) {
 		}
 	}
 	return c, nil
+}
+
+// alone reports a Slurm task that no MPI variables reach, so that each of several would run by itself and write over the others.
+func (c choice) alone(o Options, env func(string) string) error {
+	const remedy = "Start it by `srun --mpi=pmix` (Open MPI) or `srun --mpi=pmi2` (MPICH), or use --comm gloo, which needs no MPI, or --comm local for one run in each process"
+	if c.gloo != nil || c.from.mpi != "" {
+		return nil
+	}
+	if c.tasks > 1 {
+		return fmt.Errorf("srun started %d tasks, but no MPI variables (PMIX_RANK, PMI_RANK) reach this process, so each task would run alone.\n%s", c.tasks, remedy)
+	}
+	if n, _ := strconv.Atoi(env("SLURM_NTASKS")); n > 1 && c.tasks == 0 && env("SLURM_PROCID") != "" && o.Ranks == 0 {
+		return fmt.Errorf("this job has %d Slurm tasks, but its script started this process by itself, so one task would compute and the others not.\n%s", n, remedy)
+	}
+	return nil
 }

@@ -10,17 +10,33 @@
 : "${DEEPRC_HOME:=$PWD}"
 
 # The MPI whose plugin the ranks load: openmpi or mpich (MPICH, Intel MPI, MVAPICH, Cray MPICH). It must be the one whose launcher
-# starts them; under srun the environment alone does not tell the two apart.
+# starts them; under srun the environment alone does not tell the two apart. Under Slurm also gloo, which needs no MPI.
 : "${DEEPRC_MPI:=openmpi}"
 # --- end of edit ----------------------------------------------------------------------------------------------------------
 
 export DEEPRC_HOME DEEPRC_MPI
 
 # One BLAS thread for each core that the rank has: otherwise every rank starts a thread for every core of the node.
-export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-${SLURM_CPUS_PER_TASK:-1}}"
+export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-${SLURM_CPUS_PER_TASK:-${OMP_NUM_THREADS:-1}}}"
 
 # Slurm's PMIx: with its default fence about one in eight starts of Open MPI died in MPI_Init (Slurm 22.05); with ring none did.
 export SLURM_PMIX_FENCE="${SLURM_PMIX_FENCE:-ring}"
+
+# load_modules NAME...: in a batch shell, too, which may not have read the site's profile.
+load_modules() {
+	local profile
+	set +eu # the module commands are not written for them
+	for profile in /etc/profile.d/{lmod,z00_lmod,modules}.sh; do
+		command -v module >/dev/null && break
+		# shellcheck source=/dev/null
+		[[ ! -r $profile ]] || . "$profile"
+	done
+	module load "$@" || {
+		echo "cannot load the modules $*: see module avail" >&2
+		exit 1
+	}
+	set -eu
+}
 
 # yield_when_crowded RANKS CORES: with more ranks than cores on a node a waiting rank must give its core away. Open MPI finds this out by
 # itself only under its own mpirun; a job of 6 ranks under srun took 20 s without, 8 s with it.
@@ -42,7 +58,7 @@ mpi_launcher() {
 	echo "no $DEEPRC_HOME/deeprc: set DEEPRC_HOME to the folder that holds it (jobscripts/env.sh), or build it: make build" >&2
 	exit 1
 }
-[[ $DEEPRC_MPI == openmpi || $DEEPRC_MPI == mpich ]] || {
-	echo "DEEPRC_MPI is '$DEEPRC_MPI'; it must be openmpi or mpich (jobscripts/env.sh)" >&2
+[[ $DEEPRC_MPI =~ ^(openmpi|mpich|gloo)$ ]] || {
+	echo "DEEPRC_MPI is '$DEEPRC_MPI'; it must be openmpi, mpich or, under Slurm, gloo (jobscripts/env.sh)" >&2
 	exit 1
 }

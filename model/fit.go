@@ -21,7 +21,7 @@ type Fit struct {
 	dev                          Device
 	data                         Data
 	params, buffers              Mem
-	grads                        Mem   // gradients, then {Σ loss, Σ count}
+	grads                        Mem   // gradients, then {Σ loss, Σ count, ranks that want to stop}
 	ranks                        ranks // of the step under way
 	moments                      [2]Mem
 	tail                         int // where the gradient slab's loss and count stand
@@ -41,6 +41,8 @@ type Fit struct {
 	deviation                    []float32
 	cells                        []float64
 	sum                          [2]float32
+	vote                         [1]float32
+	stop                         bool // a rank wanted to stop at the last Step; the same on all
 	rate                         [3]float32
 	seed                         uint64
 	drawAt                       [3]int64 // of dropout or paths
@@ -193,6 +195,7 @@ type Part struct {
 	Batch    int             // number of the global batch, from 0
 	First, N int             // windows of it before the part, and in it
 	Pick     func(i int) int // window i of the part
+	Stop     bool            // this rank wants to stop after the batch, which all ranks know then
 }
 
 // Step trains on one global batch, of which this rank computes part, of at most
@@ -221,10 +224,22 @@ func (f *Fit) Step(c collective.Comm, ws Windows, part Part, lr float64) (float6
 	if err := f.step.Run(); err != nil {
 		return 0, err
 	}
+	f.stop = part.Stop
 	if c.Size() > 1 {
-		if err := c.AllReduce(f.grads.Buf(0, f.tail+2), collective.Sum); err != nil {
+		f.vote[0] = 0
+		if part.Stop {
+			f.vote[0] = 1
+		}
+		if err := f.grads.Write(f.tail+2, f.vote[:]); err != nil {
 			return 0, err
 		}
+		if err := c.AllReduce(f.grads.Buf(0, f.tail+3), collective.Sum); err != nil {
+			return 0, err
+		}
+		if err := f.grads.Read(f.vote[:], f.tail+2); err != nil {
+			return 0, err
+		}
+		f.stop = f.vote[0] > 0
 	}
 	if err := f.grads.Read(f.sum[:], f.tail); err != nil {
 		return 0, err

@@ -63,6 +63,9 @@ func (e *DivergedError) Error() string {
 		"lower train.lr, or look for extreme values in the data", what, value, e.Step, e.Param, e.Before, e.After)
 }
 
+// ErrStopped is in the error of a training whose ctx was cancelled on any rank: all of them stopped before the same update.
+var ErrStopped = errors.New("stopped")
+
 // Train runs data-parallel training over the ranks of c: each global batch is
 // the next o.Batch windows of the epoch's permutation, split over the ranks; the
 // last batch of an epoch may be smaller, none is dropped. n ranks compute what
@@ -89,6 +92,7 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 	if err := f.GetParams(first); err != nil {
 		return h, err
 	}
+	f.stop = false // of an earlier training
 	worse, finished := 0, false
 	var diverged *DivergedError
 	if s := hooks.Resume; s != nil {
@@ -183,8 +187,11 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 			}
 			break
 		}
-		if err := ctx.Err(); err != nil {
-			return leave(fmt.Errorf("stopped at step %d of %d: %w", i, total, context.Cause(ctx)))
+		if f.stop || c.Size() == 1 && ctx.Err() != nil {
+			if err := save(); err != nil {
+				return restore(fmt.Errorf("interrupted at step %d of %d, without a checkpoint: %w", i, total, err))
+			}
+			return restore(fmt.Errorf("%w at step %d of %d: %w", ErrStopped, i, total, Cause(ctx)))
 		}
 		if saveSteps > 0 && i > 0 && i%saveSteps == 0 || saveTime > 0 && time.Since(saved) >= saveTime {
 			if err := save(); err != nil {
@@ -198,7 +205,7 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 		lo, hi := b*o.Batch, min((b+1)*o.Batch, train.Len())
 		from, to := collective.Share(hi-lo, c.Rank(), c.Size())
 		lr := o.rate(i, total, epoch)
-		loss, err := f.Step(c, train, Part{i, from, to - from, func(k int) int { return perm.at(lo + from + k) }}, lr)
+		loss, err := f.Step(c, train, Part{i, from, to - from, func(k int) int { return perm.at(lo + from + k) }, ctx.Err() != nil}, lr)
 		skipped := err == errNoTarget
 		if err != nil && !skipped {
 			return leave(err)
@@ -224,6 +231,14 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 		}
 	}
 	return restore(nil)
+}
+
+// Cause is why ctx was cancelled, or, where it was not, that another rank's was.
+func Cause(ctx context.Context) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return errors.New("another rank was told to")
 }
 
 // describe adds to e the parameter that grew most since first.

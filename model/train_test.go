@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -271,6 +272,48 @@ func TestCancelledTrainingKeepsTheBest(t *testing.T) {
 	}
 	if h.Steps != 25 || h.BestStep != 20 {
 		t.Fatalf("history %+v", h)
+	}
+}
+
+// One rank of three is told to stop: all stop after the same update, and say so.
+func TestCancelledRankStopsAll(t *testing.T) {
+	o := toyOptions()
+	var steps [3]int
+	var saved *State
+	err := collective.RunLocal(3, func(c collective.Comm) error {
+		dev, err := CPU(1)
+		if err != nil {
+			return err
+		}
+		defer dev.Close()
+		f, err := NewFit(dev, &NLinear{}, Shape{toyL, toyH, toyC, (o.Batch + 2) / 3}, toy(false), o, 1)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithCancelCause(context.Background())
+		defer cancel(nil)
+		hooks := Hooks{Progress: func(step, _ int, _ float64) {
+			if step == 25 && c.Rank() == 1 {
+				cancel(errors.New("interrupt received"))
+			}
+		}}
+		if c.Rank() == 0 {
+			hooks.Save = func(s *State) error { saved = s; return nil }
+		}
+		h, err := Train(ctx, c, f, toyTrain, toyVal, 1, hooks)
+		steps[c.Rank()] = h.Steps
+		want := "stopped at step 26 of 50: another rank was told to"
+		if c.Rank() == 1 {
+			want = "stopped at step 26 of 50: interrupt received"
+		}
+		if !errors.Is(err, ErrStopped) || err.Error() != want {
+			return fmt.Errorf("got %v, want %s", err, want)
+		}
+		return nil
+	})
+	must(t, err)
+	if steps != [3]int{26, 26, 26} || saved == nil || saved.History.Steps != 26 || saved.Finished {
+		t.Fatalf("steps %v, checkpoint %+v", steps, saved)
 	}
 }
 

@@ -174,6 +174,8 @@ func WriteReference(w io.Writer) error {
 		}
 		referenceRows(&b, t, nil)
 	}
+	b.WriteString("\n## site.toml\n\nDefaults of `deeprc submit` for a cluster, in `~/.config/deeprc/site.toml`, not in an experiment. Flags go before it.\n")
+	referenceRows(&b, reflect.TypeFor[Site](), nil)
 	_, err := w.Write(b.Bytes())
 	return err
 }

@@ -22,7 +22,7 @@ type coreUse struct {
 	// What processes share where they are not bound to cores of their own; 0: no such limit.
 	Group string // the control group of its process
 	Quota int    // cores' worth of time of that group
-	Node  int    // cores of this host that Slurm gave the job
+	Node  int    // cores of this host that the scheduler gave the job
 }
 
 // threadsPerRank is how many threads this rank may compute with; collective. It
@@ -49,9 +49,11 @@ func threadsPerRank(c collective.Comm, host string) (int, error) {
 	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < len(me.Cores) { // as the Go runtime reads the quota
 		me.Quota = runtime.GOMAXPROCS(0)
 	}
-	if me.Node, err = coresOnNode(os.Getenv("SLURM_CPUS_ON_NODE")); err != nil {
+	given, err := AllocationOf(os.Getenv)
+	if err != nil {
 		return 0, err
 	}
+	me.Node = given.NodeCores
 	text, err := json.Marshal(me)
 	if err != nil {
 		return 0, err
@@ -107,18 +109,6 @@ func processLimit(gomaxprocs int, env func(string) string) (int, error) {
 		most = min(most, n)
 	}
 	return most, nil
-}
-
-// coresOnNode reads SLURM_CPUS_ON_NODE; 0 where it is not set.
-func coresOnNode(text string) (int, error) {
-	if text == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		return 0, fmt.Errorf("SLURM_CPUS_ON_NODE=%s: want a number of cores", text)
-	}
-	return n, nil
 }
 
 // coreShare is the threads of rank me, at least one.

@@ -50,11 +50,3 @@ func TestCoreShare(t *testing.T) {
 		}
 	}
 }
-
-func TestCoresOnNode(t *testing.T) {
-	for text, want := range map[string]int{"": 0, "6": 6, "many": -1, "0": -1} {
-		if got, err := coresOnNode(text); (err != nil) != (want < 0) || err == nil && got != want {
-			t.Errorf("%q: %d, %v", text, got, err)
-		}
-	}
-}

@@ -190,7 +190,7 @@ func (j *job) crossValidate(dir string) (table *ReportTable, failed, err error) 
 		one := fold.newTally(shown)
 		one.season = sum.season
 		if err := fold.measure(one, shown, sink); err != nil {
-			return nil, failed, err
+			return nil, failed, fmt.Errorf("cv, cutoff %d: %w", i+1, err)
 		}
 		if j.cfg.crossIntervals() {
 			if err := fold.remember(fits, past); err != nil {

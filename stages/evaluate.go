@@ -1,7 +1,6 @@
 package stages
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -122,8 +121,8 @@ func (j *job) measure(t *tally, all []*fitted, sink *forecastSink) error {
 	}
 	bar := j.screen.bar("evaluate", "windows", ws.Len())
 	for first := 0; first < ws.Len(); first += per * n {
-		if j.ctx.Err() != nil {
-			return fmt.Errorf("evaluate: %w", context.Cause(j.ctx))
+		if err := j.stopped("evaluate"); err != nil {
+			return err
 		}
 		round := min(per*n, ws.Len()-first)
 		from, to := collective.Share(round, rank, n)

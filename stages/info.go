@@ -14,6 +14,10 @@ import (
 // Info prints version, ranks, hosts, libraries and devices, on rank 0; collective.
 func Info(c collective.Comm, version string, w io.Writer) error {
 	place, err := collective.Hosts(c)
+	if err != nil {
+		return err
+	}
+	given, err := allocations(c)
 	if err != nil || c.Rank() != 0 {
 		return err
 	}
@@ -24,6 +28,12 @@ func Info(c collective.Comm, version string, w io.Writer) error {
 	fmt.Fprintf(w, "version   %s, %s, %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintf(w, "ranks     %d on %d host(s) (%s), %d core(s) for this process\n", c.Size(), place.Nodes(), launcher, min(runtime.NumCPU(), runtime.GOMAXPROCS(0)))
 	fmt.Fprintf(w, "hosts     %s\n", strings.Join(place.Hosts, ", "))
+	if text := allocationText(given); text != "" {
+		fmt.Fprintf(w, "job       %s\n", text)
+	}
+	for _, text := range contradictions(given) {
+		fmt.Fprintf(w, "note      %s\n", text)
+	}
 	blas, err := model.BLAS()
 	if err != nil {
 		return err

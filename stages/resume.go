@@ -51,11 +51,16 @@ func resumable(dir string, cfg *Config) error {
 // sweep removes what a process that was killed had begun to write in a run's folder.
 func sweep(dir string) error {
 	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() && strings.HasPrefix(e.Name(), ".") && strings.HasSuffix(e.Name(), ".tmp") {
+		if err == nil && e.Type().IsRegular() && unfinished(e.Name()) {
 			err = os.Remove(path)
 		}
 		return err
 	})
+}
+
+// unfinished reports whether a file is one that writeAtomic had not finished.
+func unfinished(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".tmp")
 }
 
 func orNone(s string) string {

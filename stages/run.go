@@ -17,6 +17,7 @@ type Options struct {
 	Version string
 	Quiet   bool   // nothing on the screen
 	Resume  string // the folder of a run that was interrupted, to go on with; "": a new run
+	Job     string // names the run's folder, run.name-Job, in place of the date; what is there is an earlier start of the same job, and goes on
 }
 
 // Result is what a run gives its caller, on rank 0.
@@ -28,10 +29,16 @@ type Result struct {
 
 // Run runs one experiment on the ranks of c: read, prepare, train, evaluate,
 // report, one after the other on all ranks, or as the config's tasks; collective. A model that fails does not stop the others; its error is
-// returned at the end, when everything else is written. Cancelling ctx ends the
-// run with what has been computed so far on disk.
+// returned at the end, when everything else is written. Cancelling ctx on any rank ends the
+// run on all, with what has been computed so far on disk and an error that is [Stopped].
 func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Result, error) {
 	begin := time.Now()
+	var err error
+	if o.Job != "" && o.Resume == "" {
+		if o.Resume, err = earlierStart(c, cfg, o.Job); err != nil {
+			return nil, err
+		}
+	}
 	if cfg.Sweep != nil || len(cfg.Tasks) > 0 {
 		return runTasks(ctx, c, cfg, o, begin)
 	}
@@ -41,7 +48,6 @@ func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Resul
 			j.dev.Close()
 		}
 	}()
-	var err error
 	if o.Resume != "" {
 		if err := collective.Agree(c, resumable(o.Resume, cfg)); err != nil {
 			return nil, err
@@ -59,7 +65,7 @@ func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Resul
 		return j.inFolder(o, begin)
 	}
 	above := missing(cfg.Run.Dir)
-	if j.dir, err = makeRunDir(c, cfg.Run.Dir, cfg.Run.Name, begin); err != nil {
+	if j.dir, err = makeRunDir(c, cfg.Run.Dir, o.folder(cfg, begin)); err != nil {
 		return nil, err
 	}
 	if err := j.prepareInDir(above); err != nil {
@@ -86,6 +92,9 @@ func (j *job) inDir(dir string, o Options, begin time.Time) (*Result, error) {
 	}
 	defer closeLog()
 	if err := writeConfig(j.c, dir, j.cfg); err != nil {
+		return nil, err
+	}
+	if err := tellAllocation(j.c, logTo, j.screen); err != nil {
 		return nil, err
 	}
 	res, err := j.fitAndTest(dir, o, begin, logTo)

@@ -49,7 +49,7 @@ func runTasks(ctx context.Context, c collective.Comm, cfg *Config, o Options, be
 	}
 	dir := o.Resume
 	if dir == "" {
-		if dir, err = makeRunDir(c, cfg.Run.Dir, cfg.Run.Name, begin); err != nil {
+		if dir, err = makeRunDir(c, cfg.Run.Dir, o.folder(cfg, begin)); err != nil {
 			return nil, err
 		}
 	}
@@ -61,13 +61,17 @@ func runTasks(ctx context.Context, c collective.Comm, cfg *Config, o Options, be
 		return nil, err
 	}
 	defer closeLog()
+	show := newScreen(root && !o.Quiet)
+	if err := tellAllocation(c, log, show); err != nil {
+		return nil, err
+	}
 	dev, _, err := openCPU(c)
 	if err != nil {
 		return nil, err
 	}
 	var books *account
 	if root {
-		books, err = openAccount(dir, tasks, c.Size(), before, begin, log, newScreen(!o.Quiet))
+		books, err = openAccount(dir, tasks, c.Size(), before, begin, log, show)
 	}
 	if err := collective.Agree(c, err); err != nil {
 		return nil, err

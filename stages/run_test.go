@@ -208,8 +208,9 @@ func TestLongTables(t *testing.T) {
 func TestCancelledRunKeepsWhatItHas(t *testing.T) {
 	cfg := small(t, "train.steps=1000000")
 	ctx, cancel := context.WithCancelCause(context.Background())
+	dir := t.TempDir()
 	err := collective.RunLocal(2, func(c collective.Comm) error {
-		j := &job{ctx: ctx, c: c, cfg: cfg, screen: newScreen(false), times: &timings{}}
+		j := &job{ctx: ctx, c: c, cfg: cfg, dir: dir, states: checkpointsDir, screen: newScreen(false), times: &timings{}}
 		if err := j.prepare(); err != nil {
 			return err
 		}

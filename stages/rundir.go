@@ -6,18 +6,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"deeprc/collective"
 )
 
-// makeRunDir makes the folder of one run, dir/name-date-time, on rank 0 and
+// makeRunDir makes the folder of one run, dir/name, on rank 0 and
 // tells all its path; collective. A folder that exists is never used again.
-func makeRunDir(c collective.Comm, dir, name string, now time.Time) (string, error) {
+func makeRunDir(c collective.Comm, dir, name string) (string, error) {
 	var path string
 	var err error
 	if c.Rank() == 0 {
-		path, err = newDir(filepath.Join(dir, name+now.Format("-20060102-150405")))
+		path, err = newDir(filepath.Join(dir, name))
 	}
 	if err := collective.Agree(c, err); err != nil {
 		return "", err
