@@ -114,7 +114,7 @@ func runCommand() *cobra.Command {
 			"A run that was interrupted goes on with --resume and its folder, from the last checkpoints (train.checkpoint_every). On as many\n" +
 			"ranks and threads as before, its models are bit for bit those of a run without the interruption.\n\n" +
 			"On SIGTERM, SIGUSR1 or SIGINT, on any rank, it writes a checkpoint after the update that is under way and ends with exit code 75. A\n" +
-			"second SIGINT ends it at once. In a batch job, whose scheduler may start it again, --job finds the run of the start before.",
+			"second SIGINT ends it at once. A run with tasks lets those that run finish on the first SIGINT, and starts no other. In a batch job, whose scheduler may start it again, --job finds the run of the start before.",
 		Example: "  deeprc run\n" +
 			"  deeprc run inputs/etth1.toml --set windows.horizon=192 --ranks 2\n" +
 			"  mpirun -n 4 deeprc run inputs/etth1.toml\n" +
@@ -143,10 +143,10 @@ func runCommand() *cobra.Command {
 		if *dir != "" {
 			cfg.Run.Dir = *dir
 		}
-		ctx, cancel := interruptible()
+		ctx, finish, cancel := interruptible()
 		defer cancel()
 		return runToStop(*world, func(c collective.Comm) error {
-			_, err := stages.Run(ctx, c, cfg, stages.Options{Version: version, Resume: *resume, Job: *job})
+			_, err := stages.Run(ctx, c, cfg, stages.Options{Version: version, Resume: *resume, Job: *job, Finish: finish})
 			return err
 		})
 	}

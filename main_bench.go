@@ -77,7 +77,7 @@ func benchTrainPeers(world collective.Options, t stages.TrainComparison, asJSON 
 		return err
 	}
 	t.Deeprc = []string{self, "bench", "train"}
-	ctx, cancel := interruptible()
+	_, ctx, cancel := interruptible()
 	defer cancel()
 	res, err := t.Run(ctx, version)
 	if err != nil {
@@ -144,7 +144,7 @@ func benchCompare(world collective.Options, o stages.CollectiveOptions, program,
 	if world.Comm != "" {
 		deeprc = append(deeprc, "--comm", world.Comm)
 	}
-	ctx, cancel := interruptible()
+	_, ctx, cancel := interruptible()
 	defer cancel()
 	res, err := stages.CompareCollective(ctx, stages.CompareOptions{CollectiveOptions: o, Launcher: strings.Fields(launcher), Program: program, Deeprc: deeprc}, version)
 	if err != nil {
@@ -191,7 +191,7 @@ func benchFrameCommand() *cobra.Command {
 			return err
 		}
 		b.Deeprc = []string{self, "bench", "frame"}
-		ctx, cancel := interruptible()
+		_, ctx, cancel := interruptible()
 		defer cancel()
 		res, err := b.Run(ctx, version)
 		if err != nil {

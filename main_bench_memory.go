@@ -31,7 +31,7 @@ func benchMemoryCommand() *cobra.Command {
 	cmd.Flags().MarkHidden("once")
 	cmd.Flags().MarkHidden("dir")
 	cmd.RunE = func(*cobra.Command, []string) error {
-		ctx, cancel := interruptible()
+		_, ctx, cancel := interruptible()
 		defer cancel()
 		if *once != "" {
 			r, err := stages.MemoryOnce(ctx, *once, *dir, version)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// mpirun runs the program on two ranks of an MPI; it skips where the MPI or its plugin is not there.
-func mpirun(t *testing.T, mpi, dir string, args ...string) (out string, err error) {
+// mpiCommand is the program on two ranks of an MPI, which is killed after a minute; it skips where the MPI or its plugin is not there.
+func mpiCommand(t *testing.T, mpi, dir string, args ...string) (cmd *exec.Cmd, late func() bool) {
 	t.Helper()
 	here, err := os.Getwd()
 	if err != nil {
@@ -29,12 +29,19 @@ func mpirun(t *testing.T, mpi, dir string, args ...string) (out string, err erro
 		launch = append(launch, "--oversubscribe", "--bind-to", "none")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, launcher, append(append(launch, binary(t)), args...)...)
+	t.Cleanup(cancel)
+	cmd = exec.CommandContext(ctx, launcher, append(append(launch, binary(t)), args...)...)
 	cmd.Dir, cmd.WaitDelay = dir, time.Second
 	cmd.Env = append(os.Environ(), "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "DEEPRC_PLUGINS="+here)
+	return cmd, func() bool { return ctx.Err() != nil }
+}
+
+// mpirun runs it to its end.
+func mpirun(t *testing.T, mpi, dir string, args ...string) (out string, err error) {
+	t.Helper()
+	cmd, late := mpiCommand(t, mpi, dir, args...)
 	b, err := cmd.CombinedOutput()
-	if ctx.Err() != nil {
+	if late() {
 		t.Fatalf("mpirun.%s did not end:\n%s", mpi, b)
 	}
 	return string(b), err

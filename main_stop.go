@@ -12,11 +12,12 @@ import (
 	"deeprc/stages"
 )
 
-// interruptible is cancelled by the first SIGINT, SIGTERM or SIGUSR1 (Slurm's warning before the time limit, and what mpirun
-// forwards). A second SIGINT ends the process at once; the others do not: a scheduler sends SIGTERM, too, while the checkpoint that its
-// warning asked for is being written.
-func interruptible() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(context.Background())
+// interruptible gives contexts that signals cancel: stop by SIGTERM or SIGUSR1 (Slurm's warning before the time limit, and what mpirun
+// forwards), finish by these and the first SIGINT. A second SIGINT ends the process at once; the others do not: a scheduler sends SIGTERM,
+// too, while the checkpoint that its warning asked for is being written.
+func interruptible() (stop, finish context.Context, end func()) {
+	stop, cancel := context.WithCancelCause(context.Background())
+	finish, ease := context.WithCancelCause(stop)
 	ch := make(chan os.Signal, 4)
 	signal.Notify(ch, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1)
 	go func() {
@@ -29,10 +30,15 @@ func interruptible() (context.Context, context.CancelFunc) {
 				signal.Reset(os.Interrupt)
 				syscall.Kill(os.Getpid(), syscall.SIGINT)
 			}
-			cancel(fmt.Errorf("%s received", s))
+			why := fmt.Errorf("%s received", s)
+			if s == os.Interrupt {
+				ease(why)
+			} else {
+				cancel(why)
+			}
 		}
 	}()
-	return ctx, func() { cancel(nil) }
+	return stop, finish, func() { cancel(nil) }
 }
 
 // A stopped is the end of a run that all ranks stopped alike.

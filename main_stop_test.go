@@ -22,6 +22,17 @@ func waitFor(t *testing.T, pattern string) {
 	t.Fatalf("there is no %s after 20 s", pattern)
 }
 
+// waitForText waits until a file has a text.
+func waitForText(t *testing.T, path, want string) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		if text, _ := os.ReadFile(path); strings.Contains(string(text), want) {
+			return
+		}
+	}
+	t.Fatalf("%s has no %s after 20 s", path, want)
+}
+
 // A job that is told to stop and started again, as a scheduler does it, goes on in the same folder and ends with the weights of one
 // that was left alone; so does one whose start was killed before it trained.
 func TestJobGoesOn(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"deeprc/model"
 )
 
 // eventsFile has a line of JSON for everything that happens to tasks, with times in seconds since the session began.
@@ -17,7 +19,7 @@ const eventsFile = "events.jsonl"
 // An event is a line of it.
 type taskEvent struct {
 	T       float64  `json:"t"`
-	Event   string   `json:"event"` // session, start, left, halt, retry, lost, or the state that a task has ended in
+	Event   string   `json:"event"` // session, start, left, halt, retry, lost, drain, stop, or the state that a task has ended in
 	Task    string   `json:"task,omitempty"`
 	Attempt int      `json:"attempt,omitempty"`
 	Ranks   []int    `json:"ranks,omitempty"`
@@ -41,8 +43,8 @@ type account struct {
 	began   []time.Duration // the last attempt of each task
 	ended   int
 	failed  []error
-	stopped string // why tasks were interrupted
-	pending int    // of them
+	pending []string  // tasks that a run which goes on will run
+	asked   EventKind // what the run was told last: Drain, Stop, or Tick for nothing
 }
 
 // openAccount opens the journal and the events of a session on world ranks; before is what the journal of earlier ones tells, or nil.
@@ -137,8 +139,7 @@ func (a *account) end(now time.Duration, t Task, o Order, j journalEntry) {
 		a.screen.printf("%s %s failed after %s: %s", count, t.Name, seconds(took), firstLine(j.Error))
 		a.log.Error("task failed", "task", t.Name, "attempt", o.Attempt, "seconds", took.Seconds(), "ranks", fmt.Sprint(o.Ranks), "error", j.Error, "tail", j.Tail)
 	case Interrupted:
-		a.pending++
-		a.stopped = firstLine(o.Reason)
+		a.pending = append(a.pending, t.Name)
 		a.log.Warn("task interrupted", "task", t.Name, "reason", o.Reason)
 	default:
 		a.screen.printf("%s %s %s: %s", count, t.Name, o.State, firstLine(o.Reason))
@@ -154,12 +155,32 @@ func (a *account) left(now time.Duration, r report) error {
 	return a.event(taskEvent{T: now.Seconds(), Event: "left", Task: a.tasks[r.Task].Name, Attempt: r.Attempt, Rank: &r.Rank, Begin: &r.Begin, End: &r.End, Reason: firstLine(r.Failure)})
 }
 
-// close ends the files, and returns how the run has ended: nil where every task is done.
-func (a *account) close() error {
-	err := errors.Join(a.journal.close(), a.events.Close())
-	if a.pending > 0 {
-		a.screen.printf("what was finished lies in %s; go on with --resume %[1]s", a.dir)
-		err = errors.Join(err, fmt.Errorf("%s; %d tasks are left: go on with --resume %s", a.stopped, a.pending, a.dir))
+// told is as [watcher] says. Each rank tells of a signal; it is told once.
+func (a *account) told(e Event) error {
+	if e.Kind <= a.asked {
+		return nil
+	}
+	a.asked = e.Kind
+	name, what := "drain", "running tasks finish, and no other starts; a second interrupt ends the run at once"
+	if e.Kind == Stop {
+		name, what = "stop", "running tasks stop where they can go on later, and no other starts"
+	}
+	a.screen.printf("%s: %s", firstLine(e.Reason), what)
+	a.log.Warn(name, "reason", e.Reason)
+	return a.event(taskEvent{T: e.Now.Seconds(), Event: name, Reason: e.Reason})
+}
+
+// close ends the files.
+func (a *account) close() error { return errors.Join(a.journal.close(), a.events.Close()) }
+
+// outcome is how the run has ended: nil where every task is done, [Stopped] where it was told to end, by told, before that.
+func (a *account) outcome(told string) error {
+	var err error
+	if len(a.pending) > 0 {
+		left := fmt.Errorf("%d of %d tasks are left (%s): go on with --resume %s", len(a.pending), len(a.tasks), list(a.pending), a.dir)
+		if err = left; told != "" {
+			err = fmt.Errorf("%w: %s; %w", model.ErrStopped, told, left)
+		}
 	}
 	return errors.Join(err, errors.Join(a.failed...))
 }

@@ -11,7 +11,7 @@ import (
 // Env is all that a running task can see. What it leaves for other tasks it puts on the Shelf or in a file of the run's folder; what it
 // returns, an error or nil, is its end on this rank, and the end of the group's ranks is one, as [collective.Do] says.
 type Env struct {
-	Ctx     context.Context // is cancelled when the task is to end; its cause says why
+	Ctx     context.Context // is cancelled when the task is to end; its cause says why. When the run stops, Comm goes on for patience, so that the ranks can agree on where they end
 	Comm    collective.Comm // of the task's ranks only
 	Task    string
 	Attempt int          // from 1

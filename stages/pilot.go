@@ -13,9 +13,9 @@ import (
 
 // runPilot runs tasks on the ranks of c, as sched, which only rank 0 has, decides; collective. Rank 0 decides on a goroutine of its own,
 // so that it can work, too. watch, of rank 0, hears of every order and of every rank that has left an attempt; an error of it stops the run.
-// When ctx is cancelled, on any rank, running tasks are told to end, and none starts. The error is of the pilot itself: how tasks end
-// is in sched.
-func runPilot(ctx context.Context, c collective.Comm, tasks []Task, env Env, sched *Sched, watch watcher) error {
+// When finish is cancelled, on any rank, no further task starts; when ctx is, those that run are told to end, too. The error is of the
+// pilot itself: how tasks end is in sched.
+func runPilot(ctx, finish context.Context, c collective.Comm, tasks []Task, env Env, sched *Sched, watch watcher) error {
 	all := make([]int, c.Size())
 	for r := range all {
 		all[r] = r
@@ -47,7 +47,7 @@ func runPilot(ctx context.Context, c collective.Comm, tasks []Task, env Env, sch
 		defer close(p.over)
 		go p.receive(mail)
 		go func() {
-			err := p.run(ctx)
+			err := p.run(ctx, finish)
 			for r := c.Size() - 1; r > 0; r-- {
 				err = errors.Join(err, send(r, command{Kind: cmdEnd}))
 			}
@@ -57,10 +57,12 @@ func runPilot(ctx context.Context, c collective.Comm, tasks []Task, env Env, sch
 	} else {
 		w = newWorker(ctl, tasks, env, func(r report) error { return send(0, r) })
 		go w.listen(mail)
-		stop := context.AfterFunc(ctx, func() {
+		defer context.AfterFunc(ctx, func() {
 			_ = send(0, report{Stop: context.Cause(ctx).Error()}) // fails where all has ended
-		})
-		defer stop()
+		})()
+		defer context.AfterFunc(finish, func() {
+			_ = send(0, report{Finish: context.Cause(finish).Error()})
+		})()
 	}
 	err = w.work()
 	if c.Rank() == 0 {
@@ -82,6 +84,8 @@ type watcher interface {
 	ordered(now time.Duration, o Order, failed []report) error
 	// left is called for each rank that has left an attempt.
 	left(now time.Duration, r report) error
+	// told is called when the run is told to end, by Drain or Stop.
+	told(e Event) error
 }
 
 // pilot is rank 0's loop.
@@ -121,7 +125,7 @@ func (p *pilot) receive(mail collective.Mailbox) {
 }
 
 // run schedules until all tasks have ended.
-func (p *pilot) run(ctx context.Context) (err error) {
+func (p *pilot) run(ctx, finish context.Context) (err error) {
 	p.failed = map[int][]report{}
 	now := func() time.Duration { return time.Since(p.begin) }
 	var watched error // the first error of watch
@@ -139,9 +143,17 @@ func (p *pilot) run(ctx context.Context) (err error) {
 			e = Event{Kind: Stop, Now: e.Now, Reason: w.err.Error()}
 		}
 	}
+	tell := func(kind EventKind, reason string) error {
+		e := Event{Kind: kind, Now: now(), Reason: reason}
+		if bad := p.watch.told(e); bad != nil && watched == nil {
+			watched = bad
+			e.Kind, e.Reason = Stop, bad.Error()
+		}
+		return do(e)
+	}
 	err = do(Event{Kind: Tick, Now: now()})
 	timer := time.NewTimer(0)
-	stop := ctx.Done()
+	stop, drain := ctx.Done(), finish.Done()
 	for err == nil && !p.s.Finished() {
 		if wake := p.s.Wake(); wake == forever {
 			timer.Stop()
@@ -154,7 +166,10 @@ func (p *pilot) run(ctx context.Context) (err error) {
 			case r.Task < 0:
 				return errors.New(r.Failure)
 			case r.Stop != "":
-				err = do(Event{Kind: Stop, Now: now(), Reason: r.Stop})
+				err = tell(Stop, r.Stop)
+				continue
+			case r.Finish != "":
+				err = tell(Drain, r.Finish)
 				continue
 			}
 			at := now()
@@ -172,7 +187,10 @@ func (p *pilot) run(ctx context.Context) (err error) {
 			err = do(Event{Kind: Tick, Now: now()})
 		case <-stop:
 			stop = nil
-			err = do(Event{Kind: Stop, Now: now(), Reason: context.Cause(ctx).Error()})
+			err = tell(Stop, context.Cause(ctx).Error())
+		case <-drain:
+			drain = nil
+			err = tell(Drain, context.Cause(finish).Error())
 		}
 	}
 	return errors.Join(watched, err)
@@ -193,7 +211,7 @@ func (p *pilot) obey(now time.Duration, orders []Order) error {
 			delete(p.failed, o.Task)
 			c = command{Kind: cmdStart, Task: o.Task, Attempt: o.Attempt, Ranks: o.Ranks}
 		case Halt:
-			c = command{Kind: cmdHalt, Task: o.Task, Attempt: o.Attempt, Reason: o.Reason}
+			c = command{Kind: cmdHalt, Task: o.Task, Attempt: o.Attempt, Reason: o.Reason, Orderly: o.Orderly}
 		}
 		if err := p.watch.ordered(now, o, p.failed[o.Task]); err != nil && bad == nil {
 			bad = watchError{err}

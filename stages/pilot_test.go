@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -48,6 +49,8 @@ func (w *tape) left(now time.Duration, r report) error {
 	return nil
 }
 
+func (w *tape) told(Event) error { return nil }
+
 // pilotOn runs tasks on n in-process ranks.
 func pilotOn(t testing.TB, ctx context.Context, n int, policy Policy, tasks []Task) (*tape, error) {
 	t.Helper()
@@ -61,7 +64,7 @@ func (w *tape) on(t testing.TB, ctx context.Context, n int, policy Policy) error
 		if c.Rank() == 0 {
 			s = mustSched(t, policy, cpus(n), w.tasks...)
 		}
-		return runPilot(ctx, c, w.tasks, Env{Dir: t.TempDir(), Shelf: &Shelf{}}, s, w)
+		return runPilot(ctx, ctx, c, w.tasks, Env{Dir: t.TempDir(), Shelf: &Shelf{}}, s, w)
 	})
 }
 
@@ -255,6 +258,84 @@ func TestPilotStops(t *testing.T) {
 	}
 }
 
+// One rank's process is told to finish: what runs ends well, on all ranks, and nothing else starts.
+func TestPilotFinishesWhatRuns(t *testing.T) {
+	finish, ease := context.WithCancelCause(context.Background())
+	var started atomic.Int64
+	drained := make(chan bool)
+	body := func(e *Env) error {
+		if started.Add(1) == 3 {
+			ease(errors.New("interrupt received"))
+		}
+		select {
+		case <-drained:
+		case <-time.After(20 * time.Second):
+			return errors.New("nobody was told")
+		}
+		return errors.Join(e.Comm.Barrier(), e.Ctx.Err())
+	}
+	w := &tape{ends: map[string]State{}, failed: map[string][]report{},
+		tasks: []Task{runs("a", 2, body), runs("b", 1, body), runs("c", 3, body), runs("d", 1, body, "a")}}
+	w.fail = func(o Order) error {
+		if o.Kind == End && o.State == Interrupted && w.tasks[o.Task].Name == "d" {
+			close(drained)
+		}
+		return nil
+	}
+	var s *Sched
+	err := collective.RunLocal(3, func(c collective.Comm) error {
+		mine := context.Background()
+		var sched *Sched
+		switch c.Rank() {
+		case 0:
+			s = mustSched(t, backfill, cpus(3), w.tasks...)
+			sched = s
+		case 1:
+			mine = finish
+		}
+		return runPilot(context.Background(), mine, c, w.tasks, Env{Dir: t.TempDir(), Shelf: &Shelf{}}, sched, w)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]State{"a": Done, "b": Done, "c": Interrupted, "d": Interrupted}; !maps.Equal(w.ends, want) {
+		t.Errorf("got %v, want %v: %+v", w.ends, want, w.failed)
+	}
+	if s.Told() != "interrupt received" {
+		t.Errorf("told %q", s.Told())
+	}
+}
+
+// When the run stops a task's group goes on, so that its ranks can agree on where they end; when one is halted for another reason, it is broken.
+func TestPilotStopsTasksInOrder(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	votes := make([]int64, 3)
+	w, err := pilotOn(t, ctx, 3, backfill, []Task{runs("a", 3, func(e *Env) error {
+		for {
+			told := int64(0)
+			if e.Ctx.Err() != nil {
+				told = 1
+			}
+			told, err := collective.AllReduceOne(e.Comm, told, collective.Max)
+			if err != nil || told > 0 {
+				return errors.Join(err, context.Canceled)
+			}
+			if votes[e.Comm.Rank()]++; votes[e.Comm.Rank()] == 100 && e.Comm.Rank() == 2 {
+				cancel(errors.New("terminated received"))
+			}
+		}
+	})})
+	if err != nil || w.ends["a"] != Interrupted {
+		t.Fatal(err, w.ends)
+	}
+	if votes[0] != votes[1] || votes[1] != votes[2] || votes[0] < 100 {
+		t.Errorf("the ranks ended at %v", votes)
+	}
+	if r := w.failed["a"]; len(r) != 3 || !strings.Contains(r[0].Failure, context.Canceled.Error()) {
+		t.Errorf("got %+v", r)
+	}
+}
+
 func waitFor(e *Env) error {
 	<-e.Ctx.Done()
 	return context.Cause(e.Ctx)
@@ -295,7 +376,7 @@ func TestPilotEndsWithTheWorld(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 			return errors.New("gone")
 		}
-		return runPilot(context.Background(), c, w.tasks, Env{Dir: t.TempDir(), Shelf: &Shelf{}}, s, w)
+		return runPilot(context.Background(), context.Background(), c, w.tasks, Env{Dir: t.TempDir(), Shelf: &Shelf{}}, s, w)
 	})
 	var rank *collective.RankError
 	if !errors.As(err, &rank) || rank.Rank != 2 || !strings.Contains(err.Error(), "gone") || time.Since(begin) > 10*time.Second {

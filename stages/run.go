@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,9 +16,10 @@ import (
 // Options are what a run needs beside its config.
 type Options struct {
 	Version string
-	Quiet   bool   // nothing on the screen
-	Resume  string // the folder of a run that was interrupted, to go on with; "": a new run
-	Job     string // names the run's folder, run.name-Job, in place of the date; what is there is an earlier start of the same job, and goes on
+	Quiet   bool            // nothing on the screen
+	Resume  string          // the folder of a run that was interrupted, to go on with; "": a new run
+	Finish  context.Context // a child of Run's ctx, or nil; cancelling it lets running tasks finish and none start, and stops a run without tasks
+	Job     string          // names the run's folder, run.name-Job, in place of the date; what is there is an earlier start of the same job, and goes on
 }
 
 // Result is what a run gives its caller, on rank 0.
@@ -29,7 +31,7 @@ type Result struct {
 
 // Run runs one experiment on the ranks of c: read, prepare, train, evaluate,
 // report, one after the other on all ranks, or as the config's tasks; collective. A model that fails does not stop the others; its error is
-// returned at the end, when everything else is written. Cancelling ctx on any rank ends the
+// returned at the end, when everything else is written. Cancelling ctx or o.Finish on any rank ends the
 // run on all, with what has been computed so far on disk and an error that is [Stopped].
 func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Result, error) {
 	begin := time.Now()
@@ -40,8 +42,9 @@ func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Resul
 		}
 	}
 	if cfg.Sweep != nil || len(cfg.Tasks) > 0 {
-		return runTasks(ctx, c, cfg, o, begin)
+		return runTasks(ctx, cmp.Or(o.Finish, ctx), c, cfg, o, begin)
 	}
+	ctx = cmp.Or(o.Finish, ctx)
 	j := &job{ctx: ctx, c: c, cfg: cfg, states: checkpointsDir, screen: newScreen(c.Rank() == 0 && !o.Quiet), times: &timings{rank: c.Rank()}}
 	defer func() {
 		if j.dev != nil {

@@ -1,16 +1,18 @@
 package stages
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
 	"time"
 
 	"deeprc/collective"
+	"deeprc/model"
 )
 
 // runTasks is Run for a config with tasks: the pilot runs them in one folder; collective.
-func runTasks(ctx context.Context, c collective.Comm, cfg *Config, o Options, begin time.Time) (*Result, error) {
+func runTasks(ctx, finish context.Context, c collective.Comm, cfg *Config, o Options, begin time.Time) (*Result, error) {
 	plan, err := cfg.plan()
 	if err != nil {
 		return nil, err
@@ -77,7 +79,7 @@ func runTasks(ctx context.Context, c collective.Comm, cfg *Config, o Options, be
 		return nil, err
 	}
 	log.Info("begin", "version", o.Version, "ranks", c.Size(), "device", dev.Name(), "tasks", len(tasks), "policy", cfg.Pilot.Policy)
-	err = runPilot(ctx, c, tasks, Env{Dir: dir, Device: dev, Shelf: &Shelf{}, Version: o.Version}, sched, books)
+	err = runPilot(ctx, finish, c, tasks, Env{Dir: dir, Device: dev, Shelf: &Shelf{}, Version: o.Version}, sched, books)
 	if errors.Is(err, errStuck) {
 		return nil, err
 	}
@@ -85,6 +87,20 @@ func runTasks(ctx context.Context, c collective.Comm, cfg *Config, o Options, be
 	if root {
 		err = errors.Join(err, books.close())
 		log.Info("end", "seconds", time.Since(begin).Seconds())
+	}
+	if err := collective.Agree(c, err); err != nil {
+		return nil, err
+	}
+	stopped := int64(0)
+	if root {
+		if err = books.outcome(sched.Told()); Stopped(err) {
+			stopped = 1
+		}
+	}
+	if stopped, bad := collective.BroadcastOne(c, stopped, 0); bad != nil {
+		return nil, bad
+	} else if stopped > 0 { // all ranks end alike
+		return nil, cmp.Or(err, model.ErrStopped)
 	}
 	if err := collective.Agree(c, err); err != nil || !root {
 		return nil, err

@@ -125,27 +125,39 @@ func TestTasksGoOnWithoutAModel(t *testing.T) {
 	}
 }
 
-// An interrupted run goes on where it was: what is done is not done again, and training continues from its checkpoint.
+// A run that is stopped ends so on every rank, with checkpoints of what was trained, and goes on where it was: what is done is not done again.
 func TestTasksResume(t *testing.T) {
-	whole := mustRun(t, 2, withTasks(t, graph, "train.steps=300"))
-	cfg := withTasks(t, graph, "train.steps=300")
+	sets := []string{"train.steps=6000", "train.checkpoint_every=50 steps", "evaluate.baselines=[]"}
+	both := strings.ReplaceAll(graph, "stage = \"train\"\n", "stage = \"train\"\nranks = 2\n")
+	whole := mustRun(t, 2, withTasks(t, both, sets...))
+	cfg := withTasks(t, both, sets...)
 	ctx, cancel := context.WithCancelCause(context.Background())
+	var ends [2]error
 	once := func(ctx context.Context, resume string) error {
 		return collective.RunLocal(2, func(c collective.Comm) error {
-			_, err := Run(ctx, c, cfg, Options{Version: "test", Quiet: true, Resume: resume})
+			mine := context.Background()
+			if c.Rank() == 1 { // one process hears of it
+				mine = ctx
+			}
+			_, err := Run(mine, c, cfg, Options{Version: "test", Quiet: true, Resume: resume})
+			if ends[c.Rank()] = err; Stopped(err) {
+				return nil
+			}
 			return err
 		})
 	}
 	go func() { // when the first checkpoint of a training is there
 		for ctx.Err() == nil {
-			if found, _ := filepath.Glob(filepath.Join(cfg.Run.Dir, "*", seriesFile)); len(found) > 0 {
+			if found, _ := filepath.Glob(filepath.Join(cfg.Run.Dir, "*", checkpointsDir, "0.safetensors")); len(found) > 0 {
 				cancel(errors.New("time is up"))
 			}
 		}
 	}()
-	err := once(ctx, "")
-	if err == nil || !strings.Contains(err.Error(), "time is up") {
-		t.Fatalf("got %v", err)
+	if err := once(ctx, ""); err != nil {
+		t.Fatal(err)
+	}
+	if want := "stopped: time is up; 3 of 4 tasks are left (second, evaluate, first): go on with --resume "; !Stopped(ends[0]) || !Stopped(ends[1]) || !strings.HasPrefix(ends[0].Error(), want) {
+		t.Fatalf("got %v, want %s", ends, want)
 	}
 	dir := runFolder(t, cfg)
 	// The crash of a machine tears the last line.
@@ -178,6 +190,10 @@ func TestTasksResume(t *testing.T) {
 	}
 	if n := strings.Count(string(text), `"state":"done"`); n != 4 || j.sessions != 3 {
 		t.Errorf("%d tasks were done in %d sessions:\n%s", n, j.sessions, text)
+	}
+	log, err := os.ReadFile(filepath.Join(taskDir(dir, "first"), "log.txt"))
+	if err != nil || !strings.Contains(string(log), "goes on after step") {
+		t.Errorf("%v, the training began anew:\n%s", err, log)
 	}
 	sameFiles(t, whole.Dir, dir, "model.safetensors", "forecasts.parquet")
 	cfg.Tasks = slices.Clone(cfg.Tasks)

@@ -21,72 +21,9 @@ type Sched struct {
 	seq     int    // of the next task that becomes ready
 	left    int    // tasks that have not ended
 	drained string // why no task starts any more; ""
+	told    string // why the run was told to end, by Drain or Stop; ""
 	out     []Order
 }
-
-// State is where a task is.
-type State string
-
-const (
-	Waiting     State = "waiting" // for the tasks that it comes after
-	Delayed     State = "delayed" // until its next attempt
-	Ready       State = "ready"   // waiting for ranks
-	Running     State = "running"
-	Done        State = "done"
-	Failed      State = "failed"
-	Skipped     State = "skipped"     // a task before it has failed, or the run was stopped by one
-	Cancelled   State = "cancelled"   // by a person
-	Interrupted State = "interrupted" // the run ends before it: a resumed one goes on with it
-)
-
-// Ended reports whether a task in this state never runs again.
-func (s State) Ended() bool {
-	return s == Done || s == Failed || s == Skipped || s == Cancelled || s == Interrupted
-}
-
-// Event is what happened at time Now since the run began; Now never goes back.
-type Event struct {
-	Kind    EventKind
-	Now     time.Duration
-	Task    int    // of Left, Cancel
-	Attempt int    // of Left
-	Rank    int    // of Left
-	Failure string // of Left: what that rank ended with; "": well
-	Reason  string // of Cancel, Drain, Stop
-}
-
-// EventKind says what an Event is.
-type EventKind uint8
-
-const (
-	Tick   EventKind = iota // time has passed
-	Left                    // a rank has left an attempt of a task, and is free
-	Cancel                  // a task shall not go on, nor start
-	Drain                   // no further task shall start
-	Stop                    // nor those that run go on
-)
-
-// Order is what is to be done.
-type Order struct {
-	Kind    OrderKind
-	Task    int
-	Attempt int
-	Ranks   []int  // of Start; of End, those of the last attempt
-	Reason  string // of Halt; of Retry and End, the failure
-	State   State  // of End
-	At      time.Duration
-}
-
-// OrderKind says what an Order is.
-type OrderKind uint8
-
-const (
-	Start OrderKind = iota // an attempt on ranks, which are free
-	Halt                   // end an attempt on all its ranks; each tells when it has left
-	Retry                  // nothing: an attempt has failed, and the next may start from At on
-	End                    // nothing: the task has ended
-	Lose                   // nothing: Ranks are not used any more, since they do not end the attempt
-)
 
 // schedTask is a task and where it is.
 type schedTask struct {
@@ -123,12 +60,6 @@ const (
 	haltCancel
 	haltStop
 )
-
-// forever is later than all times.
-const forever = time.Duration(1<<63 - 1)
-
-// grace is how long a rank may take to leave an attempt that was told to end. One that has not is not used again.
-const grace = 30 * time.Second
 
 // NewSched makes a scheduler of tasks, sorted so that each stands behind those that it comes after, for ranks as slots describes
 // them; done tells which tasks need not run. A task whose request can never be met is an error, of *requestError.
@@ -191,6 +122,9 @@ func (e *requestError) Unwrap() error { return e.err }
 // Finished reports whether nothing runs and nothing will.
 func (s *Sched) Finished() bool { return s.left == 0 }
 
+// Told is why the run was told to end before its tasks have; "" where it was not.
+func (s *Sched) Told() string { return s.told }
+
 // State is where a task is.
 func (s *Sched) State(task int) State { return s.tasks[task].state }
 
@@ -215,8 +149,10 @@ func (s *Sched) Step(e Event) []Order {
 	case Cancel:
 		s.cancel(s.tasks[e.Task], e.Reason)
 	case Drain:
+		s.told = cmp.Or(s.told, e.Reason)
 		s.drain(Interrupted, e.Reason)
 	case Stop:
+		s.told = cmp.Or(s.told, e.Reason)
 		s.drain(Interrupted, e.Reason)
 		for _, a := range s.running {
 			s.halt(a, haltStop, e.Reason)
@@ -394,87 +330,10 @@ func (s *Sched) halt(a *attempt, kind haltKind, why string) {
 		return
 	}
 	a.halt = kind
-	heap.Push(&s.timers, timer{s.now + grace, a.task.index, a.number, timerGrace})
-	s.out = append(s.out, Order{Kind: Halt, Task: a.task.index, Attempt: a.number, Ranks: a.ranks, Reason: why})
-}
-
-// expire acts on a timer that is due.
-func (s *Sched) expire(e timer) {
-	t := s.tasks[e.task]
-	switch e.kind {
-	case timerRetry:
-		s.makeReady(t)
-	case timerTimeout:
-		s.halt(t.run, haltTimeout, fmt.Sprintf("it has taken longer than its timeout of %v", t.Timeout))
-	case timerGrace: // who is still in it is lost
-		a, lost := t.run, []int{}
-		for i, gone := range a.gone {
-			if !gone {
-				lost = append(lost, a.ranks[i])
-				a.gone[i] = true
-				s.pool.lose(a.ranks[i])
-			}
-		}
-		a.here = 0
-		s.out = append(s.out, Order{Kind: Lose, Task: t.index, Attempt: a.number, Ranks: lost})
-		a.failure = fmt.Sprintf("ranks %v do not end it, %v after they were told to; they are not used any more", lost, grace)
-		s.conclude(a)
-		s.hopeless()
+	orderly, due := kind == haltStop, s.now+grace
+	if orderly {
+		due += patience
 	}
-}
-
-// hopeless ends tasks that the ranks which are left can never run.
-func (s *Sched) hopeless() {
-	for _, t := range s.tasks {
-		if !t.state.Ended() && t.state != Running {
-			if err := s.pool.never(t.Request); err != nil {
-				s.end(t, Failed, err.Error())
-			}
-		}
-	}
-}
-
-// timer is a time at which something happens to an attempt of a task.
-type timer struct {
-	at            time.Duration
-	task, attempt int
-	kind          timerKind
-}
-
-type timerKind uint8
-
-const (
-	timerTimeout timerKind = iota // the attempt has run for its task's timeout
-	timerRetry                    // the next one may start
-	timerGrace                    // it was told to end, and has had its time
-)
-
-// due reports whether the timer still means something.
-func (e timer) due(s *Sched) bool {
-	t := s.tasks[e.task]
-	switch {
-	case t.attempts != e.attempt:
-		return false
-	case e.kind == timerRetry:
-		return t.state == Delayed
-	case e.kind == timerTimeout:
-		return t.run != nil && t.run.halt == notHalted
-	}
-	return t.run != nil
-}
-
-// timers is a heap.
-type timers []timer
-
-func (h timers) Len() int { return len(h) }
-func (h timers) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(h[i].at, h[j].at), cmp.Compare(h[i].task, h[j].task)) < 0
-}
-func (h timers) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *timers) Push(x any)   { *h = append(*h, x.(timer)) }
-func (h *timers) Pop() any {
-	last := len(*h) - 1
-	t := (*h)[last]
-	*h = (*h)[:last]
-	return t
+	heap.Push(&s.timers, timer{due, a.task.index, a.number, timerGrace})
+	s.out = append(s.out, Order{Kind: Halt, Task: a.task.index, Attempt: a.number, Ranks: a.ranks, Reason: why, Orderly: orderly})
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -38,7 +39,9 @@ func execute(e *Env, command []string) error {
 	cmd.Dir = dir
 	cmd.Env = append(cleanEnv(os.Environ()), fmt.Sprint("RANK=", e.Comm.Rank()), fmt.Sprint("WORLD_SIZE=", e.Comm.Size()), fmt.Sprint("LOCAL_RANK=", place.LocalRank),
 		"DEEPRC_TASK="+e.Task, fmt.Sprint("DEEPRC_ATTEMPT=", e.Attempt), "DEEPRC_RUN="+run)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that its own children end with it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // its own children end with it, and it with this process: the task of a run that goes on is alone
+	runtime.LockOSThread()                                                            // whose end Pdeathsig means
+	defer runtime.UnlockOSThread()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = execGrace
 	r, w := io.Pipe()

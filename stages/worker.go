@@ -21,6 +21,7 @@ type command struct {
 	Attempt int    `json:",omitempty"`
 	Ranks   []int  `json:",omitempty"` // of cmdStart
 	Reason  string `json:",omitempty"` // of cmdHalt
+	Orderly bool   `json:",omitempty"` // of cmdHalt, as [Order] has it
 }
 
 type commandKind uint8
@@ -40,7 +41,8 @@ type report struct {
 	Tail    string  `json:",omitempty"` // of the failing rank: the end of its log
 	Begin   float64 // seconds since the rank took its first command: the group is there, …
 	End     float64 // … the task has ended on this rank
-	Stop    string  `json:",omitempty"` // no attempt has ended, but this process was told to stop
+	Stop    string  `json:",omitempty"` // no attempt has ended, but this process was told to stop, …
+	Finish  string  `json:",omitempty"` // … or to finish what runs
 }
 
 // maxFailure is the number of bytes of a failure's text that travel.
@@ -60,13 +62,14 @@ type worker struct {
 
 	mu      sync.Mutex
 	current command
-	cancel  context.CancelCauseFunc
+	cancel  context.CancelCauseFunc // breaks the attempt's group
+	ease    context.CancelCauseFunc // tells the task only
 }
 
 // assignment is an attempt that is to run here.
 type assignment struct {
 	command
-	ctx context.Context
+	ctx, task context.Context // of its group, and of the task in it
 }
 
 func newWorker(c collective.Comm, tasks []Task, env Env, tell func(report) error) *worker {
@@ -80,11 +83,18 @@ func (w *worker) take(c command) {
 	switch c.Kind {
 	case cmdStart:
 		ctx, cancel := context.WithCancelCause(context.Background())
-		w.current, w.cancel = c, cancel
-		w.jobs <- assignment{c, ctx} // there is room: the pilot starts nothing on a rank that has not left
+		task, ease := context.WithCancelCause(ctx)
+		w.current, w.cancel, w.ease = c, cancel, ease
+		w.jobs <- assignment{c, ctx, task} // there is room: the pilot starts nothing on a rank that has not left
 	case cmdHalt:
-		if w.cancel != nil && w.current.Task == c.Task && w.current.Attempt == c.Attempt {
-			w.cancel(errors.New(c.Reason))
+		why, cancel := errors.New(c.Reason), w.cancel
+		switch {
+		case cancel == nil || w.current.Task != c.Task || w.current.Attempt != c.Attempt: // it has ended here
+		case c.Orderly:
+			w.ease(why)
+			time.AfterFunc(patience, func() { cancel(why) })
+		default:
+			cancel(why)
 		}
 	}
 }
@@ -160,7 +170,7 @@ func (w *worker) run(j assignment) report {
 	r.Begin = time.Since(w.begin).Seconds()
 	if err == nil {
 		e := w.env
-		e.Ctx, e.Comm, e.Task, e.Attempt = j.ctx, sub, w.tasks[j.Task].Name, j.Attempt
+		e.Ctx, e.Comm, e.Task, e.Attempt = j.task, sub, w.tasks[j.Task].Name, j.Attempt
 		if sub.Rank() == 0 {
 			log.path = filepath.Join(taskDir(e.Dir, e.Task), "log.txt")
 		}
