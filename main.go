@@ -210,7 +210,7 @@ func checkCommand() *cobra.Command {
 			if c.Rank() != 0 {
 				out = io.Discard
 			}
-			return stages.Check(c, cfg, out)
+			return stages.Check(c, cfg, nil, out)
 		})
 	}
 	return cmd

@@ -203,6 +203,33 @@ func TestSlurm(t *testing.T) {
 		}
 	})
 
+	t.Run("a sweep that is warned, on 3 nodes of 2 tasks", func(t *testing.T) {
+		dir := folder(t, nil)
+		args := []string{"t.toml", "--set", "train.steps=20000", "--set", "train.checkpoint_every=50 steps", "--set", "evaluate.forecasts=false", "--set", "evaluate.baselines=[]"}
+		for _, seed := range []string{"1", "2", "3"} {
+			if code, _, errs := deeprc(t, dir, append([]string{"run", "--ranks", "2", "--job", "alone" + seed, "--set", "run.seed=" + seed}, args...)...); code != 0 {
+				t.Fatal(errs)
+			}
+		}
+		withTasks(t, dir, "[sweep]\nseeds = [1, 2, 3]\nranks = 2\n")
+		job, _ := submitted(t, s, dir, append(args, "--nodes", "3", "--ntasks-per-node", "2", "--time", "5m")...)
+		run := filepath.Join(dir, "runs", "run-slurm-"+job)
+		waitFor(t, filepath.Join(run, "s2", "checkpoints", "0.safetensors"))
+		if out, err := s.Command("scancel", "--batch", "--signal=USR1", job).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		log := logOf(t, s, job, filepath.Join(dir, "run-"+job+".log"), 3*time.Minute, "COMPLETED")
+		if !strings.Contains(log, "tasks are left") || !strings.Contains(log, "1 of 7 tasks were done already") {
+			t.Errorf("the sweep did not stop, or began anew:\n%s", log)
+		}
+		for _, seed := range []string{"1", "2", "3"} {
+			sameMetrics(t, filepath.Join(dir, "runs", "run-alone"+seed), filepath.Join(run, "s"+seed), 0)
+		}
+		if entries, err := os.ReadFile(filepath.Join(run, "journal.jsonl")); err != nil || strings.Count(string(entries), `"task":"preprocess","attempt":1,"state":"running"`) != 1 {
+			t.Errorf("%v, preprocess ran again:\n%s", err, entries)
+		}
+	})
+
 	t.Run("the time limit", func(t *testing.T) {
 		dir := folder(t, nil)
 		args := []string{"t.toml", "--set", "train.steps=100000", "--set", "train.log_every=1000", "--set", "evaluate.forecasts=false", "--set", "train.checkpoint_every=10000 steps"}

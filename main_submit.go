@@ -149,7 +149,9 @@ func submit(r *stages.JobRequest, file []string, f jobFlags, out io.Writer) (err
 		return err
 	}
 	if !f.noCheck {
-		err := collective.Run(collective.Options{Comm: "local"}, func(c collective.Comm) error { return stages.Check(c, cfg, io.Discard) })
+		err := collective.Run(collective.Options{Comm: "local"}, func(c collective.Comm) error {
+			return stages.Check(c, cfg, r.Slots(cfg.Pilot.Dedicated), io.Discard)
+		})
 		if err != nil {
 			return fmt.Errorf("nothing was submitted: %w", err)
 		}

@@ -12,8 +12,9 @@ import (
 )
 
 // Check does all of a run that can go wrong before training: it reads the data,
-// cuts the windows and builds the nets, and prints the plan. It writes nothing.
-func Check(c collective.Comm, cfg *Config, w io.Writer) error {
+// cuts the windows and builds the nets, and prints the plan. It writes nothing. Tasks must fit on slots, the ranks that the run will
+// have; nil: those of c.
+func Check(c collective.Comm, cfg *Config, slots []Slot, w io.Writer) error {
 	j := &job{c: c, cfg: cfg, screen: newScreen(false), times: &timings{}}
 	j.steps = func(i int, t *frame.Table, r stepReport) {
 		s := cfg.Steps[i]
@@ -80,9 +81,10 @@ func Check(c collective.Comm, cfg *Config, w io.Writer) error {
 	if err := writePlan(w, tasks); err != nil {
 		return err
 	}
-	slots, err := worldSlots(c, cfg.Pilot.Dedicated)
-	if err != nil {
-		return err
+	if slots == nil {
+		if slots, err = worldSlots(c, cfg.Pilot.Dedicated); err != nil {
+			return err
+		}
 	}
 	_, err = cfg.schedule(tasks, slots, func(string) bool { return false })
 	return err

@@ -88,9 +88,9 @@ func TestWritingRun(t *testing.T) {
 		var out bytes.Buffer
 		err := collective.RunLocal(n, func(c collective.Comm) error {
 			if c.Rank() == 0 {
-				return Check(c, cfg, &out)
+				return Check(c, cfg, nil, &out)
 			}
-			return Check(c, cfg, io.Discard)
+			return Check(c, cfg, nil, io.Discard)
 		})
 		if err != nil {
 			t.Fatal(err)

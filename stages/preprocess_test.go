@@ -213,7 +213,7 @@ func TestPreprocessedRun(t *testing.T) {
 	}
 	var out bytes.Buffer
 	err = collective.RunLocal(1, func(c collective.Comm) error {
-		if err := Check(c, cfg, &out); err != nil {
+		if err := Check(c, cfg, nil, &out); err != nil {
 			return err
 		}
 		_, err := Run(t.Context(), c, cfg, Options{Quiet: true})

@@ -264,9 +264,9 @@ func TestCheckWritesNothing(t *testing.T) {
 		var out bytes.Buffer
 		err := collective.RunLocal(n, func(c collective.Comm) error {
 			if c.Rank() != 0 {
-				return Check(c, cfg, new(bytes.Buffer))
+				return Check(c, cfg, nil, new(bytes.Buffer))
 			}
-			return Check(c, cfg, &out)
+			return Check(c, cfg, nil, &out)
 		})
 		if err != nil {
 			t.Fatal(err)

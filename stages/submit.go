@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +35,23 @@ type JobRequest struct {
 	Site
 }
 
+// Slots are the ranks of the job, of whose memory nothing is known; with dedicated, rank 0 runs no tasks.
+func (r *JobRequest) Slots(dedicated bool) (slots []Slot) {
+	part := func(first, nodes, perNode, gpus int) {
+		for i := range nodes * perNode {
+			slots = append(slots, Slot{Node: first + i/perNode, GPUs: gpus, Memory: math.MaxInt64})
+		}
+	}
+	if r.GPUNodes == 0 {
+		part(0, r.Nodes, r.TasksPerNode, r.GPUsPerTask)
+	} else {
+		part(0, r.Nodes, r.TasksPerNode, 0)
+		part(r.Nodes, r.GPUNodes, r.GPUTasksPerNode, r.GPUsPerTask)
+	}
+	slots[0].Off = dedicated && len(slots) > 1
+	return slots
+}
+
 // schedulers are those there are, with the program that takes their jobs.
 var schedulers = []struct{ name, program string }{{"slurm", "sbatch"}, {"pbs", "qsub"}, {"torque", "qsub"}}
 
@@ -57,6 +75,7 @@ const (
 	maxNodes = 100_000
 	maxTasks = 10_000
 	maxArray = 1000
+	maxWorld = 1 << 20 // tasks of all nodes
 	maxTime  = 366 * 24 * time.Hour
 )
 
@@ -83,6 +102,8 @@ func (r *JobRequest) Check() error {
 	case err != nil:
 	case !known:
 		err = fmt.Errorf("--scheduler %q: want slurm, pbs or torque", r.Scheduler)
+	case r.Nodes*r.TasksPerNode+r.GPUNodes*r.GPUTasksPerNode > maxWorld:
+		err = fmt.Errorf("--nodes and --ntasks-per-node: %d tasks, want at most %d", r.Nodes*r.TasksPerNode+r.GPUNodes*r.GPUTasksPerNode, maxWorld)
 	case het && r.GPUsPerTask == 0:
 		err = errors.New("--gpu-nodes: say how many GPUs each task there has, with --gpus-per-task")
 	case !het && r.GPUTasksPerNode > 0:

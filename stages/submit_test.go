@@ -3,13 +3,18 @@ package stages
 import (
 	"errors"
 	"flag"
+	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"deeprc/collective"
 )
 
 var updateScripts = flag.Bool("update-scripts", false, "write testdata/submit again")
@@ -240,3 +245,32 @@ func TestHostileValuesArriveWhole(t *testing.T) {
 }
 
 func equal(a, b []string) bool { return strings.Join(a, "\x00") == strings.Join(b, "\x00") }
+
+func TestJobsSlots(t *testing.T) {
+	r := JobRequest{Nodes: 2, TasksPerNode: 3, GPUNodes: 2, GPUTasksPerNode: 1, GPUsPerTask: 4}
+	var nodes, gpus []int
+	for _, s := range r.Slots(true) {
+		nodes, gpus = append(nodes, s.Node), append(gpus, s.GPUs)
+		if off := len(nodes) == 1; s.Off != off || s.Memory != math.MaxInt64 {
+			t.Errorf("rank %d: %+v", len(nodes)-1, s)
+		}
+	}
+	if !slices.Equal(nodes, []int{0, 0, 0, 1, 1, 1, 2, 3}) || !slices.Equal(gpus, []int{0, 0, 0, 0, 0, 0, 4, 4}) {
+		t.Errorf("nodes %v, GPUs %v", nodes, gpus)
+	}
+	r = JobRequest{Nodes: 1, TasksPerNode: 1, GPUsPerTask: 2}
+	if s := r.Slots(true); len(s) != 1 || s[0].Off || s[0].GPUs != 2 {
+		t.Errorf("one rank: %+v", s)
+	}
+	cfg := withTasks(t, "[sweep]\nseeds = [1, 2]\nranks = 6\n")
+	for _, c := range []struct {
+		nodes int
+		want  string
+	}{{2, ""}, {1, "ranks = 6, but there are 3 ranks that run tasks"}} {
+		r := JobRequest{Nodes: c.nodes, TasksPerNode: 3}
+		err := collective.RunLocal(1, func(comm collective.Comm) error { return Check(comm, cfg, r.Slots(false), io.Discard) })
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%d nodes: %v, want %q", c.nodes, err, c.want)
+		}
+	}
+}

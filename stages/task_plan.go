@@ -77,7 +77,7 @@ func (cfg *Config) schedule(tasks []*planned, slots []Slot, done func(name strin
 	s, err := NewSched(list, slots, policies[cfg.Pilot.Policy], done)
 	var never *requestError
 	if errors.As(err, &never) {
-		return nil, configErrorf("%w (for another world: --ranks N, or a launcher)", err)
+		return nil, configErrorf("%w (for another world: --ranks N, a launcher, or flags of deeprc submit)", err)
 	}
 	return s, err
 }

@@ -155,7 +155,7 @@ func TestTasksAreWritten(t *testing.T) {
 func TestCheckShowsTheGraph(t *testing.T) {
 	cfg := mustParse(t, graphText+"[train]\nsteps = 3\n[sweep]\nhorizons = [6, 12]\nretries = 2\ntimeout = \"1h\"\n")
 	var b bytes.Buffer
-	if err := collective.RunLocal(1, func(c collective.Comm) error { return Check(c, cfg, &b) }); err != nil {
+	if err := collective.RunLocal(1, func(c collective.Comm) error { return Check(c, cfg, nil, &b) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -170,16 +170,16 @@ func TestCheckShowsTheGraph(t *testing.T) {
 		}
 	}
 	cfg = mustParse(t, graphText+"[train]\nsteps = 3\n[[task]]\nstage = \"train\"\nranks = 2\n")
-	if err := collective.RunLocal(2, func(c collective.Comm) error { return Check(c, cfg, io.Discard) }); err != nil {
+	if err := collective.RunLocal(2, func(c collective.Comm) error { return Check(c, cfg, nil, io.Discard) }); err != nil {
 		t.Error(err)
 	}
-	err := collective.RunLocal(1, func(c collective.Comm) error { return Check(c, cfg, &b) })
+	err := collective.RunLocal(1, func(c collective.Comm) error { return Check(c, cfg, nil, &b) })
 	var usage ConfigError
 	if want := `t.toml:15:1: task "train": ranks = 2, but there are 1 ranks that run tasks`; err == nil || !strings.HasPrefix(err.Error(), want) || !errors.As(err, &usage) {
 		t.Errorf("got %v", err)
 	}
 	cfg = mustParse(t, graphText+"[sweep]\nhorizons = [6, 700]\n")
-	err = collective.RunLocal(1, func(c collective.Comm) error { return Check(c, cfg, &b) })
+	err = collective.RunLocal(1, func(c collective.Comm) error { return Check(c, cfg, nil, &b) })
 	if err == nil || !strings.Contains(err.Error(), "horizon 700") {
 		t.Errorf("a horizon longer than the data: %v", err)
 	}
