@@ -309,6 +309,7 @@ type BenchResult struct {
 	Ranks   int          `json:"ranks"`
 	Options BenchOptions `json:"options"`
 	Train   []TrainTrial `json:"train"`
+	Failed  []string     `json:"failed,omitempty"`         // peers that could not train a net, with their error
 	Mean    float64      `json:"geometric_mean,omitempty"` // of the ratios
 	Run     *BenchTrial  `json:"run,omitempty"`            // the whole quickstart: seconds
 }
@@ -361,6 +362,9 @@ func (r *BenchResult) Print(w io.Writer) error {
 		}
 	}
 	var last []string
+	for _, f := range r.Failed {
+		last = append(last, "failed: "+f)
+	}
 	if r.Mean > 0 {
 		last = append(last, fmt.Sprintf("ratio: deeprc's windows/s over the fastest peer's, of the medians; geometric mean %.2f", r.Mean))
 	}

@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // TrainComparison is `deeprc bench train --peer`: what it starts.
@@ -24,7 +26,8 @@ func TrainPeers() []string { return []string{"torch-eager", "torch-compile"} }
 
 // Run starts every engine on every net in turn, each in a process of its own,
 // Repeats times over, so that a disturbance spreads over them, all on deeprc's number of
-// threads. Nets of different numbers of parameters are an error.
+// threads. Nets of different numbers of parameters are an error; a way of PyTorch's that cannot train a net is a row that says so,
+// as long as another can.
 func (t TrainComparison) Run(ctx context.Context, version string) (*BenchResult, error) {
 	if err := t.Check(); err != nil {
 		return nil, err
@@ -37,18 +40,29 @@ func (t TrainComparison) Run(ctx context.Context, version string) (*BenchResult,
 	}
 	engines := append([]string{"deeprc"}, TrainPeers()...)
 	runs := map[[2]string][]TrainRun{} // by net and engine
+	failed := map[[2]string]error{}
 	for range t.Repeats {
 		for _, net := range t.Nets {
 			for _, engine := range engines {
+				key := [2]string{net, engine}
+				if failed[key] != nil {
+					continue
+				}
 				of := &TrainRun{Threads: 0, Shape: t.shape(net)}
 				if ours := runs[[2]string{net, "deeprc"}]; len(ours) > 0 {
 					of = &ours[0]
 				}
 				r, err := t.start(ctx, net, engine, of)
 				if err != nil {
-					return nil, err
+					if engine == "deeprc" || ctx.Err() != nil {
+						return nil, err
+					}
+					failed[key] = err
+					if len(t.able(net, failed)) == 0 {
+						return nil, err
+					}
+					continue
 				}
-				key := [2]string{net, engine}
 				runs[key] = append(runs[key], *r)
 				if err := r.sameNet(&runs[[2]string{net, "deeprc"}][0]); err != nil {
 					return nil, err
@@ -59,7 +73,7 @@ func (t TrainComparison) Run(ctx context.Context, version string) (*BenchResult,
 	res := &BenchResult{benchMachine: thisMachine(version), Ranks: 1, Options: t.BenchOptions}
 	for _, net := range t.Nets {
 		first, best := len(res.Train), 0.
-		for _, engine := range engines {
+		for _, engine := range append([]string{"deeprc"}, t.able(net, failed)...) {
 			trial := trainTrial(runs[[2]string{net, engine}])
 			res.Train = append(res.Train, trial)
 			if engine != "deeprc" {
@@ -68,8 +82,33 @@ func (t TrainComparison) Run(ctx context.Context, version string) (*BenchResult,
 		}
 		res.Train[first].Ratio = res.Train[first].Median / best
 	}
+	for key, err := range failed {
+		res.Failed = append(res.Failed, fmt.Sprintf("%s by %s: %s", key[0], key[1], pythonError(err.Error())))
+	}
+	slices.Sort(res.Failed)
 	res.Mean = geometricMean(res.Train)
 	return res, nil
+}
+
+// able are the peers that have not failed on the net.
+func (t TrainComparison) able(net string, failed map[[2]string]error) (peers []string) {
+	for _, engine := range TrainPeers() {
+		if failed[[2]string{net, engine}] == nil {
+			peers = append(peers, engine)
+		}
+	}
+	return peers
+}
+
+// pythonError is the line of a Python traceback that names the error: the last that begins in its first column with "…Error".
+func pythonError(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for _, line := range slices.Backward(lines) {
+		if name, _, found := strings.Cut(line, ":"); found && strings.HasSuffix(name, "Error") && !strings.ContainsAny(name, " \t") {
+			return line
+		}
+	}
+	return lines[len(lines)-1]
 }
 
 func (t TrainComparison) script() string { return filepath.Join(t.Scripts, "train_torch.py") }
