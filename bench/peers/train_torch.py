@@ -97,5 +97,6 @@ seconds = steps(n)
 print(json.dumps({
     "engine": o.engine, "version": torch.__version__, "net": o.net, "threads": torch.get_num_threads(),
     "shape": {"lookback": L, "horizon": H, "channels": C, "batch": B, "future": o.future, "static": o.static, "loss": o.loss},
-    "parameters": sum(x.numel() * (2 if x.is_complex() else 1) for x in adam.state), "steps": n, "seconds": seconds, "rss_bytes": peak(),
+    # without those that the loss does not depend on, as the joint weights of TFT's one column, whose moments stay 0
+    "parameters": sum(x.numel() * (2 if x.is_complex() else 1) for x, state in adam.state.items() if state["exp_avg"].any()), "steps": n, "seconds": seconds, "rss_bytes": peak(),
 }))
