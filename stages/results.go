@@ -259,37 +259,56 @@ func curve(f *fitted) ReportCurve {
 func (j *job) examples(r *Report, all []*fitted) error {
 	s, ws, n := j.series, j.sets[2], min(j.cfg.Evaluate.Plots, j.sets[2].Len())
 	l, h, ch := j.cfg.Windows.Lookback, j.cfg.Windows.Horizon, s.channels()
-	at, pred := make([]int64, ch), make([]float32, ch*h)
+	shown := chosenWindows{ws, make([]int, n)}
 	for k := range n {
-		i := (2*k + 1) * ws.Len() / (2 * n)
+		shown.at[k] = (2*k + 1) * ws.Len() / (2 * n)
+	}
+	column := func(k int) int { return (ch - 1 + k) % ch }
+	orig := func(k int, v float32) float64 {
+		g, _ := ws.at(shown.at[k])
+		row := s.row(g) + column(k)
+		return float64(v)*s.Std[row] + s.Mean[row]
+	}
+	first, at := len(r.Examples), make([]int64, ch)
+	for k, i := range shown.at {
 		g, start := ws.at(i)
-		c := (ch - 1 + k) % ch
-		row := s.row(g) + c
+		c := column(k)
 		ws.Offsets(at, i)
-		orig := func(v float32) float64 { return float64(v)*s.Std[row] + s.Mean[row] }
-		e := ReportExample{Series: s.Channels[row], Cutoff: s.Time(g, start+l-1)}
+		e := ReportExample{Series: s.Channels[s.row(g)+c], Cutoff: s.Time(g, start+l-1)}
 		for t := range l + h {
-			v := orig(s.Data.Target[at[c]+int64(t)])
+			v := orig(k, s.Data.Target[at[c]+int64(t)])
 			if t < l {
 				e.PastTimes, e.Past = append(e.PastTimes, s.Time(g, start+t)), append(e.Past, v)
 			} else {
 				e.Times, e.Actual = append(e.Times, s.Time(g, start+t)), append(e.Actual, v)
 			}
 		}
-		for _, f := range all {
-			if f.forecaster == nil {
-				continue
-			}
-			if err := f.forecaster.Predict(pred, ws, i, 1); err != nil {
-				return err
-			}
-			fc := ReportForecast{Model: f.name}
-			for _, v := range pred[c*h : (c+1)*h] {
-				fc.Values = append(fc.Values, orig(v))
-			}
-			e.Forecasts = append(e.Forecasts, fc)
-		}
 		r.Examples = append(r.Examples, e)
+	}
+	pred := make([]float32, n*ch*h) // (n, C, H)
+	for _, f := range all {
+		if f.forecaster == nil {
+			continue
+		}
+		if err := f.forecaster.Predict(pred, shown, 0, n); err != nil {
+			return err
+		}
+		for k := range n {
+			fc := ReportForecast{Model: f.name}
+			for _, v := range pred[(k*ch+column(k))*h:][:h] {
+				fc.Values = append(fc.Values, orig(k, v))
+			}
+			r.Examples[first+k].Forecasts = append(r.Examples[first+k].Forecasts, fc)
+		}
 	}
 	return nil
 }
+
+// chosenWindows are those of a set whose numbers are in at: a net then forecasts them in one batch.
+type chosenWindows struct {
+	*windowSet
+	at []int
+}
+
+func (w chosenWindows) Len() int                   { return len(w.at) }
+func (w chosenWindows) Offsets(dst []int64, i int) { w.windowSet.Offsets(dst, w.at[i]) }
