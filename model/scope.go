@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 )
 
 // Params are the parameters of one net, named by path, in one slab, and in a second
@@ -179,14 +180,18 @@ func (q *Param) Of(slab []float32) []float32 { return slab[q.Off:][:q.Len()] }
 // seed, parameter name and position only, so that every rank draws the same.
 func (p *Params) Initial(seed uint64) []float32 {
 	slab := make([]float32, p.Words())
+	var all sync.WaitGroup
 	p.each(slab, func(q *Param, values []float32) {
-		h := fnv.New64a()
-		h.Write([]byte(q.Name))
-		rnd := rand.New(rand.NewPCG(seed, h.Sum64()))
-		for i := range values {
-			values[i] = float32(q.Init(i, rnd.Float64()))
-		}
+		all.Go(func() {
+			h := fnv.New64a()
+			h.Write([]byte(q.Name))
+			rnd := rand.New(rand.NewPCG(seed, h.Sum64()))
+			for i := range values {
+				values[i] = float32(q.Init(i, rnd.Float64()))
+			}
+		})
 	})
+	all.Wait()
 	return slab
 }
 
