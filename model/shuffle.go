@@ -42,3 +42,42 @@ func mix(x uint64) uint64 {
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
+
+// batches are those of n windows, in the order of one permutation an epoch, size to a batch, at most n. The last of an epoch is what is left,
+// or, if they are whole, goes on in the next epoch's permutation.
+type batches struct {
+	n, size int
+	whole   bool
+	seed    uint64
+
+	first int        // the place in its epoch of the present batch's first window
+	perms [2]shuffle // of that epoch and the next
+	epoch int        // 1 + that of perms[0]; 0: none yet
+}
+
+// seek makes batch i the present one, and returns its number of windows.
+func (b *batches) seek(i int) int {
+	epoch, count := 0, b.size
+	if b.whole {
+		epoch, b.first = i*b.size/b.n, i*b.size%b.n
+	} else {
+		each := (b.n + b.size - 1) / b.size
+		epoch, b.first = i/each, i%each*b.size
+		count = min(count, b.n-b.first)
+	}
+	if b.epoch != epoch+1 {
+		b.epoch = epoch + 1
+		for k := range b.perms {
+			b.perms[k] = newShuffle(b.n, b.seed, uint64(epoch+k))
+		}
+	}
+	return count
+}
+
+// at is window k of the present batch.
+func (b *batches) at(k int) int {
+	if k += b.first; k < b.n {
+		return b.perms[0].at(k)
+	}
+	return b.perms[1].at(k - b.n)
+}

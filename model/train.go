@@ -67,8 +67,9 @@ func (e *DivergedError) Error() string {
 var ErrStopped = errors.New("stopped")
 
 // Train runs data-parallel training over the ranks of c: each global batch is
-// the next o.Batch windows of the epoch's permutation, split over the ranks; the
-// last batch of an epoch may be smaller, none is dropped. n ranks compute what
+// the next o.Batch windows of the epoch's permutation, split over the ranks. With o.Epochs the
+// last batch of an epoch may be smaller, none is dropped; with o.Steps it goes on into the next permutation, so that
+// all updates are of equally many windows. n ranks compute what
 // one would, up to rounding. Afterwards the fit holds the parameters of the best
 // validation. On an error or a cancelled ctx the history so far is returned too,
 // after a last checkpoint. With hooks.Resume, on as many ranks and threads as
@@ -149,9 +150,9 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 		return h, err
 	}
 	saved := time.Now()
-	perm, permEpoch := shuffle{}, -1
+	next := batches{n: train.Len(), size: min(o.Batch, train.Len()), whole: o.Steps > 0, seed: seed}
 	for i := h.Steps; !finished; i++ {
-		epoch, b := i/perEpoch, i%perEpoch
+		epoch := i / perEpoch
 		if (i > 0 && i%every == 0 || i == total) && !validated() {
 			last := max(i-1, 0)
 			at := last / perEpoch
@@ -199,13 +200,10 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 			}
 			saved = time.Now()
 		}
-		if epoch != permEpoch {
-			perm, permEpoch = newShuffle(train.Len(), seed, uint64(epoch)), epoch
-		}
-		lo, hi := b*o.Batch, min((b+1)*o.Batch, train.Len())
-		from, to := collective.Share(hi-lo, c.Rank(), c.Size())
+		windows := next.seek(i)
+		from, to := collective.Share(windows, c.Rank(), c.Size())
 		lr := o.rate(i, total, epoch)
-		loss, err := f.Step(c, train, Part{i, from, to - from, func(k int) int { return perm.at(lo + from + k) }, ctx.Err() != nil}, lr)
+		loss, err := f.Step(c, train, Part{i, from, to - from, func(k int) int { return next.at(from + k) }, ctx.Err() != nil}, lr)
 		skipped := err == errNoTarget
 		if err != nil && !skipped {
 			return leave(err)
