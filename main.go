@@ -40,7 +40,7 @@ func main() {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return stages.ConfigError{Err: fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), statusCommand(), submitCommand(), predictCommand(), importCommand(), exportCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), modelsCommand(), referenceCommand())
+	root.AddCommand(runCommand(), statusCommand(), reportCommand(), submitCommand(), predictCommand(), importCommand(), exportCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), modelsCommand(), referenceCommand())
 	err := root.Execute()
 	if err == nil {
 		return
@@ -160,6 +160,24 @@ func statusCommand() *cobra.Command {
 		Example: "  deeprc status runs/sweep-20260102-030405",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE:    func(_ *cobra.Command, a []string) error { return stages.Status(os.Stdout, a[0], time.Now()) },
+	}
+}
+
+func reportCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "report RUN",
+		Short: "Make the page of a run with tasks again, while it runs or afterwards",
+		Long: "Report writes report.html, trace.json (for ui.perfetto.dev) and utilisation.json of a run with tasks, from its config.toml, journal.jsonl,\n" +
+			"events.jsonl and the metrics of its evaluations, whether it has ended, was killed or goes on.",
+		Example: "  deeprc report runs/sweep-20260102-030405",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, a []string) error {
+			if err := stages.WriteTaskPages(a[0], version, time.Now()); err != nil {
+				return err
+			}
+			fmt.Println(filepath.Join(a[0], "report.html"))
+			return nil
+		},
 	}
 }
 

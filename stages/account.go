@@ -13,23 +13,25 @@ import (
 	"deeprc/model"
 )
 
-// eventsFile has a line of JSON for everything that happens to tasks, with times in seconds since the session began.
+// eventsFile has a line of JSON for everything that happens to tasks, with times in seconds since the pilot of the session began.
 const eventsFile = "events.jsonl"
 
 // An event is a line of it.
 type taskEvent struct {
-	T       float64  `json:"t"`
-	Event   string   `json:"event"` // session, start, left, halt, retry, lost, drain, stop, or the state that a task has ended in
-	Task    string   `json:"task,omitempty"`
-	Attempt int      `json:"attempt,omitempty"`
-	Ranks   []int    `json:"ranks,omitempty"`
-	Rank    *int     `json:"rank,omitempty"`  // of left
-	Begin   *float64 `json:"begin,omitempty"` // of left: on that rank's clock, its group was made, …
-	End     *float64 `json:"end,omitempty"`   // … and the task had ended there
-	At      *float64 `json:"at,omitempty"`    // of retry: not before
-	Reason  string   `json:"reason,omitempty"`
-	Time    string   `json:"time,omitempty"` // of session: when that was
-	World   int      `json:"world,omitempty"`
+	T       float64     `json:"t"`
+	Event   string      `json:"event"` // session, start, left, halt, retry, lost, drain, stop, end, or the state that a task has ended in
+	Task    string      `json:"task,omitempty"`
+	Attempt int         `json:"attempt,omitempty"`
+	Ranks   []int       `json:"ranks,omitempty"`
+	Rank    *int        `json:"rank,omitempty"`   // of left
+	Begin   *float64    `json:"begin,omitempty"`  // of left: on that rank's clock, its group was made, …
+	End     *float64    `json:"end,omitempty"`    // … and the task had ended there
+	At      *float64    `json:"at,omitempty"`     // of retry: not before
+	Stages  []stageSpan `json:"stages,omitempty"` // of left: what the task did there, on that rank's clock
+	Reason  string      `json:"reason,omitempty"`
+	Time    string      `json:"time,omitempty"` // of session: when the run began on rank 0, Boot seconds before t = 0
+	Boot    float64     `json:"boot,omitempty"`
+	World   int         `json:"world,omitempty"`
 }
 
 // An account is what rank 0 keeps of the tasks of a run, for people and for a run that goes on. It is a [watcher].
@@ -45,11 +47,12 @@ type account struct {
 	failed  []error
 	pending []string  // tasks that a run which goes on will run
 	asked   EventKind // what the run was told last: Drain, Stop, or Tick for nothing
+	start   time.Time // of the pilot, about
 }
 
 // openAccount opens the journal and the events of a session on world ranks; before is what the journal of earlier ones tells, or nil.
 func openAccount(dir string, tasks []Task, world int, before *journalState, begin time.Time, log *slog.Logger, screen *screen) (*account, error) {
-	a := &account{tasks: tasks, dir: dir, log: log, screen: screen, began: make([]time.Duration, len(tasks))}
+	a := &account{tasks: tasks, dir: dir, log: log, screen: screen, start: time.Now(), began: make([]time.Duration, len(tasks))}
 	whole := int64(0)
 	if before != nil {
 		whole = before.whole
@@ -68,7 +71,7 @@ func openAccount(dir string, tasks []Task, world int, before *journalState, begi
 	}
 	a.events, err = os.OpenFile(filepath.Join(dir, eventsFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
 	if err == nil {
-		err = a.event(taskEvent{Event: "session", Time: begin.UTC().Format(time.RFC3339Nano), World: world})
+		err = a.event(taskEvent{Event: "session", Time: begin.UTC().Format(time.RFC3339Nano), Boot: a.start.Sub(begin).Seconds(), World: world})
 	}
 	if err == nil {
 		err = a.journal.append(journalEntry{Time: begin.UTC(), Format: journalFormat, World: world})
@@ -152,7 +155,7 @@ func (a *account) left(now time.Duration, r report) error {
 	if r.Tail != "" {
 		a.log.Error("attempt failed", "task", a.tasks[r.Task].Name, "attempt", r.Attempt, "rank", r.Rank, "error", r.Failure, "tail", r.Tail)
 	}
-	return a.event(taskEvent{T: now.Seconds(), Event: "left", Task: a.tasks[r.Task].Name, Attempt: r.Attempt, Rank: &r.Rank, Begin: &r.Begin, End: &r.End, Reason: firstLine(r.Failure)})
+	return a.event(taskEvent{T: now.Seconds(), Event: "left", Task: a.tasks[r.Task].Name, Attempt: r.Attempt, Rank: &r.Rank, Begin: &r.Begin, End: &r.End, Stages: r.Stages, Reason: firstLine(r.Failure)})
 }
 
 // told is as [watcher] says. Each rank tells of a signal; it is told once.
@@ -171,7 +174,10 @@ func (a *account) told(e Event) error {
 }
 
 // close ends the files.
-func (a *account) close() error { return errors.Join(a.journal.close(), a.events.Close()) }
+func (a *account) close() error {
+	err := a.event(taskEvent{T: time.Since(a.start).Seconds(), Event: "end"})
+	return errors.Join(err, a.journal.close(), a.events.Close())
+}
 
 // outcome is how the run has ended: nil where every task is done, [Stopped] where it was told to end, by told, before that.
 func (a *account) outcome(told string) error {

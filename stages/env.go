@@ -20,6 +20,8 @@ type Env struct {
 	Log     *slog.Logger // of the group's first rank to log.txt in the task's folder; its end reaches rank 0 if the task fails
 	Shelf   *Shelf       // of this rank
 	Version string       // of the program
+
+	times *timings // of this rank's stages in this attempt
 }
 
 // A Shelf is what tasks have left in one rank's memory for those after them. One task at a time sees it.

@@ -70,19 +70,20 @@ func (f *fitted) predict(dst [][]float32, ws model.Windows, lo, n int) error {
 
 // job is what the stages of one rank share.
 type job struct {
-	ctx    context.Context
-	c      collective.Comm
-	cfg    *Config
-	dir    string // the run's folder
-	resume bool   // go on with what lies there
-	states string // the folder, below the run's, of the trainings' checkpoints
-	frozen bool   // nothing is trained: models are those that checkpoints hold
-	dev    model.Device
-	series *Series
-	sets   [3]*windowSet // train, validation, test
-	screen *screen
-	times  *timings
-	print  string // fingerprint of series, once it was asked for
+	ctx      context.Context
+	c        collective.Comm
+	cfg      *Config
+	dir      string // the run's folder
+	resume   bool   // go on with what lies there
+	states   string // the folder, below the run's, of the trainings' checkpoints
+	frozen   bool   // nothing is trained: models are those that checkpoints hold
+	dev      model.Device
+	series   *Series
+	sets     [3]*windowSet // train, validation, test
+	screen   *screen
+	times    *timings
+	print    string // fingerprint of series, once it was asked for
+	pageName string // of the report; "": report.html
 
 	names    []string                                  // after evaluate: of the numbers of the metrics
 	bySeries *seriesMetrics                            // after evaluate; nil where no metric is of one series

@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +13,11 @@ import (
 	"deeprc/collective"
 )
 
-// reportFile is the run's page.
-const reportFile = "report.html"
+// reportFile is the run's page; evaluationPage, in a run with tasks, that of an evaluation whose results lie in the run's own folder.
+const (
+	reportFile     = "report.html"
+	evaluationPage = "evaluation.html"
+)
 
 // publish writes the small and precious files: metrics.json, timings.json and the report, with the table of cross-validation where
 // there is one, and what failed beside the models; collective. The result is rank 0's.
@@ -42,7 +46,7 @@ func (j *job) publish(dir, version string, begin time.Time, all []*fitted, res [
 			if cross != nil {
 				page.Tables = append(page.Tables, *cross)
 			}
-			e = writeAtomic(in(reportFile), page.WriteHTML)
+			e = writeAtomic(in(cmp.Or(j.pageName, reportFile)), page.WriteHTML)
 		}
 		err = errors.Join(writeJSON(in("metrics.json"), j.metrics(all, res, out.Seconds)), writeJSON(in("timings.json"), times), e)
 	}

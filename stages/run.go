@@ -183,7 +183,7 @@ func (j *job) fitAndTest(dir string, o Options, begin time.Time, log *slog.Logge
 		}
 	}
 	log.Info("end", "seconds", time.Since(begin).Seconds())
-	j.screen.printf("\nreport: %s", filepath.Join(dir, reportFile))
+	j.screen.printf("\nreport: %s", filepath.Join(dir, cmp.Or(j.pageName, reportFile)))
 	return out, failed
 }
 

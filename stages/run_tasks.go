@@ -86,6 +86,13 @@ func runTasks(ctx, finish context.Context, c collective.Comm, cfg *Config, o Opt
 	dev.Close()
 	if root {
 		err = errors.Join(err, books.close())
+		if err == nil {
+			err = WriteTaskPages(dir, o.Version, time.Now())
+		}
+		if err == nil && show.out != nil {
+			err = printComparison(show.out, plan, dir)
+			show.printf("\nreport: %s", filepath.Join(dir, reportFile))
+		}
 		log.Info("end", "seconds", time.Since(begin).Seconds())
 	}
 	if err := collective.Agree(c, err); err != nil {

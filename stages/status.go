@@ -46,18 +46,7 @@ func Status(w io.Writer, dir string, now time.Time) error {
 			fmt.Fprintf(t, "%s\t%s\t–\t–\t–\t\n", p.Name, Waiting)
 			continue
 		}
-		state, took, end := r.State, time.Duration(0), r.Time
-		if state == Running && alive != yes {
-			if alive == no {
-				state = Interrupted // with its process
-			}
-			end = time.Time{}
-		} else if state == Running {
-			end = now
-		}
-		if !r.Begin.IsZero() && !end.IsZero() {
-			took = end.Sub(r.Begin)
-		}
+		state, took := r.standing(alive, now)
 		count[state]++
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, state, orDash(fmt.Sprintf("%d/%d", r.Attempt, 1+p.Retries)), orDash(rankList(r.Ranks)), orDash(tookText(took)), firstLine(r.Error))
 	}
@@ -84,6 +73,24 @@ func Status(w io.Writer, dir string, now time.Time) error {
 	}
 	fmt.Fprintln(b)
 	return b.Flush()
+}
+
+// standing is the state of a task whose journal says r, in a run that is alive or not, and how long its last attempt took, 0 where that
+// is not known.
+func (r *taskRecord) standing(alive answer, now time.Time) (state State, took time.Duration) {
+	state, end := r.State, r.Time
+	if state == Running && alive != yes {
+		if alive == no {
+			state = Interrupted // with its process
+		}
+		end = time.Time{}
+	} else if state == Running {
+		end = now
+	}
+	if !r.Begin.IsZero() && !end.IsZero() {
+		took = end.Sub(r.Begin)
+	}
+	return state, took
 }
 
 func tookText(d time.Duration) string {

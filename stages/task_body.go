@@ -40,7 +40,11 @@ func (p *planned) body(conf []TaskConfig) func(*Env) error {
 // job is what the stages of a run without tasks share, for this task: it goes on from whatever checkpoints an earlier attempt has left.
 func (p *planned) job(e *Env) *job {
 	j := &job{ctx: e.Ctx, c: e.Comm, cfg: p.cfg, dir: filepath.Join(e.Dir, p.point), states: checkpointsDir, resume: true, dev: e.Device,
-		screen: &screen{}, times: &timings{rank: e.Comm.Rank()}}
+		screen: &screen{}, times: e.times}
+	e.times.rank = e.Comm.Rank() // of the task's own
+	if p.point == "" {           // report.html is the run's, over all points
+		j.pageName = evaluationPage
+	}
 	if e.Comm.Rank() == 0 {
 		j.screen = &screen{out: logLines{e}, every: 30 * time.Second}
 	}

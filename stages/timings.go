@@ -14,6 +14,8 @@ type StageTime struct {
 	Seconds float64 `json:"seconds"`
 	Rows    int64   `json:"rows"`  // read, trained on, or forecast: the stage's own unit; of the whole run where the stage is collective
 	Bytes   int64   `json:"bytes"` // read or written by this rank
+
+	begin time.Time
 }
 
 // timings are one rank's stages in order.
@@ -26,7 +28,7 @@ type timings struct {
 func (t *timings) start(stage string) func(rows, bytes int64) {
 	begin := time.Now()
 	return func(rows, bytes int64) {
-		t.stages = append(t.stages, StageTime{stage, t.rank, time.Since(begin).Seconds(), rows, bytes})
+		t.stages = append(t.stages, StageTime{stage, t.rank, time.Since(begin).Seconds(), rows, bytes, begin})
 	}
 }
 

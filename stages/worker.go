@@ -34,15 +34,16 @@ const (
 
 // report is what a rank tells the pilot.
 type report struct {
-	Task    int     `json:",omitempty"`
-	Attempt int     `json:",omitempty"`
-	Rank    int     `json:",omitempty"`
-	Failure string  `json:",omitempty"`
-	Tail    string  `json:",omitempty"` // of the failing rank: the end of its log
-	Begin   float64 // seconds since the rank took its first command: the group is there, …
-	End     float64 // … the task has ended on this rank
-	Stop    string  `json:",omitempty"` // no attempt has ended, but this process was told to stop, …
-	Finish  string  `json:",omitempty"` // … or to finish what runs
+	Task    int         `json:",omitempty"`
+	Attempt int         `json:",omitempty"`
+	Rank    int         `json:",omitempty"`
+	Failure string      `json:",omitempty"`
+	Tail    string      `json:",omitempty"` // of the failing rank: the end of its log
+	Begin   float64     // seconds since the rank took its first command: the group is there, …
+	End     float64     // … the task has ended on this rank
+	Stages  []stageSpan `json:",omitempty"` // what the task did here, at most maxStages
+	Stop    string      `json:",omitempty"` // no attempt has ended, but this process was told to stop, …
+	Finish  string      `json:",omitempty"` // … or to finish what runs
 }
 
 // maxFailure is the number of bytes of a failure's text that travel.
@@ -170,6 +171,7 @@ func (w *worker) run(j assignment) report {
 	r.Begin = time.Since(w.begin).Seconds()
 	if err == nil {
 		e := w.env
+		e.times = &timings{}
 		e.Ctx, e.Comm, e.Task, e.Attempt = j.task, sub, w.tasks[j.Task].Name, j.Attempt
 		if sub.Rank() == 0 {
 			log.path = filepath.Join(taskDir(e.Dir, e.Task), "log.txt")
@@ -177,6 +179,7 @@ func (w *worker) run(j assignment) report {
 		e.Log = slog.New(slog.NewTextHandler(log, nil)).With("task", e.Task, "attempt", j.Attempt)
 		err = collective.Do(j.ctx, sub, func(collective.Comm) error { return w.tasks[j.Task].Run(&e) })
 		err = errors.Join(err, sub.Close())
+		r.Stages = e.times.spans(w.begin)
 	}
 	r.End = time.Since(w.begin).Seconds()
 	w.mu.Lock()
