@@ -22,7 +22,7 @@ deps: ## install with apt what is missing (gcc, Open MPI, MPICH, Gloo, OpenBLAS,
 	@.ci/go.sh
 	@.ci/deps.sh
 
-deps-slurm: # make deps, and a Slurm for the tests
+deps-slurm: # make deps, and a Slurm and a browser for the tests
 	@.ci/go.sh
 	@.ci/deps.sh slurm
 

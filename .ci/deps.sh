@@ -11,9 +11,10 @@ openmpi-bin libopenmpi-dev mpich libmpich-dev g++ libgloo-dev libopenblas0-pthre
 shellcheck iproute2'
 
 # To test job scripts under a real Slurm, of which the test starts its own daemons, on its own hosts (make test, make test-slurm).
-# A machine that has a Slurm of its own keeps it as it is.
-if [ "${1:-}" = slurm ] && ! command -v sbatch >/dev/null; then
-	packages="$packages slurm-wlm munge"
+# A machine that has a Slurm of its own keeps it as it is. A browser: the test that opens a run's page.
+if [ "${1:-}" = slurm ]; then
+	command -v sbatch >/dev/null || packages="$packages slurm-wlm munge"
+	command -v chromium >/dev/null || command -v google-chrome >/dev/null || packages="$packages chromium"
 fi
 
 say() { printf 'deps: %s\n' "$*"; }

@@ -7,13 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// Measures of a Gantt, in units of its viewBox. Spans that are narrower than ganttThin, or as near to the one before them, are drawn as one,
-// so that a row has at most ganttWidth / ganttThin of them.
+// Measures of a Gantt, in units of its viewBox. Neighbours that together are narrower than ganttThin are drawn as one, so that a row has
+// about 2 · ganttWidth / ganttThin bars at most.
 const (
 	ganttLeft  = 62.0
 	ganttWidth = 938.0
 	ganttRow   = 20.0
-	ganttThin  = 2.0
+	ganttThin  = 1.0
 	ganttRows  = 64 // ranks that are drawn
 )
 
@@ -30,7 +30,7 @@ func (t *timeline) gantt(stages map[string]string) template.HTML {
 	height := ganttRow * float64(rows)
 	x := func(seconds float64) float64 { return ganttLeft + ganttWidth*seconds/t.seconds }
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="gantt" viewBox="0 0 1000 %g" role="img" aria-label="ranks and tasks over time">`, height+34)
+	fmt.Fprintf(&b, `<svg class="gantt" viewBox="0 0 1016 %g" role="img" aria-label="ranks and tasks over time">`, height+34)
 	for _, tick := range linearTicks(0, t.seconds, 8) {
 		fmt.Fprintf(&b, `<path d="M%.1f 0V%g" style="stroke:var(--grid)"/><text x="%.1f" y="%g" font-size="11" text-anchor="middle">%s s</text>`,
 			x(tick.Value), height, x(tick.Value), height+14, template.HTMLEscapeString(tick.Label))
@@ -66,7 +66,7 @@ func (s *session) ganttRow(b *strings.Builder, rank int, x func(float64) float64
 	for i := 0; i < len(mine); {
 		p := mine[i]
 		from, to, n := p.begin, p.end, 1
-		for i++; i < len(mine) && thin(at+from, at+mine[i].begin) && (thin(at+from, at+to) || thin(at+mine[i].begin, at+mine[i].end)); i++ {
+		for i++; i < len(mine) && thin(at+from, at+mine[i].end); i++ {
 			to = mine[i].end
 			n++
 		}
