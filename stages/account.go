@@ -45,9 +45,10 @@ type account struct {
 	began   []time.Duration // the last attempt of each task
 	ended   int
 	failed  []error
-	pending []string  // tasks that a run which goes on will run
-	asked   EventKind // what the run was told last: Drain, Stop, or Tick for nothing
-	start   time.Time // of the pilot, about
+	pending []string   // tasks that a run which goes on will run
+	asked   EventKind  // what the run was told last: Drain, Stop, or Tick for nothing
+	start   time.Time  // of the pilot, about
+	live    *liveTable // on a terminal, else nil
 }
 
 // openAccount opens the journal and the events of a session on world ranks; before is what the journal of earlier ones tells, or nil.
@@ -79,6 +80,10 @@ func openAccount(dir string, tasks []Task, world int, before *journalState, begi
 	if err != nil {
 		return nil, errors.Join(err, a.journal.close())
 	}
+	if f, ok := screen.out.(*os.File); ok && screen.terminal {
+		a.live = newLive(f, int(f.Fd()), tasks, a.ended)
+		screen.out = a.live
+	}
 	return a, nil
 }
 
@@ -95,6 +100,7 @@ func (a *account) event(e taskEvent) error {
 
 // ordered is as [watcher] says.
 func (a *account) ordered(now time.Duration, o Order, failed []report) error {
+	a.live.order(o)
 	t := a.tasks[o.Task]
 	e := taskEvent{T: now.Seconds(), Task: t.Name, Attempt: o.Attempt, Ranks: o.Ranks, Reason: o.Reason}
 	j := journalEntry{Time: time.Now().UTC(), Task: t.Name, Attempt: o.Attempt, Ranks: o.Ranks, Error: o.Reason}
@@ -175,6 +181,9 @@ func (a *account) told(e Event) error {
 
 // close ends the files.
 func (a *account) close() error {
+	if a.live.close(); a.live != nil {
+		a.screen.out = a.live.out
+	}
 	err := a.event(taskEvent{T: time.Since(a.start).Seconds(), Event: "end"})
 	return errors.Join(err, a.journal.close(), a.events.Close())
 }

@@ -65,7 +65,7 @@ func compare(plan []*planned, dir string, failed map[[2]string]string) (*compari
 		at := compared{Horizon: p.cfg.Windows.Horizon, Seed: p.cfg.Run.Seed}
 		for model, values := range m.Test {
 			row := at
-			row.Model, row.Error, row.values = model, errs[model], map[string]float64{}
+			row.Model, row.Error, row.values = model, cut(firstLine(errs[model])), map[string]float64{}
 			delete(errs, model)
 			for name, v := range values {
 				names[name] = true
@@ -77,7 +77,7 @@ func compare(plan []*planned, dir string, failed map[[2]string]string) (*compari
 		}
 		for model, why := range errs {
 			row := at
-			row.Model, row.Error = model, why
+			row.Model, row.Error = model, cut(firstLine(why))
 			c.Rows = append(c.Rows, &row)
 		}
 	}
@@ -175,7 +175,7 @@ func printComparison(w io.Writer, plan []*planned, dir string) error {
 			fmt.Fprintf(t, "%s\t", cell.Text)
 		}
 		if r.Error != "" {
-			fmt.Fprintf(t, " failed: %s", cut(firstLine(r.Error)))
+			fmt.Fprintf(t, " failed: %s", r.Error)
 		}
 		fmt.Fprintln(t)
 	}

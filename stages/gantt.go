@@ -7,13 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// Measures of a Gantt, in units of its viewBox. Neighbours that together are narrower than ganttThin are drawn as one, so that a row has
-// about 2 · ganttWidth / ganttThin bars at most.
+// Measures of a Gantt, in units of its viewBox. Neighbours that together are narrower than a limit are drawn as one: 1, more where there
+// are more than ganttMany ranks, so that there are about 2 · ganttWidth · ganttMany bars at most.
 const (
 	ganttLeft  = 62.0
 	ganttWidth = 938.0
 	ganttRow   = 20.0
-	ganttThin  = 1.0
+	ganttMany  = 8
 	ganttRows  = 64 // ranks that are drawn
 )
 
@@ -29,6 +29,8 @@ func (t *timeline) gantt(stages map[string]string) template.HTML {
 	rows := min(world, ganttRows)
 	height := ganttRow * float64(rows)
 	x := func(seconds float64) float64 { return ganttLeft + ganttWidth*seconds/t.seconds }
+	limit := max(1, float64(rows)/ganttMany)
+	thin := func(from, to float64) bool { return x(to)-x(from) < limit }
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="gantt" viewBox="0 0 1016 %g" role="img" aria-label="ranks and tasks over time">`, height+34)
 	for _, tick := range linearTicks(0, t.seconds, 8) {
@@ -43,7 +45,7 @@ func (t *timeline) gantt(stages map[string]string) template.HTML {
 		fmt.Fprintf(&b, `<g class="row"><text x="%g" y="%g" font-size="11" text-anchor="end">rank %d</text>`, ganttLeft-6, ganttRow*(float64(r)+0.72), r)
 		for _, s := range t.sessions {
 			if r < s.world {
-				s.ganttRow(&b, r, x, stages, box)
+				s.ganttRow(&b, r, x, thin, stages, box)
 			}
 		}
 		b.WriteString("</g>")
@@ -53,9 +55,8 @@ func (t *timeline) gantt(stages map[string]string) template.HTML {
 }
 
 // ganttRow draws one rank's part of a session.
-func (s *session) ganttRow(b *strings.Builder, rank int, x func(float64) float64, stages map[string]string, box func(class, title string, row int, from, to float64)) {
+func (s *session) ganttRow(b *strings.Builder, rank int, x func(float64) float64, thin func(from, to float64) bool, stages map[string]string, box func(class, title string, row int, from, to float64)) {
 	at := s.at + s.boot
-	thin := func(from, to float64) bool { return x(to)-x(from) < ganttThin }
 	if !thin(s.at, at) {
 		box("boot", "boot, "+formatSeconds(s.boot), rank, s.at, at)
 	}

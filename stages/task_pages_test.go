@@ -1,7 +1,9 @@
 package stages
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,4 +67,48 @@ func TestTaskPages(t *testing.T) {
 	if err := WriteTaskPages(dir, "test", time.Now()); err == nil || !strings.Contains(err.Error(), filepath.Join("h12", "metrics.json")) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Thousands of tasks on hundreds of ranks make a page of a size that a browser shows.
+func TestTaskPageStaysSmall(t *testing.T) {
+	cfg := mustParse(t, graphText+"[sweep]\nseeds = ["+numbers(1000)+"]\n")
+	plan, err := cfg.plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	j := &journalState{last: map[string]*taskRecord{}}
+	s := &session{world: 300, last: 1000, left: 1000}
+	for r := range s.world {
+		for i := range 2000 {
+			at := float64(i) / 2
+			s.spans = append(s.spans, &span{attemptKey: attemptKey{plan[1+i].Name, 1}, rank: r, ordered: at, begin: at, end: at + 0.4, heard: at + 0.45})
+		}
+	}
+	for _, p := range plan {
+		j.last[p.Name] = &taskRecord{journalEntry: journalEntry{Task: p.Name, State: Failed, Attempt: 1, Ranks: []int{0, 2, 4}, Error: strings.Repeat("x", 10_000)}}
+	}
+	c, err := compare(plan, dir, trainFailures(plan, j))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tl := &timeline{sessions: []*session{s}, seconds: 1000}
+	var b bytes.Buffer
+	if err := newTasksPage("big", "test", time.Now(), plan, j, no, tl, c, tl.utilisation()).write(&b); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	if n := strings.Count(text, `<g class="row">`); len(plan) < 3000 || n != ganttRows || b.Len() > 8<<20 {
+		t.Errorf("%d tasks: %d rows, %d bytes", len(plan), n, b.Len())
+	}
+	t.Logf("%d tasks, %d bytes, %d bars", len(plan), b.Len(), strings.Count(text, "<rect"))
+}
+
+// numbers are 1 to n, as in a list.
+func numbers(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%d, ", i+1)
+	}
+	return b.String()
 }
