@@ -127,7 +127,7 @@ func TestTasksGoOnWithoutAModel(t *testing.T) {
 
 // A run that is stopped ends so on every rank, with checkpoints of what was trained, and goes on where it was: what is done is not done again.
 func TestTasksResume(t *testing.T) {
-	sets := []string{"train.steps=6000", "train.checkpoint_every=50 steps", "evaluate.baselines=[]"}
+	sets := []string{"train.steps=3000", "train.patience=0", "train.checkpoint_every=50 steps", "evaluate.baselines=[]"}
 	both := strings.ReplaceAll(graph, "stage = \"train\"\n", "stage = \"train\"\nranks = 2\n")
 	whole := mustRun(t, 2, withTasks(t, both, sets...))
 	cfg := withTasks(t, both, sets...)
