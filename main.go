@@ -172,7 +172,7 @@ func reportCommand() *cobra.Command {
 		Example: "  deeprc report runs/sweep-20260102-030405",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, a []string) error {
-			if err := stages.WriteTaskPages(a[0], version, time.Now()); err != nil {
+			if err := stages.WriteTaskPages(a[0], version, time.Now(), nil); err != nil {
 				return err
 			}
 			fmt.Println(filepath.Join(a[0], "report.html"))

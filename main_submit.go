@@ -166,7 +166,7 @@ func submit(r *stages.JobRequest, file []string, f jobFlags, out io.Writer) (err
 	}
 	run := f.resume
 	if run == "" {
-		run = filepath.Join(cfg.Run.Dir, cfg.Run.Name+"-"+job.Run)
+		run = stages.JobDir(cfg, job.Run)
 	}
 	_, err = fmt.Fprintf(out, "job  %s\nlog  %s\nrun  %s\n", job.ID, job.Log, run)
 	if r.ArrayKey != "" {

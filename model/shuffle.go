@@ -55,13 +55,16 @@ type batches struct {
 	epoch int        // 1 + that of perms[0]; 0: none yet
 }
 
+// perEpoch is how many batches hold all windows.
+func (b *batches) perEpoch() int { return (b.n + b.size - 1) / b.size }
+
 // seek makes batch i the present one, and returns its number of windows.
 func (b *batches) seek(i int) int {
 	epoch, count := 0, b.size
 	if b.whole {
 		epoch, b.first = i*b.size/b.n, i*b.size%b.n
 	} else {
-		each := (b.n + b.size - 1) / b.size
+		each := b.perEpoch()
 		epoch, b.first = i/each, i%each*b.size
 		count = min(count, b.n-b.first)
 	}

@@ -78,7 +78,8 @@ var ErrStopped = errors.New("stopped")
 func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, seed uint64, hooks Hooks) (*History, error) {
 	o := f.opt
 	start := time.Now()
-	perEpoch := (train.Len() + o.Batch - 1) / o.Batch
+	next := batches{n: train.Len(), size: min(o.Batch, train.Len()), whole: o.Steps > 0, seed: seed}
+	perEpoch := next.perEpoch()
 	total := o.Steps
 	if total == 0 {
 		total = o.Epochs * perEpoch
@@ -150,7 +151,6 @@ func Train(ctx context.Context, c collective.Comm, f *Fit, train, val Windows, s
 		return h, err
 	}
 	saved := time.Now()
-	next := batches{n: train.Len(), size: min(o.Batch, train.Len()), whole: o.Steps > 0, seed: seed}
 	for i := h.Steps; !finished; i++ {
 		epoch := i / perEpoch
 		if (i > 0 && i%every == 0 || i == total) && !validated() {

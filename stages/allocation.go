@@ -1,7 +1,6 @@
 package stages
 
 import (
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -80,22 +79,7 @@ func allocations(c collective.Comm) ([]rankAllocation, error) {
 		return nil, err
 	}
 	me.Bound = set.Count()
-	text, err := json.Marshal(me)
-	if err != nil {
-		return nil, err
-	}
-	parts, counts, err := collective.AllGatherV(c, text)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]rankAllocation, len(counts))
-	for r, n := range counts {
-		if err := json.Unmarshal(parts[:n], &all[r]); err != nil {
-			return nil, fmt.Errorf("allocation of rank %d: %w", r, err)
-		}
-		parts = parts[n:]
-	}
-	return all, nil
+	return gatherEach(c, me, "allocation")
 }
 
 // allocationText is the allocation for people, "" outside of a job.

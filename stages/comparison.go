@@ -153,15 +153,10 @@ func readMetrics(path string) (*metricsFile, error) {
 	return m, nil
 }
 
-// printComparison is what a person reads last of a run with tasks.
-func printComparison(w io.Writer, plan []*planned, dir string) error {
-	j, err := readJournal(filepath.Join(dir, journalFile))
-	if err != nil {
-		return err
-	}
-	c, err := compare(plan, dir, trainFailures(plan, j))
-	if err != nil || len(c.Rows) == 0 {
-		return err
+// print writes the comparison as text; nothing where there is nothing to compare.
+func (c *comparison) print(w io.Writer) error {
+	if len(c.Rows) == 0 {
+		return nil
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "\nmodel\thorizon\tseed\t")

@@ -14,21 +14,37 @@ import (
 	"deeprc/model"
 )
 
-// parseConfig makes a Config of a file's text and the assignments of --set.
-func parseConfig(file, text string, sets []string) (*Config, error) {
+// parseTOML makes a tree of a file's text; hint, of the parser's message, is put behind it.
+func parseTOML(file, text string, hint func(message string) string) (map[string]any, error) {
 	tree := map[string]any{}
-	if _, err := toml.Decode(text, &tree); err != nil {
-		var p toml.ParseError
-		if errors.As(err, &p) {
-			hint := ""
-			if strings.Contains(p.Message, "'preprocess' has already") || strings.Contains(p.Message, "'model' has already") || strings.Contains(p.Message, "'task' has already") {
-				hint = " Each [[preprocess]], [[model]] and [[task]] has two brackets."
-			}
-			return nil, configErrorf("%s:%d: %s%s", file, p.Position.Line, p.Message, hint)
-		}
+	_, err := toml.Decode(text, &tree)
+	var p toml.ParseError
+	switch {
+	case errors.As(err, &p):
+		return nil, configErrorf("%s:%d: %s%s", file, p.Position.Line, p.Message, hint(p.Message))
+	case err != nil:
 		return nil, configErrorf("%s: %w", file, err)
 	}
-	d := decoder{file: file, text: text, places: keyPlaces(text), set: map[string]bool{}}
+	return tree, nil
+}
+
+// bracketsHint says how tables of which there may be several are written.
+func bracketsHint(message string) string {
+	for _, name := range []string{"preprocess", "model", "task"} {
+		if strings.Contains(message, "'"+name+"' has already") {
+			return " Each [[preprocess]], [[model]] and [[task]] has two brackets."
+		}
+	}
+	return ""
+}
+
+// parseConfig makes a Config of a file's text and the assignments of --set.
+func parseConfig(file, text string, sets []string) (*Config, error) {
+	tree, err := parseTOML(file, text, bracketsHint)
+	if err != nil {
+		return nil, err
+	}
+	d := newDecoder(file, text)
 	for _, s := range sets {
 		if err := d.assign(tree, s); err != nil {
 			return nil, ConfigError{err}
@@ -38,7 +54,7 @@ func parseConfig(file, text string, sets []string) (*Config, error) {
 	if err := d.config(cfg, tree); err != nil {
 		return nil, ConfigError{err}
 	}
-	err := cfg.check()
+	err = cfg.check()
 	var placed *placedError
 	if errors.As(err, &placed) {
 		return nil, ConfigError{err}
@@ -59,6 +75,10 @@ type decoder struct {
 	text   string
 	places map[string]place // of each key path of the file
 	set    map[string]bool  // key paths given by --set
+}
+
+func newDecoder(file, text string) decoder {
+	return decoder{file: file, text: text, places: keyPlaces(text), set: map[string]bool{}}
 }
 
 func (d decoder) config(cfg *Config, tree map[string]any) error {

@@ -1,7 +1,6 @@
 package stages
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
@@ -54,20 +53,9 @@ func threadsPerRank(c collective.Comm, host string) (int, error) {
 		return 0, err
 	}
 	me.Node = given.NodeCores
-	text, err := json.Marshal(me)
+	all, err := gatherEach(c, me, "cores")
 	if err != nil {
 		return 0, err
-	}
-	parts, counts, err := collective.AllGatherV(c, text)
-	if err != nil {
-		return 0, err
-	}
-	all := make([]coreUse, len(counts))
-	for r, n := range counts {
-		if err := json.Unmarshal(parts[:n], &all[r]); err != nil {
-			return 0, fmt.Errorf("cores of rank %d: %w", r, err)
-		}
-		parts = parts[n:]
 	}
 	return coreShare(all, c.Rank()), nil
 }

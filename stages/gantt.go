@@ -19,10 +19,7 @@ const (
 
 // gantt draws a row a rank and a bar for each of its attempts, of the colour of the task's stage; it is empty where nothing ran.
 func (t *timeline) gantt(stages map[string]string) template.HTML {
-	world := 0
-	for _, s := range t.sessions {
-		world = max(world, s.world)
-	}
+	world := t.world()
 	if world == 0 || t.seconds <= 0 {
 		return ""
 	}

@@ -26,6 +26,9 @@ func CheckJob(name string) error {
 // jobFolder is the name of the run's folder of a job: every start of the job has the same.
 func jobFolder(cfg *Config, job string) string { return cfg.Run.Name + "-" + job }
 
+// JobDir is the run's folder of a job.
+func JobDir(cfg *Config, job string) string { return filepath.Join(cfg.Run.Dir, jobFolder(cfg, job)) }
+
 // folder is the name of the run's folder.
 func (o Options) folder(cfg *Config, begin time.Time) string {
 	if o.Job != "" {
@@ -37,7 +40,7 @@ func (o Options) folder(cfg *Config, begin time.Time) string {
 // earlierStart is the folder of the run that an earlier start of the job began, on every rank, or "" where this is the first.
 // A folder in which that start was killed before it began to train is removed. Collective.
 func earlierStart(c collective.Comm, cfg *Config, job string) (string, error) {
-	dir := filepath.Join(cfg.Run.Dir, jobFolder(cfg, job))
+	dir := JobDir(cfg, job)
 	var there int64
 	var err error
 	if c.Rank() == 0 {

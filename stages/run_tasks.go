@@ -87,10 +87,9 @@ func runTasks(ctx, finish context.Context, c collective.Comm, cfg *Config, o Opt
 	if root {
 		err = errors.Join(err, books.close())
 		if err == nil {
-			err = WriteTaskPages(dir, o.Version, time.Now())
+			err = WriteTaskPages(dir, o.Version, time.Now(), show.out)
 		}
-		if err == nil && show.out != nil {
-			err = printComparison(show.out, plan, dir)
+		if err == nil {
 			show.printf("\nreport: %s", filepath.Join(dir, reportFile))
 		}
 		log.Info("end", "seconds", time.Since(begin).Seconds())

@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-
-	"github.com/BurntSushi/toml"
 )
 
 // Site is what a user sets once for a cluster, in site.toml; flags of deeprc submit go before it.
@@ -41,15 +39,11 @@ func LoadSite(path string) (*Site, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, ConfigError{err}
 	}
-	tree := map[string]any{}
-	if _, err := toml.Decode(string(text), &tree); err != nil {
-		var p toml.ParseError
-		if errors.As(err, &p) {
-			return nil, configErrorf("%s:%d: %s", path, p.Position.Line, p.Message)
-		}
-		return nil, configErrorf("%s: %w", path, err)
+	tree, err := parseTOML(path, string(text), func(string) string { return "" })
+	if err != nil {
+		return nil, err
 	}
-	d := decoder{file: path, text: string(text), places: keyPlaces(string(text)), set: map[string]bool{}}
+	d := newDecoder(path, string(text))
 	if err := d.fill(reflect.ValueOf(s).Elem(), tree, ""); err != nil {
 		return nil, ConfigError{err}
 	}

@@ -1,7 +1,6 @@
 package stages
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -33,21 +32,12 @@ func worldSlots(c collective.Comm, dedicated bool) ([]Slot, error) {
 	if err := collective.Agree(c, err); err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(mine)
+	slots, err := gatherEach(c, mine, "resources")
 	if err != nil {
 		return nil, err
 	}
-	parts, counts, err := collective.AllGatherV(c, text)
-	if err != nil {
-		return nil, err
-	}
-	slots, nodes := make([]Slot, len(counts)), map[string]int{}
-	for r, n := range counts {
-		if err := json.Unmarshal(parts[:n], &slots[r]); err != nil {
-			return nil, fmt.Errorf("resources of rank %d: %w", r, err)
-		}
-		parts = parts[n:]
-		host := place.Hosts[r]
+	nodes := map[string]int{}
+	for r, host := range place.Hosts {
 		if _, known := nodes[host]; !known {
 			nodes[host] = len(nodes)
 		}

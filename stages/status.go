@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -15,23 +14,7 @@ import (
 
 // Status tells where the tasks of the run in dir are, from its journal, whether the run goes on, has ended or was killed.
 func Status(w io.Writer, dir string, now time.Time) error {
-	cfg, err := LoadConfig(filepath.Join(dir, "config.toml"), nil)
-	if err != nil {
-		return err
-	}
-	plan, err := cfg.plan()
-	if err != nil {
-		return err
-	}
-	if plan == nil {
-		return configErrorf("%s: this run has no tasks: it is one pipeline; see its log.txt", dir)
-	}
-	path := filepath.Join(dir, journalFile)
-	j, err := readJournal(path)
-	if err != nil {
-		return err
-	}
-	alive, err := locked(path)
+	run, err := readStored(dir, "it is one pipeline; see its log.txt")
 	if err != nil {
 		return err
 	}
@@ -39,16 +22,10 @@ func Status(w io.Writer, dir string, now time.Time) error {
 	b := bufio.NewWriter(w)
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "task\tstate\tattempt\tranks\ttime\t")
-	for _, p := range plan {
-		r := j.last[p.Name]
-		if r == nil {
-			count[Waiting]++
-			fmt.Fprintf(t, "%s\t%s\t–\t–\t–\t\n", p.Name, Waiting)
-			continue
-		}
-		state, took := r.standing(alive, now)
-		count[state]++
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, state, orDash(fmt.Sprintf("%d/%d", r.Attempt, 1+p.Retries)), orDash(rankList(r.Ranks)), orDash(tookText(took)), firstLine(r.Error))
+	for _, p := range run.plan {
+		at := run.standing(p, now)
+		count[at.State]++
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, at.State, at.attempt, at.ranks, orDash(tookText(at.took)), at.failure)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -59,16 +36,16 @@ func Status(w io.Writer, dir string, now time.Time) error {
 			parts = append(parts, fmt.Sprintf("%d %s", count[s], s))
 		}
 	}
-	fmt.Fprintf(b, "\n%s: %s, of %d tasks", dir, strings.Join(parts, ", "), len(plan))
-	if j.sessions > 0 {
+	fmt.Fprintf(b, "\n%s: %s, of %d tasks", dir, strings.Join(parts, ", "), len(run.plan))
+	if j := run.journal; j.sessions > 0 {
 		fmt.Fprintf(b, "; session %d on %d ranks, begun %s", j.sessions, j.world, j.begin.Local().Format(time.DateTime))
 	}
 	switch {
-	case alive == yes:
+	case run.alive == yes:
 		fmt.Fprint(b, ", is running")
-	case alive == no && count[Done] < len(plan):
+	case run.alive == no && count[Done] < len(run.plan):
 		fmt.Fprintf(b, ", is not running: go on with deeprc run --resume %s", dir)
-	case alive == no:
+	case run.alive == no:
 		fmt.Fprint(b, ", has ended")
 	}
 	fmt.Fprintln(b)

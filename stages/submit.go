@@ -90,7 +90,7 @@ func (r *JobRequest) Check() error {
 		}
 		return nil
 	}
-	het := r.GPUNodes > 0
+	het, tasks := r.GPUNodes > 0, r.Nodes*r.TasksPerNode+r.GPUNodes*r.GPUTasksPerNode
 	err := errors.Join(count("nodes", r.Nodes, 1, maxNodes), count("ntasks-per-node", r.TasksPerNode, 1, maxTasks),
 		count("cpus-per-task", r.CPUsPerTask, 1, maxTasks), count("gpus-per-task", r.GPUsPerTask, 0, 64),
 		count("gpu-nodes", r.GPUNodes, 0, maxNodes), count("requeues", r.Requeues, 0, 1000))
@@ -102,8 +102,8 @@ func (r *JobRequest) Check() error {
 	case err != nil:
 	case !known:
 		err = fmt.Errorf("--scheduler %q: want slurm, pbs or torque", r.Scheduler)
-	case r.Nodes*r.TasksPerNode+r.GPUNodes*r.GPUTasksPerNode > maxWorld:
-		err = fmt.Errorf("--nodes and --ntasks-per-node: %d tasks, want at most %d", r.Nodes*r.TasksPerNode+r.GPUNodes*r.GPUTasksPerNode, maxWorld)
+	case tasks > maxWorld:
+		err = fmt.Errorf("--nodes and --ntasks-per-node: %d tasks, want at most %d", tasks, maxWorld)
 	case het && r.GPUsPerTask == 0:
 		err = errors.New("--gpu-nodes: say how many GPUs each task there has, with --gpus-per-task")
 	case !het && r.GPUTasksPerNode > 0:

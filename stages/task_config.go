@@ -157,8 +157,11 @@ func (c *TaskConfig) check() (key string, err error) {
 // maxTaskName bounds a task's name in bytes: it is a folder's.
 const maxTaskName = 200
 
+// notInName reports what a task's name must not hold.
+func notInName(r rune) bool { return r == '/' || r == '\\' || r < ' ' || r == 0x7f }
+
 func checkTaskName(name string) error {
-	if name == "" || len(name) > maxTaskName || name[0] == '.' || strings.ContainsFunc(name, func(r rune) bool { return r == '/' || r == '\\' || r < ' ' || r == 0x7f }) {
+	if name == "" || len(name) > maxTaskName || name[0] == '.' || strings.ContainsFunc(name, notInName) {
 		return fmt.Errorf("task name %q: it is a folder's, so it must have 1 to %d bytes, no slash and no control character, and not begin with a dot", name, maxTaskName)
 	}
 	return nil

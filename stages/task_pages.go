@@ -38,43 +38,27 @@ type taskLine struct {
 type usedLine struct{ Who, Busy, Exec, Scheduling, Idle, Boot, Term, Wall string }
 
 // WriteTaskPages writes report.html, trace.json and utilisation.json of the run with tasks in dir, each whole or not at all, from what
-// lies there.
-func WriteTaskPages(dir, version string, now time.Time) error {
-	cfg, err := LoadConfig(filepath.Join(dir, "config.toml"), nil)
-	if err != nil {
-		return err
-	}
-	plan, err := cfg.plan()
-	if err != nil {
-		return err
-	}
-	if plan == nil {
-		return configErrorf("%s: this run has no tasks: its %s is as the run has written it", dir, reportFile)
-	}
-	path := filepath.Join(dir, journalFile)
-	j, err := readJournal(path)
-	if err != nil {
-		return err
-	}
-	alive, err := locked(path)
+// lies there, and the comparison of its models as text to show, unless that is nil.
+func WriteTaskPages(dir, version string, now time.Time, show io.Writer) error {
+	run, err := readStored(dir, "its "+reportFile+" is as the run has written it")
 	if err != nil {
 		return err
 	}
 	until := time.Time{}
-	if alive == yes {
+	if run.alive == yes {
 		until = now
 	}
 	t, err := readTimeline(filepath.Join(dir, eventsFile), until)
 	if err != nil {
 		return err
 	}
-	c, err := compare(plan, dir, trainFailures(plan, j))
+	c, err := run.compare()
 	if err != nil {
 		return err
 	}
 	u := t.utilisation()
-	page := newTasksPage(cfg.Run.Name, version, now, plan, j, alive, t, c, u)
-	for _, p := range plan {
+	page := newTasksPage(run, version, now, t, c, u)
+	for _, p := range run.plan {
 		name := filepath.Join(p.point, reportFile)
 		if p.point == "" {
 			name = evaluationPage
@@ -86,31 +70,29 @@ func WriteTaskPages(dir, version string, now time.Time) error {
 	if err := writeJSON(filepath.Join(dir, utilisationFile), u); err != nil {
 		return err
 	}
-	if err := writeAtomic(filepath.Join(dir, traceFile), func(w io.Writer) error { return t.writeTrace(w, cfg.Run.Name) }); err != nil {
+	if err := writeAtomic(filepath.Join(dir, traceFile), func(w io.Writer) error { return t.writeTrace(w, run.cfg.Run.Name) }); err != nil {
 		return err
 	}
-	return writeAtomic(filepath.Join(dir, reportFile), page.write)
+	if err := writeAtomic(filepath.Join(dir, reportFile), page.write); err != nil || show == nil {
+		return err
+	}
+	return c.print(show)
 }
 
-func newTasksPage(title, version string, now time.Time, plan []*planned, j *journalState, alive answer, t *timeline, c *comparison, u utilisation) *tasksPage {
-	p := &tasksPage{Title: title, Version: version, CreatedText: now.Format("2006-01-02 15:04 MST"), Compared: c}
+func newTasksPage(run *storedRun, version string, now time.Time, t *timeline, c *comparison, u utilisation) *tasksPage {
+	p := &tasksPage{Title: run.cfg.Run.Name, Version: version, CreatedText: now.Format("2006-01-02 15:04 MST"), Compared: c}
 	stages, count := map[string]string{}, map[State]int{}
-	for _, task := range plan {
+	for _, task := range run.plan {
 		stages[task.Name] = task.stage
-		l := taskLine{Name: task.Name, Stage: task.stage, State: string(Waiting), After: orDash(list(task.After)), Attempt: "–", Seconds: "–", Ranks: "–"}
-		state := Waiting
-		if r := j.last[task.Name]; r != nil {
-			var took time.Duration
-			state, took = r.standing(alive, now)
-			l.State, l.Attempt, l.Ranks, l.Error = string(state), fmt.Sprintf("%d/%d", r.Attempt, 1+task.Retries), orDash(rankList(r.Ranks)), cut(firstLine(r.Error))
-			if took > 0 {
-				l.Seconds = formatSeconds(took.Seconds())
-			}
-			if state == Failed && len(p.Failed) < 100 {
-				p.Failed = append(p.Failed, task.Name+": "+l.Error)
-			}
+		at := run.standing(task, now)
+		l := taskLine{Name: task.Name, Stage: task.stage, State: string(at.State), After: orDash(list(task.After)), Attempt: at.attempt, Seconds: "–", Ranks: at.ranks, Error: cut(at.failure)}
+		if at.took > 0 {
+			l.Seconds = formatSeconds(at.took.Seconds())
 		}
-		count[state]++
+		if at.State == Failed && len(p.Failed) < 100 {
+			p.Failed = append(p.Failed, task.Name+": "+l.Error)
+		}
+		count[at.State]++
 		if len(p.Tasks) < maxRows {
 			p.Tasks = append(p.Tasks, l)
 		} else {
@@ -132,11 +114,11 @@ func newTasksPage(title, version string, now time.Time, plan []*planned, j *jour
 		cutRows.Rows = c.Rows[:maxRows]
 		p.Compared = &cutRows
 	}
-	state := map[answer]string{yes: "running", no: "ended"}[alive]
-	if alive == no && count[Done] < len(plan) {
+	state := map[answer]string{yes: "running", no: "ended"}[run.alive]
+	if run.alive == no && count[Done] < len(run.plan) {
 		state = "not running, can go on with --resume"
 	}
-	p.Facts = [][2]string{{"tasks", fmt.Sprint(len(plan))}, {"done", fmt.Sprint(count[Done])}, {"failed", fmt.Sprint(count[Failed])}, {"run", orDash(state)}, {"ranks", fmt.Sprint(len(u.Ranks))},
+	p.Facts = [][2]string{{"tasks", fmt.Sprint(len(run.plan))}, {"done", fmt.Sprint(count[Done])}, {"failed", fmt.Sprint(count[Failed])}, {"run", orDash(state)}, {"ranks", fmt.Sprint(len(u.Ranks))},
 		{"sessions", fmt.Sprint(u.Sessions)}, {"wall", formatSeconds(u.Wall)}, {"busy", fmt.Sprintf("%.1f %%", 100*u.Busy)}}
 	return p
 }

@@ -47,7 +47,7 @@ func TestTaskPages(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := WriteTaskPages(dir, "test", time.Now()); err != nil {
+		if err := WriteTaskPages(dir, "test", time.Now(), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,7 +55,7 @@ func TestTaskPages(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "h12", "metrics.json"), []byte(`{"test": {"<script>x</script>": {"rmse": 1}}}`), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteTaskPages(dir, "test", time.Now()); err != nil {
+	if err := WriteTaskPages(dir, "test", time.Now(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if page, _ := os.ReadFile(filepath.Join(dir, reportFile)); strings.Contains(string(page), "<script>") || !strings.Contains(string(page), "&lt;script&gt;") {
@@ -64,7 +64,7 @@ func TestTaskPages(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "h12", "metrics.json"), []byte("{"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteTaskPages(dir, "test", time.Now()); err == nil || !strings.Contains(err.Error(), filepath.Join("h12", "metrics.json")) {
+	if err := WriteTaskPages(dir, "test", time.Now(), nil); err == nil || !strings.Contains(err.Error(), filepath.Join("h12", "metrics.json")) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -88,13 +88,14 @@ func TestTaskPageStaysSmall(t *testing.T) {
 	for _, p := range plan {
 		j.last[p.Name] = &taskRecord{journalEntry: journalEntry{Task: p.Name, State: Failed, Attempt: 1, Ranks: []int{0, 2, 4}, Error: strings.Repeat("x", 10_000)}}
 	}
-	c, err := compare(plan, dir, trainFailures(plan, j))
+	run := &storedRun{dir, cfg, plan, j, no}
+	c, err := run.compare()
 	if err != nil {
 		t.Fatal(err)
 	}
 	tl := &timeline{sessions: []*session{s}, seconds: 1000}
 	var b bytes.Buffer
-	if err := newTasksPage("big", "test", time.Now(), plan, j, no, tl, c, tl.utilisation()).write(&b); err != nil {
+	if err := newTasksPage(run, "test", time.Now(), tl, c, tl.utilisation()).write(&b); err != nil {
 		t.Fatal(err)
 	}
 	text := b.String()

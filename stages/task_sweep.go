@@ -1,7 +1,6 @@
 package stages
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,10 +35,7 @@ func (s *SweepConfig) trainings(cfg *Config) (out []training, err error) {
 	wrong := func(key, format string, args ...any) ([]training, error) {
 		return nil, &taskError{-1, key, "", fmt.Errorf(format, args...)}
 	}
-	var all []string
-	for _, m := range cfg.Models {
-		all = append(all, m.Name)
-	}
+	all := modelNames(cfg.Models)
 	for i, name := range s.Models {
 		if !slices.Contains(all, name) {
 			return nil, &taskError{-1, "models", name, fmt.Errorf("sweep.models: no [[model]] %q%s", name, didYouMean(name, all))}
@@ -128,7 +124,7 @@ func (s *SweepConfig) folder(p point) string {
 func taskName(parts ...string) string {
 	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
 	return strings.Map(func(r rune) rune {
-		if r == '/' || r == '\\' || r < ' ' || r == 0x7f {
+		if notInName(r) {
 			return '_'
 		}
 		return r
@@ -195,8 +191,8 @@ func (cfg *Config) sweepTasks(after []string) ([]*planned, error) {
 			Task: Task{Name: taskName("evaluate", s.folder(at)), After: trained[at], Request: req, at: s.at}})
 	}
 	for _, p := range out {
-		if len(p.Name) > maxTaskName {
-			return nil, &taskError{-1, "", "", errors.Join(checkTaskName(p.Name))}
+		if err := checkTaskName(p.Name); err != nil {
+			return nil, &taskError{-1, "", "", err}
 		}
 	}
 	return out, nil

@@ -216,6 +216,14 @@ func (s *session) finish() {
 	slices.SortStableFunc(s.spans, func(a, b *span) int { return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.ordered, b.ordered)) })
 }
 
+// world is the most ranks that a session had.
+func (t *timeline) world() (most int) {
+	for _, s := range t.sessions {
+		most = max(most, s.world)
+	}
+	return most
+}
+
 // wall is the length of the session.
 func (s *session) wall() float64 { return s.boot + s.last }
 

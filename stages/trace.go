@@ -32,16 +32,14 @@ type traceEvent struct {
 // events, stages and scheduling are left out first, then the last tasks; otherData says how many.
 func (t *timeline) writeTrace(w io.Writer, name string) error {
 	levels := [3]int{} // tasks, with scheduling, with stages
-	world := 0
 	for _, s := range t.sessions {
-		world = max(world, s.world)
 		for _, p := range s.spans {
 			levels[0]++
 			levels[1] += 2
 			levels[2] += len(p.stages)
 		}
 	}
-	rows := min(world, maxTrace/4)
+	rows := min(t.world(), maxTrace/4)
 	room := maxTrace - 2*rows - 3*len(t.sessions)
 	tasks := min(levels[0], max(room, 0))
 	scheduling := levels[0]+levels[1] <= room

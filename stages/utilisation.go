@@ -45,10 +45,10 @@ func share(part, whole float64) float64 {
 // utilisation adds up the sessions. A rank that only some of them have was not there in the others.
 func (t *timeline) utilisation() utilisation {
 	u := utilisation{Wall: t.seconds, Sessions: len(t.sessions), Ranks: []rankDurations{}}
+	for r := range t.world() {
+		u.Ranks = append(u.Ranks, rankDurations{Rank: r})
+	}
 	for _, s := range t.sessions {
-		for len(u.Ranks) < s.world {
-			u.Ranks = append(u.Ranks, rankDurations{Rank: len(u.Ranks)})
-		}
 		begun := map[attemptKey]bool{}
 		for r := range s.world {
 			d := Durations{Boot: s.boot, Term: s.last - s.left, Wall: s.wall()}

@@ -1,0 +1,60 @@
+package stages
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// storedRun is what the folder of a run with tasks tells of it.
+type storedRun struct {
+	dir     string
+	cfg     *Config
+	plan    []*planned
+	journal *journalState
+	alive   answer // whether a process runs there
+}
+
+// readStored reads a run's folder. That the run has no tasks is an error, which ends in otherwise.
+func readStored(dir, otherwise string) (*storedRun, error) {
+	r := &storedRun{dir: dir}
+	var err error
+	if r.cfg, err = LoadConfig(filepath.Join(dir, "config.toml"), nil); err != nil {
+		return nil, err
+	}
+	if r.plan, err = r.cfg.plan(); err != nil {
+		return nil, err
+	}
+	if r.plan == nil {
+		return nil, configErrorf("%s: this run has no tasks: %s", dir, otherwise)
+	}
+	path := filepath.Join(dir, journalFile)
+	if r.journal, err = readJournal(path); err != nil {
+		return nil, err
+	}
+	r.alive, err = locked(path)
+	return r, err
+}
+
+// A standing is where a task is, for people.
+type standing struct {
+	State
+	attempt, ranks, failure string
+	took                    time.Duration // of the last attempt; 0 where that is not known
+}
+
+// standing is where task p is.
+func (r *storedRun) standing(p *planned, now time.Time) standing {
+	last := r.journal.last[p.Name]
+	if last == nil {
+		return standing{State: Waiting, attempt: "–", ranks: "–"}
+	}
+	s := standing{attempt: fmt.Sprintf("%d/%d", last.Attempt, 1+p.Retries), ranks: orDash(rankList(last.Ranks)), failure: firstLine(last.Error)}
+	s.State, s.took = last.standing(r.alive, now)
+	return s
+}
+
+// compare is the comparison of its models.
+func (r *storedRun) compare() (*comparison, error) {
+	return compare(r.plan, r.dir, trainFailures(r.plan, r.journal))
+}
