@@ -2,7 +2,6 @@ package stages
 
 import (
 	"cmp"
-	"math/bits"
 	"slices"
 	"time"
 )
@@ -53,16 +52,12 @@ func (v *View) reserve(t *schedTask) (set rankSet, shadow time.Duration) {
 	if t.PerNode > 0 {
 		return set, v.reserveNodes(t, set, least)
 	}
-	for _, c := range p.classes {
-		if !t.suits(c) {
-			continue
+	for r := range p.eachFree(t.Request, nil) {
+		if least <= 0 {
+			break
 		}
-		for i, w := range c.free {
-			for ; w != 0 && least > 0; w &= w - 1 {
-				set[i] |= w & -w
-				least--
-			}
-		}
+		set.add(r)
+		least--
 	}
 	shadow = v.now
 	for _, a := range v.running {
@@ -92,14 +87,8 @@ func (v *View) reserveNodes(t *schedTask, set rankSet, least int) (shadow time.D
 			by[n] = append(by[n], rankEnd{r, end})
 		}
 	}
-	for _, c := range v.pool.classes {
-		if t.suits(c) {
-			for i, w := range c.free {
-				for ; w != 0; w &= w - 1 {
-					note(i<<6+bits.TrailingZeros64(w), v.now)
-				}
-			}
-		}
+	for r := range v.pool.eachFree(t.Request, nil) {
+		note(r, v.now)
 	}
 	for _, a := range v.running {
 		for i, r := range a.ranks {

@@ -3,6 +3,7 @@ package stages
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"math/bits"
 	"slices"
 )
@@ -113,6 +114,33 @@ func (q Request) bounds(n int) (least, most int) {
 	return least, most
 }
 
+// eachFree are the free ranks that have what each rank of q must have, the poorest class first: those in only, which nil does not limit,
+// and in none of but, which may be nil, too.
+func (p *pool) eachFree(q Request, only rankSet, but ...rankSet) iter.Seq[int] {
+	return func(yield func(r int) bool) {
+		for _, c := range p.classes {
+			if !q.suits(c) {
+				continue
+			}
+			for i, w := range c.free {
+				if only != nil {
+					w &= only[i]
+				}
+				for _, set := range but {
+					if set != nil {
+						w &^= set[i]
+					}
+				}
+				for ; w != 0; w &= w - 1 {
+					if !yield(i<<6 + bits.TrailingZeros64(w)) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
 // pick chooses free ranks for q, in order, none of those in but; nil where there are too few. Ranks in prefer come first. The sets may be nil.
 func (p *pool) pick(q Request, but, prefer rankSet) []int {
 	least, most := q.bounds(p.alive)
@@ -123,29 +151,18 @@ func (p *pool) pick(q Request, but, prefer rankSet) []int {
 		return p.pickNodes(q, but, prefer, least, most)
 	}
 	var out []int
-	for round := range 2 {
-		if round == 0 && prefer == nil {
-			continue
-		}
-		for _, c := range p.classes {
-			if !q.suits(c) {
-				continue
+	take := func(ranks iter.Seq[int]) {
+		for r := range ranks {
+			if len(out) == most {
+				return
 			}
-			for i, w := range c.free {
-				if but != nil {
-					w &^= but[i]
-				}
-				if prefer != nil && round == 0 {
-					w &= prefer[i]
-				} else if prefer != nil {
-					w &^= prefer[i]
-				}
-				for ; w != 0 && len(out) < most; w &= w - 1 {
-					out = append(out, i<<6+bits.TrailingZeros64(w))
-				}
-			}
+			out = append(out, r)
 		}
 	}
+	if prefer != nil {
+		take(p.eachFree(q, prefer, but))
+	}
+	take(p.eachFree(q, nil, but, prefer))
 	if len(out) < least {
 		return nil
 	}
@@ -158,22 +175,7 @@ func (p *pool) pickNodes(q Request, but, prefer rankSet, least, most int) []int 
 	clear(p.perNode)
 	liked := map[int]int{}
 	var nodes []int
-	each := func(f func(r int)) {
-		for _, c := range p.classes {
-			if !q.suits(c) {
-				continue
-			}
-			for i, w := range c.free {
-				if but != nil {
-					w &^= but[i]
-				}
-				for ; w != 0; w &= w - 1 {
-					f(i<<6 + bits.TrailingZeros64(w))
-				}
-			}
-		}
-	}
-	each(func(r int) {
+	for r := range p.eachFree(q, nil, but) {
 		n := p.slots[r].Node
 		if p.perNode[n]++; p.perNode[n] == q.PerNode {
 			nodes = append(nodes, n)
@@ -181,7 +183,7 @@ func (p *pool) pickNodes(q Request, but, prefer rankSet, least, most int) []int 
 		if prefer != nil && prefer.has(r) {
 			liked[n]++
 		}
-	})
+	}
 	if len(nodes)*q.PerNode < least {
 		return nil
 	}
@@ -192,12 +194,12 @@ func (p *pool) pickNodes(q Request, but, prefer rankSet, least, most int) []int 
 	}
 	var out []int
 	for _, first := range []bool{true, false} {
-		each(func(r int) {
+		for r := range p.eachFree(q, nil, but) {
 			if n := p.slots[r].Node; p.perNode[n] > 0 && first == (prefer != nil && prefer.has(r)) {
 				p.perNode[n]--
 				out = append(out, r)
 			}
-		})
+		}
 	}
 	slices.Sort(out)
 	return out
