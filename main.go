@@ -306,17 +306,19 @@ func fetchCommand() *cobra.Command {
 
 func synthCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "synth FILE.csv",
-		Short:   "Write seeded synthetic hourly series with seasons, trend, level shifts, noise and gaps",
-		Example: "  deeprc data synth synth.csv --series 8 --hours 17520 --layout long",
-		Args:    args(cobra.ExactArgs(1)),
+		Use:   "synth FILE.csv",
+		Short: "Write seeded synthetic hourly or monthly series with seasons, trend, level shifts, noise and gaps",
+		Example: "  deeprc data synth synth.csv --series 8 --hours 17520 --layout long\n" +
+			"  deeprc data synth monthly.csv --series 1 --months 300",
+		Args: args(cobra.ExactArgs(1)),
 	}
 	series := cmd.Flags().Int("series", 8, "number of series")
 	hours := cmd.Flags().Int("hours", 17520, "rows, one an hour")
+	months := cmd.Flags().Int("months", 0, "rows, one a month, in place of hours")
 	seed := cmd.Flags().Uint64("seed", 1, "the same seed gives the same file")
 	layout := cmd.Flags().String("layout", "wide", "wide (a column a series) or long (unique_id, ds, y)")
 	cmd.RunE = func(_ *cobra.Command, a []string) error {
-		return stages.WriteSynth(a[0], stages.Synth{Series: *series, Hours: *hours, Seed: *seed}, *layout)
+		return stages.WriteSynth(a[0], stages.Synth{Series: *series, Hours: *hours, Months: *months, Seed: *seed}, *layout)
 	}
 	return cmd
 }

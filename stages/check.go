@@ -120,8 +120,12 @@ func (j *job) check(w io.Writer) error {
 	for _, text := range j.warnings() {
 		fmt.Fprintln(w, "note:     ", text)
 	}
+	windows, data := j.trainWindows()
+	if more := windows.Len() - j.sets[0].Len(); more > 0 {
+		fmt.Fprintf(w, "%-10s %d windows more, which pass the end of the train part\n", "", more)
+	}
 	for _, m := range cfg.Models {
-		fit, err := model.NewFit(j.dev, m.net(), j.shape(m.Train.Batch), s.Data, m.Train, uint64(cfg.Run.Seed))
+		fit, err := model.NewFit(j.dev, m.net(), j.shape(m.Train.Batch), data, m.Train, uint64(cfg.Run.Seed))
 		if err != nil {
 			return fmt.Errorf("model %s: %w", m.Name, err)
 		}
@@ -133,7 +137,7 @@ func (j *job) check(w io.Writer) error {
 		if m.Solver == "gradient" {
 			steps := m.Train.Steps
 			if steps == 0 {
-				steps = m.Train.Epochs * ((j.sets[0].Len() + m.Train.Batch - 1) / m.Train.Batch)
+				steps = m.Train.Epochs * ((windows.Len() + m.Train.Batch - 1) / m.Train.Batch)
 			}
 			how = fmt.Sprintf("up to %d steps of %d windows, %s, loss %s", steps, m.Train.Batch, m.Train.Optimizer, m.Train.Loss)
 		}

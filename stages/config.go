@@ -70,14 +70,16 @@ type DataConfig struct {
 type SynthConfig struct {
 	Series int `toml:"series" default:"8" doc:"channels"`
 	Hours  int `toml:"hours" default:"17520" doc:"rows, one an hour"`
+	Months int `toml:"months" default:"0" doc:"rows, one a month, in place of hours; 0: hours"`
 	Seed   int `toml:"seed" default:"1" doc:"of the generator"`
 }
 
 // WindowsConfig is the [windows] table.
 type WindowsConfig struct {
-	Lookback int `toml:"lookback" default:"336" doc:"steps that a forecast sees"`
-	Horizon  int `toml:"horizon" default:"96" doc:"steps that it covers"`
-	Stride   int `toml:"stride" default:"1" doc:"steps between the starts of two windows"`
+	Lookback int  `toml:"lookback" default:"336" doc:"steps that a forecast sees"`
+	Horizon  int  `toml:"horizon" default:"96" doc:"steps that it covers"`
+	Stride   int  `toml:"stride" default:"1" doc:"steps between the starts of two windows"`
+	Partial  bool `toml:"partial" default:"false" doc:"train also on windows that pass the end of the train part, as NeuralForecast does: what lies beyond counts as missing"`
 }
 
 // ModelConfig is one [[model]] table.

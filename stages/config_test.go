@@ -38,8 +38,8 @@ func TestConfigDefaults(t *testing.T) {
 		Run: RunConfig{Name: "run", Seed: 1, Dir: "runs"},
 		Data: DataConfig{Path: "synth", Layout: "auto", Channels: []string{}, ID: "unique_id", Target: "y",
 			Hist: []string{}, Future: []string{}, Static: []string{}, Scaler: "standard", InputScaler: "standard", NA: []string{}, Step: "auto",
-			Split: Split{Fractions: []float64{.7, .1, .2}}, Synth: SynthConfig{8, 17520, 1}},
-		Windows: WindowsConfig{336, 96, 1},
+			Split: Split{Fractions: []float64{.7, .1, .2}}, Synth: SynthConfig{8, 17520, 0, 1}},
+		Windows: WindowsConfig{336, 96, 1, false},
 		Models: []ModelConfig{
 			{Net: "nlinear", Name: "nlinear", Solver: "gradient", Scaler: "identity", Seeds: []int{}, Combine: "mean", Options: &model.NLinear{}, Train: train},
 			{Net: "dlinear", Name: "dlinear_ols", Solver: "ols", Scaler: "identity", Seeds: []int{}, Combine: "mean", Options: &model.DLinear{Kernel: 25}, Train: train, first: 1},
@@ -272,8 +272,8 @@ func TestConfigWriteParses(t *testing.T) {
 		cfg := &Config{
 			Run: RunConfig{Name: pick("a b", "é\n\"", "x#"), Seed: rnd.Int() - rnd.Int(), Dir: word()},
 			Data: DataConfig{Path: word(), Layout: pick("auto", "wide", "long"), Time: pick("", word()), Channels: list(), ID: word(), Target: word(),
-				Hist: []string{}, Future: []string{}, Static: []string{}, Scaler: pick(scalerNames...), InputScaler: pick(scalerNames...), NA: list(), Step: pick("auto", "rows"), Synth: SynthConfig{1 + rnd.IntN(9), 1 + rnd.IntN(9), -rnd.IntN(9)}},
-			Windows: WindowsConfig{10 + rnd.IntN(1e6), 1 + rnd.IntN(1e6), 1 + rnd.IntN(1e6)},
+				Hist: []string{}, Future: []string{}, Static: []string{}, Scaler: pick(scalerNames...), InputScaler: pick(scalerNames...), NA: list(), Step: pick("auto", "rows"), Synth: SynthConfig{1 + rnd.IntN(9), 1 + rnd.IntN(9), rnd.IntN(3), -rnd.IntN(9)}},
+			Windows: WindowsConfig{10 + rnd.IntN(1e6), 1 + rnd.IntN(1e6), 1 + rnd.IntN(1e6), false},
 			Train:   train(),
 			Evaluate: EvaluateConfig{Metrics: []string{pick("mae", "smape", "nse")}, Scale: pick("standardized", "original"), Baselines: []string{},
 				Season: rnd.IntN(9), Forecasts: rnd.IntN(2) == 0, Plots: rnd.IntN(9)},

@@ -21,8 +21,13 @@ func (s *Series) deviations() func(at int64) float32 {
 	})
 	return func(at int64) float32 {
 		out := of()
-		return out[sort.Search(len(starts), func(i int) bool { return starts[i] > at })-1]
+		return out[lastAtMost(starts, at)]
 	}
+}
+
+// lastAtMost is the index of the last of ascending numbers that is at most v; -1 where none is.
+func lastAtMost(ascending []int64, v int64) int {
+	return sort.Search(len(ascending), func(i int) bool { return ascending[i] > v }) - 1
 }
 
 // deviation is the population deviation of the values that are not NaN, 0 where there is none.

@@ -175,7 +175,8 @@ func (j *job) train(k int, m ModelConfig, seed uint64, better func(f *fitted) er
 		return f, j.solve(f)
 	}
 	done := j.times.start("train " + m.Name)
-	fit, err := model.NewFit(j.dev, m.net(), j.shape(m.Train.Batch), j.series.Data, m.Train, seed)
+	windows, data := j.trainWindows()
+	fit, err := model.NewFit(j.dev, m.net(), j.shape(m.Train.Batch), data, m.Train, seed)
 	if err != nil {
 		return f, err
 	}
@@ -218,7 +219,7 @@ func (j *job) train(k int, m ModelConfig, seed uint64, better func(f *fitted) er
 			j.screen.printf("%s goes on after step %d", m.Name, s.History.Steps)
 		}
 	}
-	f.history, err = model.Train(j.ctx, j.c, fit, j.sets[0], j.sets[1], seed, hooks)
+	f.history, err = model.Train(j.ctx, j.c, fit, windows, j.sets[1], seed, hooks)
 	h := f.history
 	if bar != nil {
 		bar.end(fmt.Sprintf("validation loss %.4f at step %d", h.Best, h.BestStep))

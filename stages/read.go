@@ -258,13 +258,13 @@ func times(t *frame.Table, name string) (ts []int64, plain bool, err error) {
 }
 
 func (cfg SynthConfig) synth() Synth {
-	return Synth{Series: cfg.Series, Hours: cfg.Hours, Seed: uint64(cfg.Seed)}
+	return Synth{Series: cfg.Series, Hours: cfg.Hours, Months: cfg.Months, Seed: uint64(cfg.Seed)}
 }
 
 // synthRows makes this rank's rows of the synthetic series.
 func synthRows(c collective.Comm, cfg SynthConfig) *rawRows {
 	s := cfg.synth()
-	lo, hi := collective.Share(s.Hours, c.Rank(), c.Size())
+	lo, hi := collective.Share(s.Rows(), c.Rank(), c.Size())
 	r := &rawRows{channels: s.Names(), values: make([][]float64, s.Series)}
 	for t := lo; t < hi; t++ {
 		r.ts = append(r.ts, s.Time(t).UnixMicro())

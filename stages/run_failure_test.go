@@ -215,7 +215,7 @@ func TestMissingTargets(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("date,a,b\n")
 	for i := range 400 {
-		at := synthStart.Add(time.Duration(i) * time.Hour).Format(time.DateTime)
+		at := ofHours.start.Add(time.Duration(i) * time.Hour).Format(time.DateTime)
 		if i < 300 {
 			fmt.Fprintf(&text, "%s,%d,%d\n", at, i%24, i*i%31)
 		} else {

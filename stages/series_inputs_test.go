@@ -150,7 +150,7 @@ func TestSeriesInputUntrained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := splitWindows(s, WindowsConfig{4, 2, 1}); err == nil || !strings.Contains(err.Error(), `no value in the train part of p of series "id:0 ü"`) {
+	if _, err := splitWindows(s, WindowsConfig{4, 2, 1, false}); err == nil || !strings.Contains(err.Error(), `no value in the train part of p of series "id:0 ü"`) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -128,7 +128,7 @@ func TestSynthCSV(t *testing.T) {
 		t.Errorf("hour 25 is %s", got)
 	}
 
-	for _, bad := range []Synth{{Series: 0, Hours: 5}, {Series: 5, Hours: 0}} {
+	for _, bad := range []Synth{{Series: 0, Hours: 5}, {Series: 5, Hours: 0}, {Series: 5, Hours: 5, Months: -1}, {Series: 1, Months: 1e6}} {
 		if err := bad.WriteCSV(&bytes.Buffer{}, "wide"); err == nil {
 			t.Errorf("%+v is written", bad)
 		}
@@ -146,6 +146,41 @@ var errFullDisk = errors.New("disk full")
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errFullDisk }
+
+// Of months, the season is a year, gaps are short, and times are those of the calendar.
+func TestSynthMonths(t *testing.T) {
+	s := Synth{Series: 8, Hours: 17520, Months: 1200, Seed: 1}
+	if s.Rows() != 1200 || s.Time(14) != time.Date(1991, 3, 1, 0, 0, 0, 0, time.UTC) {
+		t.Errorf("%d rows, row 14 of %s", s.Rows(), s.Time(14))
+	}
+	missing := 0
+	for c := range s.Series {
+		var y, lagged [2][]float64 // at lags of 12 and of 6
+		run := 0
+		for m := range s.Months {
+			v := s.Value(c, m)
+			if math.IsNaN(v) {
+				if missing, run = missing+1, run+1; run > 3 {
+					t.Errorf("channel %d: a gap of %d months", c, run)
+				}
+				continue
+			}
+			run = 0
+			for k, lag := range []int{12, 6} {
+				if m < lag || math.IsNaN(s.Value(c, m-lag)) {
+					continue
+				}
+				y[k], lagged[k] = append(y[k], v), append(lagged[k], s.Value(c, m-lag))
+			}
+		}
+		if year, half := stat.Correlation(y[0], lagged[0], nil), stat.Correlation(y[1], lagged[1], nil); year < half+.1 {
+			t.Errorf("channel %d: correlation %.2f after a year, %.2f after half a year", c, year, half)
+		}
+	}
+	if share := float64(missing) / float64(s.Series*s.Months); share < .005 || share > .03 {
+		t.Errorf("%.2f %% missing", 100*share)
+	}
+}
 
 func TestSynthShape(t *testing.T) {
 	s := Synth{Series: 6, Hours: 8760, Seed: 11}

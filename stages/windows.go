@@ -66,16 +66,21 @@ func emptyPart(s *Series, p, l, h, longest int) error {
 // Len is the number of windows.
 func (w *windowSet) Len() int { return w.through[len(w.through)-1] }
 
-// at is group and first step of window i.
-func (w *windowSet) at(i int) (group, start int) {
-	g := 0
-	if len(w.through) > 1 {
-		g = sort.SearchInts(w.through, i+1)
+// locate is the group of window i, of through windows in the groups up to and including each, and which of the group's it is.
+func locate(through []int, i int) (g, k int) {
+	if len(through) > 1 {
+		g = sort.SearchInts(through, i+1)
 		if g > 0 {
-			i -= w.through[g-1]
+			i -= through[g-1]
 		}
 	}
-	return g, w.first[g] + i*w.stride
+	return g, i
+}
+
+// at is group and first step of window i.
+func (w *windowSet) at(i int) (group, start int) {
+	g, k := locate(w.through, i)
+	return g, w.first[g] + k*w.stride
 }
 
 // Offsets is as in [model.Windows].
@@ -85,13 +90,17 @@ func (w *windowSet) Offsets(dst []int64, i int) {
 	for c, at := range grp.Start {
 		dst[c] = at + int64(start)
 	}
-	rows := w.s.Data.Hist + w.s.Data.Future
-	for k := range dst[len(grp.Start):] {
-		at := grp.Inputs + int64(k*grp.N)
+	w.s.inputOffsets(dst[len(grp.Start):], grp, start)
+}
+
+// inputOffsets writes where the inputs of a window of a group that starts at a step are: hist and future columns, then the statics.
+func (s *Series) inputOffsets(dst []int64, grp *Group, start int) {
+	rows := s.Data.Hist + s.Data.Future
+	for k := range dst {
+		dst[k] = grp.Inputs + int64(k*grp.N)
 		if k < rows {
-			at += int64(start)
+			dst[k] += int64(start)
 		}
-		dst[len(grp.Start)+k] = at
 	}
 }
 

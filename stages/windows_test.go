@@ -35,7 +35,7 @@ func TestWindowsExhaustively(t *testing.T) {
 			bounds = append(bounds, [3]int{a, b, b + rnd.IntN(20)})
 		}
 		s := ragged(bounds...)
-		w := WindowsConfig{1 + rnd.IntN(8), 1 + rnd.IntN(6), 1 + rnd.IntN(4)}
+		w := WindowsConfig{1 + rnd.IntN(8), 1 + rnd.IntN(6), 1 + rnd.IntN(4), false}
 		var want [3][]window
 		for g, b := range bounds {
 			for p := range b {
@@ -88,12 +88,12 @@ func TestWindowsOfWideTable(t *testing.T) {
 		w    WindowsConfig
 		want [3]int
 	}{
-		{WindowsConfig{10, 5, 1}, [3]int{60 - 10 - 5 + 1, 20 - 5 + 1, 20 - 5 + 1}},
-		{WindowsConfig{10, 5, 7}, [3]int{7, 3, 3}},
-		{WindowsConfig{55, 5, 1}, [3]int{1, 16, 16}},
-		{WindowsConfig{40, 20, 1}, [3]int{1, 1, 1}},
-		{WindowsConfig{1, 1, 1}, [3]int{59, 20, 20}},
-		{WindowsConfig{1, 1, 1000}, [3]int{1, 1, 1}},
+		{WindowsConfig{10, 5, 1, false}, [3]int{60 - 10 - 5 + 1, 20 - 5 + 1, 20 - 5 + 1}},
+		{WindowsConfig{10, 5, 7, false}, [3]int{7, 3, 3}},
+		{WindowsConfig{55, 5, 1, false}, [3]int{1, 16, 16}},
+		{WindowsConfig{40, 20, 1, false}, [3]int{1, 1, 1}},
+		{WindowsConfig{1, 1, 1, false}, [3]int{59, 20, 20}},
+		{WindowsConfig{1, 1, 1000, false}, [3]int{1, 1, 1}},
 	} {
 		sets, err := splitWindows(s, c.w)
 		if err != nil {
@@ -120,12 +120,12 @@ func TestWindowsErrors(t *testing.T) {
 		w    WindowsConfig
 		want string
 	}{
-		{wide, WindowsConfig{90, 20, 1}, "a window of lookback 90 + horizon 20 = 110 steps is longer than the data: the longest series has 100 steps; shorten windows.lookback or windows.horizon"},
-		{wide, WindowsConfig{50, 20, 1}, "the train part has no window: lookback 50 + horizon 20 = 70 steps do not fit into its 60"},
-		{wide, WindowsConfig{10, 30, 1}, "the validation part has no window: lookback 10 + horizon 30 = 40 steps do not fit into its 30"},
-		{ragged([3]int{60, 80, 85}, [3]int{30, 50, 55}), WindowsConfig{10, 15, 1}, "the test part has no window: lookback 10 + horizon 15 = 25 steps do not fit into its 15"},
-		{ragged([3]int{0, 50, 90}), WindowsConfig{10, 15, 1}, "the train part has no window: lookback 10 + horizon 15 = 25 steps do not fit into its 0"},
-		{ragged([3]int{5, 7, 9}, [3]int{5, 7, 12}), WindowsConfig{10, 15, 1}, "is longer than the data: the longest series has 13 steps"},
+		{wide, WindowsConfig{90, 20, 1, false}, "a window of lookback 90 + horizon 20 = 110 steps is longer than the data: the longest series has 100 steps; shorten windows.lookback or windows.horizon"},
+		{wide, WindowsConfig{50, 20, 1, false}, "the train part has no window: lookback 50 + horizon 20 = 70 steps do not fit into its 60"},
+		{wide, WindowsConfig{10, 30, 1, false}, "the validation part has no window: lookback 10 + horizon 30 = 40 steps do not fit into its 30"},
+		{ragged([3]int{60, 80, 85}, [3]int{30, 50, 55}), WindowsConfig{10, 15, 1, false}, "the test part has no window: lookback 10 + horizon 15 = 25 steps do not fit into its 15"},
+		{ragged([3]int{0, 50, 90}), WindowsConfig{10, 15, 1, false}, "the train part has no window: lookback 10 + horizon 15 = 25 steps do not fit into its 0"},
+		{ragged([3]int{5, 7, 9}, [3]int{5, 7, 12}), WindowsConfig{10, 15, 1, false}, "is longer than the data: the longest series has 13 steps"},
 	} {
 		_, err := splitWindows(c.s, c.w)
 		if usage := (ConfigError{}); err == nil || !strings.Contains(err.Error(), c.want) || !errors.As(err, &usage) {

@@ -1,7 +1,7 @@
 """The eleven nets of inputs/deeprc11.toml in NeuralForecast: the same series, windows, updates, losses and rates, one after the other, on
 the test windows that deeprc evaluates. Prints one JSON line.
 
-    deeprc data synth series.csv --series 1 --hours 300
+    deeprc data synth series.csv --series 1 --months 300
     python deeprc11_neuralforecast.py --data series.csv --threads 2
 
 Nets are at NeuralForecast's defaults, which are deeprc's. Weights and the windows of a batch are drawn from --seed: errors differ as those of two seeds do.
@@ -59,7 +59,7 @@ for m in config["model"]:
         h=H, input_size=L, max_steps=own["steps"], learning_rate=own.get("lr", 1e-3), num_lr_decays=-1, batch_size=1, windows_batch_size=own["batch"],
         val_check_steps=own["val_every"], loss=loss, random_seed=o.seed, accelerator="cpu", logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False)
-    forecasts = NeuralForecast([net], freq=table["ds"].iloc[1] - table["ds"].iloc[0], local_scaler_type="standard").cross_validation(
+    forecasts = NeuralForecast([net], freq=pd.infer_freq(table["ds"]), local_scaler_type="standard").cross_validation(
         table, val_size=int(bounds[1] - bounds[0]), test_size=int(n - bounds[1]), n_windows=None)
     error, y = forecasts[NAMES[m["net"]]] - forecasts["y"], forecasts["y"]
     rows[m["net"]] = {"rmse": float(np.sqrt((error**2).mean())), "mae": float(error.abs().mean()), "mape": float((error / y).abs().mean()),
