@@ -124,6 +124,7 @@ func runCommand() *cobra.Command {
 	dir := cmd.Flags().String("dir", "", "folder in which the run's folder is made (run.dir)")
 	resume := cmd.Flags().String("resume", "", "folder of a run that was interrupted, to go on with; without a file, its own config.toml is the experiment")
 	job := cmd.Flags().String("job", "", "name of a batch job: the run's folder is run.dir/<run.name>-<job>, and where an earlier start of the job began it, it goes on; with --resume, each start goes on with that run")
+	noCache := cmd.Flags().Bool("no-cache", false, "with tasks: read and prepare the data even where an earlier run in run.dir has made the same series of the same files, and keep nothing for later ones (run.dir/.cache)")
 	cmd.RunE = func(_ *cobra.Command, a []string) error {
 		switch {
 		case *resume != "" && *dir != "":
@@ -146,7 +147,7 @@ func runCommand() *cobra.Command {
 		ctx, finish, cancel := interruptible()
 		defer cancel()
 		return runToStop(*world, func(c collective.Comm) error {
-			_, err := stages.Run(ctx, c, cfg, stages.Options{Version: version, Resume: *resume, Job: *job, Finish: finish})
+			_, err := stages.Run(ctx, c, cfg, stages.Options{Version: version, Resume: *resume, Job: *job, Finish: finish, NoCache: *noCache})
 			return err
 		})
 	}

@@ -21,7 +21,8 @@ type Env struct {
 	Shelf   *Shelf       // of this rank
 	Version string       // of the program
 
-	times *timings // of this rank's stages in this attempt
+	times   *timings // of this rank's stages in this attempt
+	noCache bool     // series are neither taken from the cache nor kept in it
 }
 
 // A Shelf is what tasks have left in one rank's memory for those after them. One task at a time sees it.

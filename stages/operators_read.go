@@ -75,6 +75,8 @@ type readCSVStep struct {
 	IDPattern  string   `toml:"id_pattern" default:"" doc:"the end of every path, with {id} for that part, as {id}_*.csv; empty: the file's name without its endings"`
 }
 
+func (s *readCSVStep) sources() []string { return s.Paths }
+
 func (s *readCSVStep) Run(e *operatorEnv, _ *frame.Table) (*frame.Table, error) {
 	types, err := columnTypes(s.Text, s.Types)
 	if err != nil {
@@ -114,6 +116,8 @@ type readJSONLStep struct {
 	IDPattern string `toml:"id_pattern" default:"" doc:"the end of every path, with {id} for that part, as {id}_*.jsonl"`
 }
 
+func (s *readJSONLStep) sources() []string { return s.Paths }
+
 func (s *readJSONLStep) Run(e *operatorEnv, _ *frame.Table) (*frame.Table, error) {
 	types, err := columnTypes(s.Text, s.Types)
 	if err != nil {
@@ -129,6 +133,8 @@ type readCAMELSStep struct {
 	Forcing string   `toml:"forcing" default:"daymet" doc:"the product: daymet, maurer, maurer_extended, nldas, nldas_extended"`
 }
 
+func (s *readCAMELSStep) sources() []string { return []string{s.Path} }
+
 func (s *readCAMELSStep) Run(e *operatorEnv, _ *frame.Table) (*frame.Table, error) {
 	t, _, err := frame.ReadCAMELS(e.c, s.Path, frame.CAMELSOptions{Basins: s.Basins, Forcing: s.Forcing, Memory: e.mem})
 	return t, err
@@ -138,6 +144,8 @@ type readCAMELSAttributesStep struct {
 	Path   string   `toml:"path" default:"" doc:"the folder that has camels_attributes_v2.0"`
 	Basins []string `toml:"basins" default:"[]" doc:"gauges to read; empty: all"`
 }
+
+func (s *readCAMELSAttributesStep) sources() []string { return []string{s.Path} }
 
 func (s *readCAMELSAttributesStep) Run(e *operatorEnv, _ *frame.Table) (*frame.Table, error) {
 	return frame.ReadCAMELSAttributes(e.c, s.Path, frame.CAMELSOptions{Basins: s.Basins, Memory: e.mem})
@@ -149,6 +157,8 @@ type readParquetStep struct {
 	Where   string   `toml:"where" default:"" doc:"an expression, as in filter: rows for which it is true are kept; comparisons of columns with constants that and joins, as year >= 1990 and id == \"01013500\", rule out row groups and folders before they are read"`
 }
 
+func (s *readParquetStep) sources() []string { return s.Paths }
+
 func (s *readParquetStep) Run(e *operatorEnv, _ *frame.Table) (*frame.Table, error) {
 	t, _, err := frame.ReadParquet(e.c, s.Paths, frame.ParquetReadOptions{Columns: s.Columns, Filter: s.Where, Memory: e.mem})
 	return t, err
@@ -159,6 +169,8 @@ type readIPCStep struct {
 	Columns []string `toml:"columns" default:"[]" doc:"columns to read, in this order; empty: all"`
 	Where   string   `toml:"where" default:"" doc:"an expression, as in filter: rows for which it is true are kept"`
 }
+
+func (s *readIPCStep) sources() []string { return s.Paths }
 
 func (s *readIPCStep) Run(e *operatorEnv, _ *frame.Table) (*frame.Table, error) {
 	t, _, err := frame.ReadIPC(e.c, s.Paths, frame.IPCReadOptions{Columns: s.Columns, Filter: s.Where, Memory: e.mem})

@@ -19,6 +19,7 @@ type Options struct {
 	Quiet   bool            // nothing on the screen
 	Resume  string          // the folder of a run that was interrupted, to go on with; "": a new run
 	Finish  context.Context // a child of Run's ctx, or nil; cancelling it lets running tasks finish and none start, and stops a run without tasks
+	NoCache bool            // of a run with tasks: prepared series are neither taken from the cache nor kept in it
 	Job     string          // names the run's folder, run.name-Job, in place of the date; what is there is an earlier start of the same job, and goes on
 }
 

@@ -79,10 +79,12 @@ func runTasks(ctx, finish context.Context, c collective.Comm, cfg *Config, o Opt
 		return nil, err
 	}
 	log.Info("begin", "version", o.Version, "ranks", c.Size(), "device", dev.Name(), "tasks", len(tasks), "policy", cfg.Pilot.Policy)
-	err = runPilot(ctx, finish, c, tasks, Env{Dir: dir, Device: dev, Shelf: &Shelf{}, Version: o.Version}, sched, books)
+	shelf := &Shelf{}
+	err = runPilot(ctx, finish, c, tasks, Env{Dir: dir, Device: dev, Shelf: shelf, Version: o.Version, noCache: o.NoCache}, sched, books)
 	if errors.Is(err, errStuck) {
 		return nil, err
 	}
+	shelf.put(nil)
 	dev.Close()
 	if root {
 		err = errors.Join(err, books.close())

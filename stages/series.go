@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"deeprc/collective"
+	"deeprc/frame"
 	"deeprc/model"
 )
 
@@ -32,6 +33,8 @@ type Series struct {
 	Constant []string
 	// Untrained are the series of a long table without a value in the train part: too short for a window, or an error.
 	Untrained []untrained
+
+	file *frame.SlabFile // whose memory the slabs are; nil: they are Go's
 }
 
 // untrained is a column of a series, as messages name it, without a value in the train part.

@@ -2,105 +2,123 @@ package stages
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/gob"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"deeprc/collective"
 	"deeprc/model"
 )
 
-// seriesFile holds a run's series for tasks on ranks that have not got them, and for a run that goes on: their slabs, and in the metadata
-// all else as gob in base64.
-const seriesFile = "series.safetensors"
-
-// acquire gives the job the run's series; collective. The first way of these that there is: all ranks have them on their shelves, and nothing
-// is copied; one has, and sends them; the run's folder has; they are read and prepared here.
+// acquire gives the job the run's series, until it releases them; collective. The first way of these that there is: they are on each rank's shelf,
+// or in the run's folder, and nothing is copied; a rank has them, and sends them to those that have not; they are made.
 func (j *job) acquire(e *Env) error {
-	have := []int64{int64(j.c.Size())} // the first rank that has them
-	if e.Shelf.series != nil {
-		have[0] = int64(j.c.Rank())
+	there, err := j.share(e)
+	if err != nil || there {
+		return err
 	}
-	first, err := collective.AllReduceOne(j.c, have[0], collective.Min)
+	return j.make(e)
+}
+
+// share gives the job the series that ranks have on their shelves or can map; false: no rank can. Collective.
+func (j *job) share(e *Env) (bool, error) {
+	from, lack := "memory", ""
+	if e.Shelf.series == nil {
+		s, err := mapSeries(filepath.Join(e.Dir, seriesFile))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			lack = "there is no " + seriesFile
+		case err != nil:
+			lack = err.Error()
+		}
+		e.Shelf.put(s)
+		from = seriesFile + ", mapped"
+	}
+	lacks, err := gatherEach(j.c, lack, "series") // why a rank has not got them
+	if err != nil {
+		return false, err
+	}
+	why := ""
+	if i := slices.IndexFunc(lacks, func(l string) bool { return l != "" }); i >= 0 {
+		why = fmt.Sprintf("rank %d of the task: %s", i, lacks[i])
+	}
+	switch first := slices.Index(lacks, ""); {
+	case first < 0:
+		e.Log.Info("series", "from", "nowhere", "reason", why)
+		return false, nil
+	case why != "":
+		e.Log.Info("series", "from", fmt.Sprintf("rank %d of the task", first), "reason", why)
+		if err := e.Shelf.send(j.c, first, lacks); err != nil {
+			return false, err
+		}
+	default:
+		e.Log.Info("series", "from", from)
+	}
+	j.hold(e.Shelf.series)
+	return true, nil
+}
+
+// send gives the series of rank from to the ranks that lack them, which say so; collective.
+func (s *Shelf) send(c collective.Comm, from int, lacks []string) error {
+	ranks := []int{from}
+	for r, l := range lacks {
+		if l != "" {
+			ranks = append(ranks, r)
+		}
+	}
+	if !slices.Contains(ranks, c.Rank()) {
+		return nil
+	}
+	sub, err := c.Sub(ranks)
 	if err != nil {
 		return err
 	}
-	missing := int64(0)
-	if e.Shelf.series == nil {
-		missing = 1
-	}
-	if missing, err = collective.AllReduceOne(j.c, missing, collective.Sum); err != nil {
+	if s.series, err = broadcastSeries(sub, s.series); err != nil {
 		return err
 	}
-	switch {
-	case missing == 0:
-		e.Log.Info("series", "from", "memory")
-	case int(first) < j.c.Size():
-		e.Log.Info("series", "from", fmt.Sprintf("rank %d of the task", first))
-		if err := sendSeries(j.c, &e.Shelf.series, int(first)); err != nil {
-			return err
-		}
-	default:
-		found, err := readSeries(j.c, filepath.Join(e.Dir, seriesFile))
-		if err != nil {
-			return err
-		}
-		if found != nil {
-			e.Log.Info("series", "from", seriesFile)
-			e.Shelf.series = found
-			break
-		}
-		if err := j.load(); err != nil {
-			return err
-		}
-		e.Shelf.series = j.series
-	}
-	j.series = e.Shelf.series
-	return nil
+	return sub.Close()
 }
 
-// sendSeries gives all ranks the root's series; collective.
-func sendSeries(c collective.Comm, s **Series, root int) error {
+// broadcastSeries is rank 0's series on every rank; collective.
+func broadcastSeries(c collective.Comm, s *Series) (*Series, error) {
 	var head []byte
 	var err error
-	if c.Rank() == root {
-		head, err = (*s).encodeHead()
+	root := c.Rank() == 0
+	if root {
+		head, err = s.encodeHead()
 	}
 	if err := collective.Agree(c, err); err != nil {
-		return err
+		return nil, err
 	}
-	if head, err = collective.BroadcastBytes(c, head, root); err != nil {
-		return err
+	if head, err = collective.BroadcastBytes(c, head, 0); err != nil {
+		return nil, err
 	}
-	to := *s
-	if to == nil {
-		to, err = decodeHead(head)
+	if !root {
+		s, err = decodeHead(head)
 	}
 	if err := collective.Agree(c, err); err != nil {
-		return err
+		return nil, err
 	}
-	got := make(map[string][]float32)
+	got := s.slabs()
 	for _, name := range seriesSlabs {
-		n, err := collective.BroadcastOne(c, int64(len(to.slabs()[name])), root)
+		n, err := collective.BroadcastOne(c, int64(len(got[name])), 0)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		slab := to.slabs()[name]
-		if *s == nil { // else those of the others are the same
-			slab = make([]float32, n)
+		if !root {
+			got[name] = make([]float32, n)
 		}
-		if err := collective.Broadcast(c, slab, root); err != nil {
-			return err
+		if err := collective.Broadcast(c, got[name], 0); err != nil {
+			return nil, err
 		}
-		got[name] = slab
 	}
-	if *s == nil {
-		*s = to
-		return to.setSlabs(got)
+	if !root {
+		err = s.setSlabs(got)
 	}
-	return nil
+	return s, collective.Agree(c, err)
 }
 
 // seriesSlabs are the slabs of series; target is there where it differs from past.
@@ -148,51 +166,6 @@ func decodeHead(text []byte) (*Series, error) {
 	s := &Series{}
 	if err := gob.NewDecoder(bytes.NewReader(text)).Decode(s); err != nil {
 		return nil, fmt.Errorf("series: %w", err)
-	}
-	return s, nil
-}
-
-// writeSeries writes the series, whole or not at all.
-func writeSeries(path string, s *Series) error {
-	head, err := s.encodeHead()
-	if err != nil {
-		return err
-	}
-	var arrays []model.Named
-	for _, name := range seriesSlabs {
-		if slab, ok := s.slabs()[name]; ok {
-			arrays = append(arrays, model.Named{Name: name, Shape: []int{len(slab)}, Data: slab})
-		}
-	}
-	return writeAtomic(path, func(w io.Writer) error {
-		return model.WriteSafetensors(w, arrays, map[string]string{"head": base64.StdEncoding.EncodeToString(head)})
-	})
-}
-
-// readSeries reads what writeSeries wrote, on every rank; nil where there is no such file. Collective.
-func readSeries(c collective.Comm, path string) (*Series, error) {
-	text, err := shareFile(c, path, true)
-	if err != nil || len(text) == 0 {
-		return nil, err
-	}
-	arrays, meta, err := model.ReadSafetensors(bytes.NewReader(text), int64(len(text)))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	head, err := base64.StdEncoding.DecodeString(meta["head"])
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	s, err := decodeHead(head)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	slabs := map[string][]float32{}
-	for _, a := range arrays {
-		slabs[a.Name], _ = a.Data.([]float32)
-	}
-	if err := s.setSlabs(slabs); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil
 }

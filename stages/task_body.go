@@ -59,7 +59,7 @@ func (l logLines) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// preprocess reads and prepares the data, for this rank's shelf and the run's folder.
+// preprocess makes the series, for this rank's shelf and the run's folder.
 func (p *planned) preprocess(e *Env) error {
 	j := p.job(e)
 	j.dir, j.resume = e.Dir, false
@@ -70,15 +70,9 @@ func (p *planned) preprocess(e *Env) error {
 	if err := collective.Agree(e.Comm, err); err != nil {
 		return err
 	}
-	e.Shelf.series = nil
-	if err := j.load(); err != nil {
-		return err
-	}
-	if e.Comm.Rank() == 0 {
-		err = writeSeries(filepath.Join(e.Dir, seriesFile), j.series)
-	}
-	e.Shelf.series = j.series
-	return collective.Agree(e.Comm, err)
+	e.Shelf.put(nil)
+	defer j.release()
+	return j.make(e)
 }
 
 // series gives the job its data and windows; collective.
@@ -99,6 +93,7 @@ func (p *planned) series(e *Env, j *job) error {
 // train fits models, whose checkpoints are the result.
 func (p *planned) train(e *Env) error {
 	j := p.job(e)
+	defer j.release()
 	if err := p.series(e, j); err != nil {
 		return err
 	}
@@ -120,6 +115,7 @@ func (p *planned) evaluate(e *Env) error {
 	begin := time.Now()
 	j := p.job(e)
 	j.frozen = true
+	defer j.release()
 	if err := p.series(e, j); err != nil {
 		return err
 	}
