@@ -23,6 +23,8 @@ type PredictOptions struct {
 	Out     string   // CSV file to write
 	Horizon int      // steps; 0: the run's
 	Samples int      // draws from each forecast of a distribution
+
+	model string // the only one to forecast with; "": all
 }
 
 // maxPredictHorizon bounds what is allocated for the forecasts of a series.
@@ -52,6 +54,9 @@ func predict(c collective.Comm, dev model.Device, dir string, o PredictOptions) 
 	cfg, err := LoadConfig(filepath.Join(dir, "config.toml"), o.Set)
 	if err != nil {
 		return err
+	}
+	if o.model != "" {
+		cfg = cfg.only([]string{o.model})
 	}
 	if o.Horizon == 0 {
 		o.Horizon = cfg.Windows.Horizon

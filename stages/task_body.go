@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -20,17 +21,7 @@ func (p *planned) body(conf []TaskConfig) func(*Env) error {
 	case "evaluate":
 		return p.evaluate
 	case "predict":
-		c := conf[p.index]
-		return func(e *Env) error {
-			dir, err := makeTaskDir(e.Dir, e.Task)
-			if err := collective.Agree(e.Comm, err); err != nil {
-				return err
-			}
-			if c.Out == "" {
-				c.Out = "predictions.csv"
-			}
-			return predict(e.Comm, e.Device, e.Dir, PredictOptions{Data: c.Data, Horizon: c.Steps, Out: filepath.Join(dir, c.Out)})
-		}
+		return func(e *Env) error { return p.predict(e, conf[p.index]) }
 	case "exec":
 		return func(e *Env) error { return execute(e, conf[p.index].Command) }
 	}
@@ -126,4 +117,22 @@ func (p *planned) evaluate(e *Env) error {
 	}
 	_, err := j.fitAndTest(j.dir, Options{Version: e.Version}, begin, e.Log)
 	return err
+}
+
+// predict forecasts with the models of the evaluation before it, or with the best of all those.
+func (p *planned) predict(e *Env, c TaskConfig) error {
+	dir, err := makeTaskDir(e.Dir, e.Task)
+	if err := collective.Agree(e.Comm, err); err != nil {
+		return err
+	}
+	o := PredictOptions{Data: c.Data, Horizon: c.Steps, Out: filepath.Join(dir, cmp.Or(c.Out, "predictions.csv"))}
+	from := e.Dir
+	if p.best != "" {
+		best, err := p.findBest(e)
+		if err != nil {
+			return err
+		}
+		from, o.model = filepath.Join(e.Dir, best.Point), best.Model
+	}
+	return predict(e.Comm, e.Device, from, o)
 }

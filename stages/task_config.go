@@ -13,9 +13,10 @@ import (
 type TaskConfig struct {
 	Name  string   `toml:"name" default:"" doc:"of the task, for after and all output; of its folder in tasks/ of the run's, so without slashes; empty: the stage"`
 	Stage string   `toml:"stage" default:"" doc:"preprocess: read and prepare the data, once for all tasks after it; train: train models; evaluate: test the models that tasks before it have trained, and write what a run without tasks writes; predict: forecast what follows new data; exec: a command"`
-	After []string `toml:"after" default:"[]" doc:"names of the tasks that must have ended before"`
+	After []string `toml:"after" default:"[]" doc:"names of the tasks that must have ended before; sweep stands for all evaluations of [sweep]"`
 
 	Models  []string `toml:"models" default:"[]" doc:"train: names of the [[model]] to train; empty: all"`
+	Best    string   `toml:"best" default:"" doc:"predict: forecast with the best model of all evaluations that it comes after, as those of [sweep], by val (the loss on the validation part) or a metric (on the test part, whose error of that model is then too small); empty: with all models of the evaluation that it comes after"`
 	Data    string   `toml:"data" default:"" doc:"predict: CSV or Parquet file with the columns of the run's data"`
 	Steps   int      `toml:"horizon" default:"0" doc:"predict: steps to forecast; 0: windows.horizon"`
 	Out     string   `toml:"out" default:"" doc:"predict: CSV file to write, in the task's folder; empty: predictions.csv"`
@@ -27,7 +28,7 @@ type TaskConfig struct {
 }
 
 // taskStages are the stages that a [[task]] may be, with the keys that only they have.
-var taskStages = map[string][]string{"preprocess": nil, "train": {"models"}, "evaluate": nil, "predict": {"data", "horizon", "out"}, "exec": {"command"}}
+var taskStages = map[string][]string{"preprocess": nil, "train": {"models"}, "evaluate": nil, "predict": {"best", "data", "horizon", "out"}, "exec": {"command"}}
 
 var taskStageNames = []string{"preprocess", "train", "evaluate", "predict", "exec"}
 

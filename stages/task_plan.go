@@ -17,6 +17,9 @@ type planned struct {
 	cfg    *Config  // of its point of the sweep
 	models []string // to train, or those that tasks before this one train
 	index  int      // in the config's tasks; −1: [sweep] has made it
+
+	best        string     // of a predict task
+	evaluations []*planned // likewise: those among whose models the best is
 }
 
 // wrong is a mistake in the task's key.
@@ -40,7 +43,7 @@ func (cfg *Config) plan() ([]*planned, error) {
 	}
 	for i := range cfg.Tasks {
 		c := &cfg.Tasks[i]
-		p := &planned{stage: c.Stage, cfg: own, models: c.Models, index: i, Task: Task{Name: c.Name, After: c.After, at: c.at}}
+		p := &planned{stage: c.Stage, cfg: own, models: c.Models, index: i, best: c.Best, Task: Task{Name: c.Name, After: c.After, at: c.at}}
 		if key, err := c.check(); err != nil {
 			return nil, &taskError{i, key, "", err}
 		}
@@ -61,6 +64,9 @@ func (cfg *Config) plan() ([]*planned, error) {
 		}
 		more, err := cfg.sweepTasks(prepared)
 		if err != nil {
+			return nil, err
+		}
+		if err := afterSweep(all, more); err != nil {
 			return nil, err
 		}
 		all = slices.Concat(made, more, all)
@@ -87,6 +93,13 @@ func (cfg *Config) only(names []string) *Config {
 	c := *cfg
 	c.Models = slices.DeleteFunc(slices.Clone(cfg.Models), func(m ModelConfig) bool { return !slices.Contains(names, m.Name) })
 	return &c
+}
+
+func taskNames(tasks []*planned) (names []string) {
+	for _, p := range tasks {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 func modelNames(models []ModelConfig) (names []string) {
@@ -215,8 +228,20 @@ func checkStages(sorted []*planned, by map[string]*planned) error {
 			}
 			before[key("")] = true
 		case "predict":
-			if !before[key("")] {
+			for _, q := range sorted {
+				if q.stage == "evaluate" && before[q.point+"\x00"] {
+					p.evaluations = append(p.evaluations, q)
+				}
+			}
+			switch {
+			case len(p.evaluations) == 0:
 				return p.wrong("after", "", "it comes after no task that evaluates, which writes the models to forecast with: name one in after")
+			case p.best != "":
+				if err := p.checkBest(); err != nil {
+					return err
+				}
+			case !before[key("")]:
+				return p.wrong("after", "", "it comes after evaluations of points of [sweep] (%s), which have models each: say which are meant, as best = %q or a metric", list(taskNames(p.evaluations)), byValidation)
 			}
 		}
 		known[p] = before
@@ -232,6 +257,8 @@ func writePlan(w io.Writer, tasks []*planned) error {
 		stage := p.stage
 		if p.stage == "train" || p.stage == "evaluate" {
 			stage += " " + list(p.models)
+		} else if p.best != "" {
+			stage += fmt.Sprintf(" the best of %d evaluations by %s", len(p.evaluations), p.best)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%v\t%s\t%s\t%s\n", p.Name, stage, p.Ranks, orDash(p.needs()), orDash(list(p.After)), p.failure())
 	}
