@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"deeprc/collective"
 )
 
@@ -68,9 +66,9 @@ type rankAllocation struct {
 func allocations(c collective.Comm) ([]rankAllocation, error) {
 	a, err := AllocationOf(os.Getenv)
 	me := rankAllocation{Allocation: a}
-	var set unix.CPUSet
+	var cores []int
 	if err == nil {
-		err = unix.SchedGetaffinity(0, &set)
+		cores, err = affinity()
 	}
 	if err == nil {
 		me.Host, err = os.Hostname()
@@ -78,7 +76,7 @@ func allocations(c collective.Comm) ([]rankAllocation, error) {
 	if err := collective.Agree(c, err); err != nil {
 		return nil, err
 	}
-	me.Bound = set.Count()
+	me.Bound = len(cores)
 	return gatherEach(c, me, "allocation")
 }
 

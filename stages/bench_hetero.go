@@ -80,7 +80,7 @@ func (b HeteroBench) Run(ctx context.Context, version string) (*HeteroResult, er
 	for _, f := range []struct {
 		name string
 		Synth
-	}{{"left", Synth{series, heteroSeries, 1}}, {"right", Synth{series, heteroSeries, 2}}, {"tiny", Synth{1, 100, 1}}} {
+	}{{"left", Synth{Series: series, Hours: heteroSeries, Seed: 1}}, {"right", Synth{Series: series, Hours: heteroSeries, Seed: 2}}, {"tiny", Synth{Series: 1, Hours: 100, Seed: 1}}} {
 		if err := WriteSynth(filepath.Join(dir, f.name+".csv"), f.Synth, "long"); err != nil {
 			return nil, fmt.Errorf("bench: %w", err)
 		}

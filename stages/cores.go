@@ -29,16 +29,10 @@ type coreUse struct {
 // of the host that are bound to it too, and of the limits of its process.
 func threadsPerRank(c collective.Comm, host string) (int, error) {
 	me := coreUse{Host: host, PID: os.Getpid()}
-	var set unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &set); err != nil {
-		return 0, fmt.Errorf("cores of this process: %w", err)
-	}
-	for i := range 64 * len(set) {
-		if set.IsSet(i) {
-			me.Cores = append(me.Cores, i)
-		}
-	}
 	var err error
+	if me.Cores, err = affinity(); err != nil {
+		return 0, err
+	}
 	if me.Most, err = processLimit(runtime.GOMAXPROCS(0), os.Getenv); err != nil {
 		return 0, err
 	}
@@ -58,6 +52,20 @@ func threadsPerRank(c collective.Comm, host string) (int, error) {
 		return 0, err
 	}
 	return coreShare(all, c.Rank()), nil
+}
+
+// affinity is the cores that this process may use.
+func affinity() (cores []int, err error) {
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		return nil, fmt.Errorf("cores of this process: %w", err)
+	}
+	for i := range 64 * len(set) {
+		if set.IsSet(i) {
+			cores = append(cores, i)
+		}
+	}
+	return cores, nil
 }
 
 // openCPU is the processor with this rank's threads, and how many these are; collective.

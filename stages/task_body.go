@@ -23,7 +23,7 @@ func (p *planned) body(conf []TaskConfig) func(*Env) error {
 	case "predict":
 		return func(e *Env) error { return p.predict(e, conf[p.index]) }
 	case "exec":
-		return func(e *Env) error { return execute(e, conf[p.index].Command) }
+		return func(e *Env) error { return execute(e, conf[p.index]) }
 	}
 	panic("stages: no stage " + p.stage)
 }

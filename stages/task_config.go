@@ -21,6 +21,7 @@ type TaskConfig struct {
 	Steps   int      `toml:"horizon" default:"0" doc:"predict: steps to forecast; 0: windows.horizon"`
 	Out     string   `toml:"out" default:"" doc:"predict: CSV file to write, in the task's folder; empty: predictions.csv"`
 	Command []string `toml:"command" default:"[]" doc:"exec: program and arguments, started on every rank of the task in its folder, without the variables of MPI and Slurm, with RANK, WORLD_SIZE, LOCAL_RANK, DEEPRC_TASK and DEEPRC_RUN (the run's folder)"`
+	MPI     bool     `toml:"mpi" default:"false" doc:"exec: the command is an MPI program of its own, started once with a rank on each rank of the task, by srun --overlap in a Slurm job, else by mpirun (DEEPRC_MPI=openmpi or mpich says which, where there are several)"`
 
 	RequestConfig
 
@@ -28,7 +29,7 @@ type TaskConfig struct {
 }
 
 // taskStages are the stages that a [[task]] may be, with the keys that only they have.
-var taskStages = map[string][]string{"preprocess": nil, "train": {"models"}, "evaluate": nil, "predict": {"best", "data", "horizon", "out"}, "exec": {"command"}}
+var taskStages = map[string][]string{"preprocess": nil, "train": {"models"}, "evaluate": nil, "predict": {"best", "data", "horizon", "out"}, "exec": {"command", "mpi"}}
 
 var taskStageNames = []string{"preprocess", "train", "evaluate", "predict", "exec"}
 

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// mpiProgram adds its ranks up, tells where each is and which of two variables it has, then ends as its first argument says.
+const mpiProgram = `#include <mpi.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int main(int n, char **arg) {
+	int rank, size, sum;
+	char host[100];
+	MPI_Init(&n, &arg);
+	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+	MPI_Comm_size(MPI_COMM_WORLD, &size);
+	MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
+	gethostname(host, sizeof host);
+	const char *task = getenv("DEEPRC_TASK"), *gpus = getenv("CUDA_VISIBLE_DEVICES");
+	printf("rank %d of %d on %s, sum %d, task %s, GPUs <%s>, argument <%s>\n", rank, size, host, sum, task ? task : "?", gpus ? gpus : "?", arg[2]);
+	fflush(stdout);
+	if (strcmp(arg[1], "exit") == 0 && rank == size - 1)
+		exit(3);
+	if (strcmp(arg[1], "crash") == 0 && rank == size - 1)
+		raise(SIGSEGV);
+	if (strcmp(arg[1], "hang") == 0) {
+		char name[30];
+		sprintf(name, "hangs-%d", rank);
+		fclose(fopen(name, "w"));
+		if (rank == 0)
+			signal(SIGTERM, SIG_IGN);
+		for (;;)
+			sleep(1);
+	}
+	if (strcmp(arg[1], "ok") != 0) /* the others wait for the one that fails */
+		MPI_Barrier(MPI_COMM_WORLD);
+	MPI_Finalize();
+}
+`
+
+// compiled is mpiProgram for one of the MPIs, where that is here.
+func compiled(t *testing.T, mpi string) string {
+	t.Helper()
+	for _, tool := range []string{"mpicc." + mpi, "mpirun." + mpi} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("no %s here: %v", tool, err)
+		}
+	}
+	dir := t.TempDir()
+	source, program := filepath.Join(dir, "program.c"), filepath.Join(dir, "a program")
+	if err := os.WriteFile(source, []byte(mpiProgram), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("mpicc."+mpi, "-Wall", "-o", program, source).CombinedOutput(); err != nil {
+		t.Fatalf("mpicc.%s: %v\n%s", mpi, err, out)
+	}
+	return program
+}
+
+// mpiTask is a task of an MPI program on so many ranks.
+func mpiTask(name, program, how, ranks, more string) string {
+	return fmt.Sprintf("[[task]]\nname = %q\nstage = \"exec\"\nmpi = true\nranks = %s\ncommand = [%q, %q, \"two $(id) 'words'\"]\n%s\n", name, ranks, program, how, more)
+}
+
+// said are the lines of a task's log that its MPI program has printed, sorted.
+func said(t *testing.T, run, task string) (lines []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(run, "tasks", task, "log.txt"))
+	if err != nil {
+		t.Error(err)
+	}
+	for _, m := range regexp.MustCompile(`rank \d+ of \d+ on [^\n]*>`).FindAllString(string(text), -1) {
+		lines = append(lines, m)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// wantRanks checks that a task's MPI program has run once, on these hosts.
+func wantRanks(t *testing.T, run, task string, hosts ...string) {
+	t.Helper()
+	var want []string
+	n := len(hosts)
+	for r, h := range hosts {
+		want = append(want, fmt.Sprintf("rank %d of %d on %s, sum %d, task %s,", r, n, h, n*(n-1)/2, task))
+	}
+	got := said(t, run, task)
+	ok := len(got) == n
+	for i := range got {
+		ok = ok && strings.HasPrefix(got[i], want[i]) && strings.HasSuffix(got[i], "argument <two $(id) 'words'>")
+	}
+	if !ok {
+		t.Errorf("task %s: %q, want %q", task, got, want)
+	}
+}
+
+// noneLeft checks that no process of a program runs.
+func noneLeft(t *testing.T, program string) {
+	t.Helper()
+	found, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, p := range found {
+		if exe, _ := os.Readlink(p); exe == program {
+			t.Errorf("%s still runs %s", filepath.Dir(p), program)
+		}
+	}
+}
+
+// Tasks that are MPI programs run on a workstation, and inside a run that mpirun has started itself, side by side; their ends are told,
+// and none leaves a process.
+func TestMPITasks(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mpi := range []string{"openmpi", "mpich"} {
+		for _, world := range []string{"local", mpi} {
+			t.Run(mpi+" in a world of "+world, func(t *testing.T) {
+				t.Parallel()
+				program := compiled(t, mpi)
+				dir := folder(t, nil)
+				withTasks(t, dir, mpiTask("both", program, "ok", "2", "")+mpiTask("one", program, "ok", "1", "")+mpiTask("other", program, "ok", "1", "")+
+					mpiTask("exits", program, "exit", "2", "after = [\"both\"]")+mpiTask("crashes", program, "crash", "2", "")+
+					mpiTask("hangs", program, "hang", "2", "timeout = \"3s\"\nafter = [\"both\"]\non_failure = \"continue\"")+
+					mpiTask("missing", "./no-such", "ok", "2", ""))
+				args := []string{"run", "t.toml", "--job", "x"}
+				var cmd *exec.Cmd
+				if world == "local" {
+					cmd = command(t, dir, append(args, "--ranks", "2", "--comm", "local")...)
+					cmd.Env = append(cmd.Env, "DEEPRC_MPI="+mpi)
+				} else {
+					cmd, _ = mpiCommand(t, mpi, dir, args...)
+				}
+				begin := time.Now()
+				b, err := cmd.CombinedOutput()
+				out := string(b)
+				if err == nil || time.Since(begin) > 50*time.Second {
+					t.Fatalf("after %v: %v\n%s", time.Since(begin), err, out)
+				}
+				run := filepath.Join(dir, "runs", "run-x")
+				wantRanks(t, run, "both", host, host)
+				wantRanks(t, run, "one", host)
+				wantRanks(t, run, "other", host)
+				for _, want := range []string{
+					`task "exits" failed, attempt 1 of 1: rank 0 .*a program, started by .*mpirun.` + mpi + `: exit status 3`,
+					`task "crashes" failed, attempt 1 of 1: rank 0 .*a program, started by .*: exit status (139 \(128 \+ 11: segmentation fault\)|11)`,
+					`task "hangs" failed, attempt 1 of 1: .*timeout of 3s`,
+					`task "missing" failed, attempt 1 of 1: rank 0 .*\./no-such cannot be started: .*no such file`,
+				} {
+					if !regexp.MustCompile(want).MatchString(out) {
+						t.Errorf("no %s in\n%s", want, out)
+					}
+				}
+				for r := range 2 {
+					if _, err := os.Stat(filepath.Join(run, "tasks", "hangs", fmt.Sprint("hangs-", r))); err != nil {
+						t.Error(err)
+					}
+				}
+				noneLeft(t, program)
+				if left, _ := filepath.Glob(filepath.Join(run, "tasks", "*", ".mpi*")); len(left) > 0 {
+					t.Errorf("left: %v", left)
+				}
+			})
+		}
+	}
+}
