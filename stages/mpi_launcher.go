@@ -95,13 +95,27 @@ func (l mpiLauncher) argv(ranks []mpiRank, program []string, on system) ([]strin
 	}
 	out := []string{l.path, "-n", strconv.Itoa(len(ranks))}
 	if l.kind == hydra {
+		if l.slurm { // it takes ssh where it is told hosts
+			out = append(out, "-launcher", "slurm")
+		}
 		return append(append(out, "-hosts", strings.Join(hosts, ",")), program...), nil
 	}
 	out = append(out, "--host", strings.Join(hosts, ","), "--bind-to", "none")
-	if l.slurm { // what it reads of the job is, inside of a step, of that step
+	if l.slurm { // what it reads of the job is, inside of a step, of that step; and without it, it names srun no nodes
 		out = append(out, "--mca", "ras", "^slurm")
+		if len(hosts) > 1 {
+			out = append(out, "--mca", "plm_slurm_args", "--overlap --nodelist="+strings.Join(nodesOf(ranks)[1:], ","))
+		}
 	}
 	return append(append(out, "--"), program...), nil
+}
+
+// nodesOf are the nodes of ranks, once each; of mpirun the first is its own.
+func nodesOf(ranks []mpiRank) (nodes []string) {
+	for _, r := range ranks {
+		nodes = append(nodes, r.Node)
+	}
+	return slices.Compact(nodes)
 }
 
 // srun is argv of a step beside the one that this process may be of. Of a heterogeneous job each part of its nodes has a part of the command.
@@ -160,8 +174,8 @@ func (l mpiLauncher) environ(env []string, root bool) []string {
 	out := slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		return strings.HasPrefix(v, "SLURM_") && !slices.ContainsFunc(kept, func(k string) bool { return strings.HasPrefix(v, k) })
 	})
-	if l.slurm && l.kind != srun {
-		out = append(out, "SLURM_OVERLAP=1") // of its srun
+	if l.slurm && l.kind == hydra {
+		out = append(out, "SLURM_OVERLAP=1") // for its srun
 	}
 	if l.kind == openMPI && root { // it refuses root; in a container everybody is
 		out = append(out, "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
