@@ -175,3 +175,56 @@ func TestMPITasks(t *testing.T) {
 		}
 	}
 }
+
+// A config of commands alone needs no data and no model; its run is checked, goes on and is told of as any other.
+func TestCommandsAlone(t *testing.T) {
+	dir := t.TempDir()
+	text := "[[task]]\nname = \"first\"\nstage = \"exec\"\ncommand = [\"sh\", \"-c\", \"test -e $DEEPRC_RUN/ok\"]\n" +
+		"[[task]]\nname = \"then\"\nstage = \"exec\"\ncommand = [\"touch\", \"done\"]\nafter = [\"first\"]\n"
+	if err := os.WriteFile(filepath.Join(dir, "c.toml"), []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	step := func(code int, want string, args ...string) {
+		t.Helper()
+		if c, out, errs := deeprc(t, dir, args...); c != code || !strings.Contains(out+errs, want) {
+			t.Errorf("deeprc %v: exit code %d, want %d and %q\n%s%s", args, c, code, want, out, errs)
+		}
+	}
+	step(0, "first  exec", "check", "c.toml")
+	step(2, "data.path is not set", "check", "c.toml", "--set", "sweep.seeds=[1]")
+	step(2, "data.path is not set", "check", "c.toml", "--set", "task.0.stage=preprocess", "--set", "task.0.command=[]")
+	step(1, "sh: exit status 1", "run", "c.toml", "--job", "x")
+	run := filepath.Join("runs", "run-x")
+	if err := os.WriteFile(filepath.Join(dir, run, "ok"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	step(0, "2/2", "run", "--resume", run)
+	step(0, "2 done, of 2 tasks", "status", run)
+	step(0, "report.html", "report", run)
+	if _, err := os.Stat(filepath.Join(dir, run, "tasks", "then", "done")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A command may take longer than DEEPRC_TIMEOUT, on one rank alone; one that fails ends those of the other ranks.
+func TestCommandsOfRanks(t *testing.T) {
+	dir := t.TempDir()
+	text := "[[task]]\nname = \"long\"\nstage = \"exec\"\nranks = 2\ncommand = [\"sh\", \"-c\", \"sleep $((3 * RANK)); touch $RANK\"]\n" +
+		"[[task]]\nname = \"fails\"\nstage = \"exec\"\nranks = 2\ncommand = [\"sh\", \"-c\", \"test $RANK = 0 || exec sleep 1000; exit 4\"]\n"
+	if err := os.WriteFile(filepath.Join(dir, "c.toml"), []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cmd := command(t, dir, "run", "c.toml", "--job", "x", "--ranks", "2")
+	cmd.Env = append(cmd.Env, "DEEPRC_TIMEOUT=1s")
+	timer := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+	defer timer.Stop()
+	out, err := cmd.CombinedOutput()
+	if err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), `task "fails" failed, attempt 1 of 1: rank 0 (`) || !strings.Contains(string(out), ": sh: exit status 4") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, name := range []string{"0", "1"} {
+		if _, err := os.Stat(filepath.Join(dir, "runs", "run-x", "tasks", "long", name)); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+}

@@ -41,8 +41,10 @@ func Check(c collective.Comm, cfg *Config, slots []Slot, w io.Writer) error {
 		return err
 	}
 	defer j.dev.Close()
-	if err := j.load(); err != nil {
-		return err
+	if cfg.hasData() {
+		if err := j.load(); err != nil {
+			return err
+		}
 	}
 	tasks, err := cfg.plan()
 	if err != nil {
@@ -77,7 +79,9 @@ func Check(c collective.Comm, cfg *Config, slots []Slot, w io.Writer) error {
 			return err
 		}
 	}
-	fmt.Fprintln(w)
+	if cfg.hasData() {
+		fmt.Fprintln(w)
+	}
 	if err := writePlan(w, tasks); err != nil {
 		return err
 	}

@@ -208,7 +208,7 @@ func (cfg *Config) quantiles(m ModelConfig) []float64 {
 func (cfg *Config) check() error {
 	w, e := cfg.Windows, cfg.Evaluate
 	switch {
-	case cfg.Data.Path == "" && len(cfg.Steps) == 0:
+	case !cfg.hasData() && !cfg.commandsOnly():
 		return errors.New("data.path is not set: name a CSV file, or synth, or prepare a table with [[preprocess]] steps")
 	case cfg.Data.Path != "" && len(cfg.Steps) > 0:
 		return fmt.Errorf("data.path = %q, but there are [[preprocess]] steps, whose last result is the data: take data.path out, and read the file in the first step", cfg.Data.Path)

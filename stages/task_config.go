@@ -156,6 +156,14 @@ func (c *TaskConfig) check() (key string, err error) {
 	return "", nil
 }
 
+// hasData reports whether the config names data to learn from.
+func (cfg *Config) hasData() bool { return cfg.Data.Path != "" || len(cfg.Steps) > 0 }
+
+// commandsOnly reports whether all that the config asks for is commands, which need no data.
+func (cfg *Config) commandsOnly() bool {
+	return cfg.Sweep == nil && len(cfg.Tasks) > 0 && !slices.ContainsFunc(cfg.Tasks, func(c TaskConfig) bool { return c.Stage != "exec" })
+}
+
 // maxTaskName bounds a task's name in bytes: it is a folder's.
 const maxTaskName = 200
 
