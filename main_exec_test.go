@@ -228,3 +228,54 @@ func TestCommandsOfRanks(t *testing.T) {
 		}
 	}
 }
+
+// A task's command sees the GPUs of its rank that it has asked for, and no two tasks that run together see one; what no rank has is an
+// error before anything starts.
+func TestCommandsGPUs(t *testing.T) {
+	dir := t.TempDir()
+	text := ""
+	task := func(name string, gpus int, command string) {
+		text += fmt.Sprintf("[[task]]\nname = %q\nstage = \"exec\"\ngpus = %d\ncommand = [\"sh\", \"-c\", %q]\n", name, gpus, command)
+	}
+	both := "echo $CUDA_VISIBLE_DEVICES > saw; until test -e ../left/saw -a -e ../right/saw; do sleep 0.02; done" // at the same time
+	task("left", 2, both)
+	task("right", 2, both)
+	task("one", 1, "echo $CUDA_VISIBLE_DEVICES > saw")
+	task("none", 0, "echo ${CUDA_VISIBLE_DEVICES-unset} > saw")
+	if err := os.WriteFile(filepath.Join(dir, "c.toml"), []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	run := func(devices string, more ...string) (string, error) {
+		cmd := command(t, dir, append([]string{"run", "c.toml", "--job", "x", "--ranks", "2"}, more...)...)
+		cmd.Env = append(cmd.Env, "CUDA_VISIBLE_DEVICES="+devices)
+		timer := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+		defer timer.Stop()
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := run("4,5,6,7", "--set", "task.1.gpus=3"); err == nil || !strings.Contains(out, `task "right": ranks = 1 with gpus = 3, but of 2 ranks that run tasks 0 have that`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "runs")); err == nil {
+		t.Error("there is a folder of the run that cannot be")
+	}
+	if out, err := run("4,5,6,7"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	saw := func(task string) string {
+		text, err := os.ReadFile(filepath.Join(dir, "runs", "run-x", "tasks", task, "saw"))
+		if err != nil {
+			t.Error(err)
+		}
+		return strings.TrimSpace(string(text))
+	}
+	if got := []string{saw("left"), saw("right")}; !slices.Equal(got, []string{"4,5", "6,7"}) && !slices.Equal(got, []string{"6,7", "4,5"}) {
+		t.Errorf("two tasks saw %q", got)
+	}
+	if one := saw("one"); one != "4" && one != "6" {
+		t.Errorf("a task of one GPU saw %q", one)
+	}
+	if none := saw("none"); none != "" {
+		t.Errorf("a task of none saw %q", none)
+	}
+}

@@ -86,9 +86,11 @@ func Check(c collective.Comm, cfg *Config, slots []Slot, w io.Writer) error {
 		return err
 	}
 	if slots == nil {
-		if slots, err = worldSlots(c, cfg.Pilot.Dedicated); err != nil {
+		world, err := viewWorld(c, cfg.Pilot.Dedicated)
+		if err != nil {
 			return err
 		}
+		slots = world.slots
 	}
 	_, err = cfg.schedule(tasks, slots, func(string) bool { return false })
 	return err

@@ -22,7 +22,7 @@ func runTasks(ctx, finish context.Context, c collective.Comm, cfg *Config, o Opt
 		p.Run = p.body(cfg.Tasks)
 		tasks[i] = p.Task
 	}
-	slots, err := worldSlots(c, cfg.Pilot.Dedicated)
+	world, err := viewWorld(c, cfg.Pilot.Dedicated)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func runTasks(ctx, finish context.Context, c collective.Comm, cfg *Config, o Opt
 			before, err = readJournal(filepath.Join(o.Resume, journalFile))
 		}
 		if err == nil {
-			sched, err = cfg.schedule(plan, slots, before.done)
+			sched, err = cfg.schedule(plan, world.slots, before.done)
 		}
 	}
 	if err := collective.Agree(c, err); err != nil { // before there is a folder
@@ -64,7 +64,7 @@ func runTasks(ctx, finish context.Context, c collective.Comm, cfg *Config, o Opt
 	}
 	defer closeLog()
 	show := newScreen(root && !o.Quiet)
-	if err := tellAllocation(c, log, show); err != nil {
+	if err := tellAllocation(c, log, show, world.notes...); err != nil {
 		return nil, err
 	}
 	dev, _, err := openCPU(c)
@@ -80,7 +80,7 @@ func runTasks(ctx, finish context.Context, c collective.Comm, cfg *Config, o Opt
 	}
 	log.Info("begin", "version", o.Version, "ranks", c.Size(), "device", dev.Name(), "tasks", len(tasks), "policy", cfg.Pilot.Policy)
 	shelf := &Shelf{}
-	err = runPilot(ctx, finish, c, tasks, Env{Dir: dir, Device: dev, Shelf: shelf, Version: o.Version, noCache: o.NoCache}, sched, books)
+	err = runPilot(ctx, finish, c, tasks, Env{Dir: dir, Device: dev, GPUs: world.gpus, Shelf: shelf, Version: o.Version, noCache: o.NoCache}, sched, books)
 	if errors.Is(err, errStuck) {
 		return nil, err
 	}

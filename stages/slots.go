@@ -13,10 +13,16 @@ import (
 	"deeprc/gpu"
 )
 
-// worldSlots describes the ranks of c to a scheduler; collective. The GPUs and the memory of a host are shared out among its ranks:
-// memory evenly, of GPUs as many to each as there are for all, else one to each of the first. With dedicated, rank 0 runs no tasks
-// unless it is the only one.
-func worldSlots(c collective.Comm, dedicated bool) ([]Slot, error) {
+// A worldView is what the ranks of a world have.
+type worldView struct {
+	slots []Slot
+	gpus  []string // of this rank, by their names in CUDA_VISIBLE_DEVICES
+	notes []string // contradictions, for people
+}
+
+// viewWorld describes the ranks of c to a scheduler; collective. The GPUs and the memory of a host are shared out among its ranks:
+// memory evenly, GPUs as [shareGPUs] says. With dedicated, rank 0 runs no tasks unless it is the only one.
+func viewWorld(c collective.Comm, dedicated bool) (*worldView, error) {
 	place, err := collective.Hosts(c)
 	if err != nil {
 		return nil, err
@@ -28,33 +34,29 @@ func worldSlots(c collective.Comm, dedicated bool) ([]Slot, error) {
 	if none != nil && !errors.Is(none, gpu.ErrUnavailable) {
 		err = errors.Join(err, none)
 	}
-	mine.GPUs = gpuShare(len(devices), place.LocalRank, place.LocalSize)
 	if err := collective.Agree(c, err); err != nil {
 		return nil, err
 	}
-	slots, err := gatherEach(c, mine, "resources")
+	w := &worldView{}
+	if w.slots, err = gatherEach(c, mine, "resources"); err != nil {
+		return nil, err
+	}
+	sees := rankGPUs{Host: place.Hosts[c.Rank()], Off: mine.Off}
+	sees.Sees, sees.Note = visibleGPUs(os.LookupEnv, devices)
+	all, err := gatherEach(c, sees, "GPUs")
 	if err != nil {
 		return nil, err
 	}
+	of, notes := shareGPUs(all)
+	w.gpus, w.notes = of[c.Rank()], notes
 	nodes := map[string]int{}
 	for r, host := range place.Hosts {
 		if _, known := nodes[host]; !known {
 			nodes[host] = len(nodes)
 		}
-		slots[r].Node = nodes[host]
+		w.slots[r].Node, w.slots[r].GPUs = nodes[host], len(of[r])
 	}
-	return slots, nil
-}
-
-// gpuShare is how many of n GPUs rank local of a host's ranks has.
-func gpuShare(n, local, ranks int) int {
-	if n >= ranks {
-		return n / ranks
-	}
-	if local < n {
-		return 1
-	}
-	return 0
+	return w, nil
 }
 
 // hostMemory is the memory that the processes of this host may use, in bytes: that of the machine, or the limit of the control group.

@@ -9,16 +9,22 @@ import (
 	"deeprc/collective"
 )
 
-func TestWorldSlots(t *testing.T) {
+func TestViewWorld(t *testing.T) {
 	for _, dedicated := range []bool{false, true} {
 		var mu sync.Mutex
 		var all [][]Slot
 		err := collective.RunLocal(3, func(c collective.Comm) error {
-			s, err := worldSlots(c, dedicated)
+			w, err := viewWorld(c, dedicated)
+			if err != nil {
+				return err
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			all = append(all, s)
-			return err
+			all = append(all, w.slots)
+			if len(w.gpus) != w.slots[c.Rank()].GPUs || len(w.notes) > 0 {
+				t.Errorf("rank %d: %+v", c.Rank(), w)
+			}
+			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -41,10 +47,5 @@ func TestWorldSlots(t *testing.T) {
 	})
 	if err != nil || limit != 1<<20 {
 		t.Error(limit, err)
-	}
-	for _, c := range []struct{ n, ranks, first, last int }{{0, 2, 0, 0}, {4, 2, 2, 2}, {1, 2, 1, 0}, {3, 2, 1, 1}, {2, 4, 1, 0}} {
-		if first, last := gpuShare(c.n, 0, c.ranks), gpuShare(c.n, c.ranks-1, c.ranks); first != c.first || last != c.last {
-			t.Errorf("%+v: %d and %d", c, first, last)
-		}
 	}
 }

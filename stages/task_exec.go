@@ -34,8 +34,9 @@ func execute(e *Env, c TaskConfig) error {
 		return err
 	}
 	env := append(cleanEnv(os.Environ()), "DEEPRC_TASK="+e.Task, fmt.Sprint("DEEPRC_ATTEMPT=", e.Attempt), "DEEPRC_RUN="+run)
+	gpus := cudaVar + strings.Join(e.GPUs[:c.GPUs], ",")
 	if c.MPI {
-		return executeMPI(e, c.Command, dir, env)
+		return executeMPI(e, c.Command, dir, env, gpus)
 	}
 	place, err := collective.Hosts(e.Comm)
 	if err != nil {
@@ -43,7 +44,7 @@ func execute(e *Env, c TaskConfig) error {
 	}
 	all := accompany(e.Ctx, e.Comm)
 	defer all.end(nil)
-	env = append(env, fmt.Sprint("RANK=", e.Comm.Rank()), fmt.Sprint("WORLD_SIZE=", e.Comm.Size()), fmt.Sprint("LOCAL_RANK=", place.LocalRank))
+	env = append(env, fmt.Sprint("RANK=", e.Comm.Rank()), fmt.Sprint("WORLD_SIZE=", e.Comm.Size()), fmt.Sprint("LOCAL_RANK=", place.LocalRank), gpus)
 	if err := runChild(all.ctx, e.Log, c.Command, dir, env); err != nil {
 		return err
 	}
@@ -91,6 +92,9 @@ func runChild(ctx context.Context, log *slog.Logger, command []string, dir strin
 	}
 	return fmt.Errorf("%s cannot be started: %w", command[0], err)
 }
+
+// cudaVar says which GPUs a program sees: those that its task has asked for and no others.
+const cudaVar = "CUDA_VISIBLE_DEVICES="
 
 // launcherVariables begin the names of variables by which a launcher tells a process of its ranks: a child that speaks MPI would take itself
 // for one of ours. What a user or a site sets for launchers and MPIs stays.

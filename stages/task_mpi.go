@@ -26,6 +26,7 @@ type mpiRank struct {
 	Host  string // as the host calls itself
 	Node  string // as Slurm calls it; else Host
 	Cores []int  // its affinity mask
+	GPUs  string // NAME=value
 }
 
 // An mpiPlan tells the processes of an MPI program what each of them is given. It is a file in the task's folder, which all hosts see.
@@ -40,8 +41,8 @@ const mpiVar = "DEEPRC_MPI_TASK"
 
 // executeMPI runs an MPI program with a rank on each of the task's, from the task's first rank. Whatever happens, none of its processes
 // is left on a host when the ranks there return.
-func executeMPI(e *Env, command []string, dir string, env []string) (err error) {
-	var me mpiRank
+func executeMPI(e *Env, command []string, dir string, env []string, gpus string) (err error) {
+	me := mpiRank{GPUs: gpus}
 	if me.Host, err = os.Hostname(); err == nil {
 		me.Cores, err = affinity()
 	}
@@ -51,7 +52,7 @@ func executeMPI(e *Env, command []string, dir string, env []string) (err error) 
 	if err := collective.Agree(e.Comm, err); err != nil {
 		return err
 	}
-	ranks, err := gatherEach(e.Comm, me, "host and cores")
+	ranks, err := gatherEach(e.Comm, me, "host, cores and GPUs")
 	if err != nil {
 		return err
 	}
@@ -220,7 +221,7 @@ func MPIRank(path string, command []string) error {
 	if err := unix.SchedSetaffinity(0, &set); err != nil {
 		fmt.Fprintf(os.Stderr, "deeprc: note: %s on host %s is not bound to the cores %v of its rank: %v\n", command[0], host, mine.Cores, err)
 	}
-	for _, v := range append(plan.Env, mpiVar+"="+path) {
+	for _, v := range append(plan.Env, mine.GPUs, mpiVar+"="+path) {
 		name, value, _ := strings.Cut(v, "=")
 		if err := os.Setenv(name, value); err != nil {
 			return fail(err)
