@@ -12,7 +12,7 @@ part() {
 }
 
 # packages PREFIX...: our packages in these folders that exist.
-packages() { go list -f '{{.ImportPath}}' ./... | grep -E "^$(go list -m)/($(IFS='|'; echo "$*"))(/|\$)" || true; }
+packages() { go list -f '{{.ImportPath}}' ./... | grep -E "^$module/($(IFS='|'; echo "$*"))(/|\$)" || true; }
 
 if [[ -n ${DEEPRC_DATA:-} ]]; then
 	printf 'test: DEEPRC_DATA=%s\n' "$DEEPRC_DATA"
@@ -20,14 +20,34 @@ else
 	printf 'test: DEEPRC_DATA is not set: tests on recorded data sets are skipped\n'
 fi
 
-# The tests of collective wait for processes more than they compute: they run beside the parts that compute.
-log=$(mktemp)
-setsid go test ./collective/... >"$log" 2>&1 &
-collective=$! began=$SECONDS
-trap 'kill -- "-$collective" 2>/dev/null || true; rm -f "$log"' EXIT
+# beside NAME COMMAND...: starts a command that waits more than it computes, beside the parts that compute; finish NAME waits for it.
+declare -A job began
+logs=$(mktemp -d)
+beside() {
+	local name=$1
+	shift
+	setsid "$@" >"$logs/$name" 2>&1 &
+	job[$name]=$! began[$name]=$SECONDS
+}
+finish() {
+	local rc=0
+	wait "${job[$1]}" || rc=$?
+	cat "$logs/$1"
+	printf 'since its start %d s\n' $((SECONDS - began[$1]))
+	return $rc
+}
+stop() {
+	local pid
+	for pid in "${job[@]}"; do kill -- "-$pid" 2>/dev/null || true; done
+	rm -rf "$logs"
+}
+trap stop EXIT
 
+module=$(go list -m)
+beside collective go test ./collective/...
 part check .ci/check.sh
-mapfile -t others < <(go list ./... | grep -v "^$(go list -m)/collective")
+beside program go test .
+mapfile -t others < <(go list ./... | grep -v -e "^$module\$" -e "^$module/collective")
 part tests go test "${others[@]}"
 # The C of ours that runs in this process. Leaks are not looked for: libraries live as long as the process.
 mapfile -t withc < <(packages model)
@@ -36,14 +56,8 @@ export ASAN_OPTIONS=detect_leaks=0
 part address go test -asan -short -run 'Combine' ./collective
 part address go test -asan -short -run 'Join|Sort|GroupBy|Unique|Partition|SpillPeak|SimpleRecords' ./frame
 
-finish() {
-	local rc=0
-	wait "$collective" || rc=$?
-	cat "$log"
-	printf 'since its start %d s\n' $((SECONDS - began))
-	return $rc
-}
-part collective finish
+part collective finish collective
+part program finish program
 mapfile -t racy < <(packages collective model stages)
 [[ ${#racy[@]} -eq 0 ]] || part race go test -race -short "${racy[@]}"
 printf '\ntest: all passed (%d s)\n' "$SECONDS"
