@@ -211,10 +211,11 @@ func mseOf(run string) (map[string]float64, error) {
 
 // The parts of the experiments.
 const (
-	heteroData = "[data]\nlayout = \"long\"\n[windows]\nlookback = 48\nhorizon = 24\nstride = 8\n[evaluate]\nmetrics = [\"mse\"]\nbaselines = []\nforecasts = false\nplots = 0\n"
+	heteroData = "[windows]\nlookback = 24\nhorizon = 24\n[evaluate]\nmetrics = [\"mse\"]\nbaselines = []\nforecasts = false\nplots = 0\n"
 	heteroJoin = "[[preprocess]]\nop = \"join\"\nfrom = \"left\"\nwith = \"right\"\non = [\"unique_id\", \"ds\"]\n[[preprocess]]\nop = \"compute\"\ncolumns = [\"y = y + y_right\"]\n" +
 		"[[preprocess]]\nop = \"select\"\ncolumns = [\"unique_id\", \"ds\", \"y\"]\n"
-	heteroSort  = "[[preprocess]]\nop = \"sort\"\nby = [\"unique_id\", \"ds\"]\n"
+	heteroSort = "[[preprocess]]\nop = \"sort\"\nby = [\"ds\", \"unique_id\"]\n" + // and the mean over all series, which is what nets learn
+		"[[preprocess]]\nop = \"groupby\"\nby = [\"ds\"]\naggs = [\"y = mean(y)\"]\n[[preprocess]]\nop = \"sort\"\nby = [\"ds\"]\n"
 	heteroAlone = "[[task]]\nstage = \"preprocess\"\nranks = \"all\"\n" // without a model there is nothing after it
 )
 
