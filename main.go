@@ -327,6 +327,6 @@ func synthCommand() *cobra.Command {
 func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure this machine", Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	cmd.AddCommand(benchTrainCommand(), benchCollectiveCommand(), benchFrameCommand(), benchMemoryCommand(), benchHeteroCommand())
+	cmd.AddCommand(benchTrainCommand(), benchCollectiveCommand(), benchFrameCommand(), benchMemoryCommand(), benchHeteroCommand(), benchPilotCommand())
 	return cmd
 }

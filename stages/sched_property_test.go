@@ -333,25 +333,11 @@ func benchSched(t testing.TB, policy Policy, ranks, n int) (longest time.Duratio
 	if b, ok := t.(*testing.B); ok {
 		b.ResetTimer()
 	}
-	type place struct{ task, attempt, rank int }
-	var open []place
-	take := func(e Event) {
-		begin := time.Now()
-		orders := s.Step(e)
+	begin := time.Now()
+	playSched(s, func(int) {
 		longest = max(longest, time.Since(begin))
-		for _, o := range orders {
-			if o.Kind == Start {
-				for _, r := range o.Ranks {
-					open = append(open, place{o.Task, o.Attempt, r})
-				}
-			}
-		}
-	}
-	for take(Event{}); len(open) > 0; {
-		o := open[0]
-		open = open[1:]
-		take(Event{Kind: Left, Task: o.task, Attempt: o.attempt, Rank: o.rank})
-	}
+		begin = time.Now()
+	})
 	if !s.Finished() {
 		t.Fatal("tasks are left")
 	}
