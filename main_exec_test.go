@@ -81,9 +81,7 @@ func said(t *testing.T, run, task string) (lines []string) {
 	if err != nil {
 		t.Error(err)
 	}
-	for _, m := range regexp.MustCompile(`rank \d+ of \d+ on [^\n]*>`).FindAllString(string(text), -1) {
-		lines = append(lines, m)
-	}
+	lines = regexp.MustCompile(`rank \d+ of \d+ on [^\n]*>`).FindAllString(string(text), -1)
 	slices.Sort(lines)
 	return lines
 }

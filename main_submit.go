@@ -43,7 +43,7 @@ func submitCommand() *cobra.Command {
 	partition := f.String("partition", "", "partition, or queue of PBS")
 	account := f.String("account", "", "account that pays")
 	qos := f.String("qos", "", "quality of service of Slurm")
-	array := f.String("array", "", "Slurm: an array with a job for each value of a key, as run.seed=1,2,3")
+	array := f.String("array", "", "an array with a job for each value of a key, as run.seed=1,2,3")
 	resume := f.String("resume", "", "folder of a run that was interrupted, to go on with")
 	dry := f.Bool("dry-run", false, "print the script, and submit nothing")
 	noCheck := f.Bool("no-check", false, "check the config, but do not read the data, which only the nodes have")

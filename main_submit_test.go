@@ -13,7 +13,8 @@ import (
 )
 
 // qsub stands in for PBS's: it reads the script from a file or its input, and runs it at once with the variables that PBS sets, as job
-// 1.stub, 2.stub, …, with two ranks on this host. Variables of -v go along, others do not. The output goes where PBS puts it.
+// 1.stub, 2.stub, …, with two ranks on this host; an array of OpenPBS (-J) or Torque (-t) as jobs 1[0].stub, 1[1].stub, … Variables of -v
+// go along, others do not. The output goes where PBS puts it.
 const qsub = `#!/bin/bash
 set -eu
 pass=()
@@ -24,16 +25,34 @@ while [[ ${1:-} == -* ]]; do
 	done
 	shift 2
 done
-state=$(dirname "$0")/state
-mkdir -p "$state"
-n=$(($(ls "$state" | wc -l) + 1))
-cat ${1:+"$1"} >"$state/$n.SC"
-name=$(sed -n 's/^#PBS -N //p' "$state/$n.SC")
-printf 'localhost\nlocalhost\n' >"$(dirname "$0")/nodes"
-setsid env -i "PATH=$(dirname "$0"):/usr/bin:/bin:/usr/sbin" HOME="$HOME" PBS_JOBID="$n.stub" PBS_JOBNAME="$name" PBS_O_WORKDIR="$PWD" PBS_ENVIRONMENT=PBS_BATCH \
-	PBS_NODEFILE="$(dirname "$0")/nodes" NCPUS=2 OMP_NUM_THREADS=1 DEEPRC_PLUGINS="$DEEPRC_PLUGINS" OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
-	"${pass[@]}" bash "$state/$n.SC" >"$PWD/$name.o$n" 2>&1 </dev/null &
-echo "$n.stub"
+bin=$(dirname "$0")
+mkdir -p "$bin/state"
+exec 9>"$bin/lock"
+flock 9
+n=$(($(ls "$bin/state" | wc -l) + 1))
+cat ${1:+"$1"} >"$bin/state/$n.SC"
+exec 9>&-
+name=$(sed -n 's/^#PBS -N //p' "$bin/state/$n.SC")
+printf 'localhost\nlocalhost\n' >"$bin/nodes"
+start() { # ID LOG VARIABLE...
+	setsid env -i "PATH=$bin:/usr/bin:/bin:/usr/sbin" HOME="$HOME" PBS_JOBID="$1" PBS_JOBNAME="$name" PBS_O_WORKDIR="$PWD" PBS_ENVIRONMENT=PBS_BATCH \
+		PBS_NODEFILE="$bin/nodes" NCPUS=2 OMP_NUM_THREADS=1 DEEPRC_PLUGINS="$DEEPRC_PLUGINS" OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
+		"${pass[@]}" "${@:3}" bash "$bin/state/$n.SC" >"$PWD/$name.o$2" 2>&1 </dev/null &
+}
+range=$(sed -n 's/^#PBS -[Jt] //p' "$bin/state/$n.SC")
+if [[ -z $range ]]; then
+	start "$n.stub" "$n"
+	echo "$n.stub"
+	exit
+fi
+for k in $(seq "${range%-*}" "${range#*-}"); do
+	if grep -q '^#PBS -J' "$bin/state/$n.SC"; then
+		start "$n[$k].stub" "$n.$k" "PBS_ARRAY_INDEX=$k" "PBS_ARRAY_ID=$n[].stub"
+	else
+		start "$n[$k].stub" "$n-$k" "PBS_ARRAYID=$k"
+	fi
+done
+echo "$n[].stub"
 `
 
 // withQsub is a folder with a config and its table, and the environment of a machine whose qsub is the stub.
@@ -81,17 +100,10 @@ func TestSubmitPBS(t *testing.T) {
 			// Six seconds on, the run is told to stop: until then the ranks stand still, in the middle of the training.
 			run := filepath.Join(dir, "runs", "run-pbs-1.stub")
 			waitFor(t, filepath.Join(run, "checkpoints", "0.safetensors"))
-			signalRanks(t, "PBS_O_WORKDIR="+dir, syscall.SIGSTOP)
+			signalRanks(t, 2, "PBS_O_WORKDIR="+dir, syscall.SIGSTOP)
 			time.Sleep(7 * time.Second)
-			signalRanks(t, "PBS_O_WORKDIR="+dir, syscall.SIGCONT)
-			for end := time.Now().Add(4 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
-				if _, err := os.Stat(filepath.Join(run, "report.html")); err == nil {
-					break
-				}
-				if time.Now().After(end) {
-					t.Fatalf("the job has not ended:\n%s", logs(t, dir))
-				}
-			}
+			signalRanks(t, 2, "PBS_O_WORKDIR="+dir, syscall.SIGCONT)
+			waitForReport(t, dir, run)
 			log := logs(t, dir)
 			for _, want := range []string{"stopped at step", "nlinear goes on after step"} {
 				if !strings.Contains(log, want) {
@@ -103,6 +115,64 @@ func TestSubmitPBS(t *testing.T) {
 				t.Fatal(errs)
 			}
 			sameMetrics(t, filepath.Join(dir, "runs", "run-alone"), run, 0)
+		})
+	}
+}
+
+// waitForReport waits until a job's run has ended.
+func waitForReport(t *testing.T, dir, run string) {
+	t.Helper()
+	for end := time.Now().Add(4 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(run, "report.html")); err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the job has not ended:\n%s", logs(t, dir))
+		}
+	}
+}
+
+// Each job of an array has its own value and its own run, and is submitted again alone.
+func TestSubmitPBSArray(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it waits for the end of a job's time")
+	}
+	if _, err := exec.LookPath("mpirun.openmpi"); err != nil {
+		t.Skipf("no mpirun.openmpi here: %v", err)
+	}
+	for scheduler, log := range map[string]string{"pbs": "job.o1.%a", "torque": "job.o1-%a"} {
+		t.Run(scheduler, func(t *testing.T) {
+			t.Parallel()
+			dir, env := withQsub(t)
+			args := []string{"t.toml", "--set", "train.steps=100000", "--set", "train.log_every=1000", "--set", "evaluate.forecasts=false", "--set", "train.checkpoint_every=1000 steps"}
+			cmd := exec.Command(binary(t), append([]string{"submit", "--scheduler", scheduler, "--ntasks-per-node", "2", "--time", "1m", "--warning", "54s", "--name", "job", "--array", "run.seed=5,6"}, args...)...)
+			cmd.Dir, cmd.Env = dir, append(env, "DEEPRC_MPI=openmpi")
+			out, err := cmd.CombinedOutput()
+			want := "job  1[].stub\nlog  " + filepath.Join(dir, log) + "\nrun  runs/run-pbs-1_%a_.stub\n%a = 0: run.seed=5\n%a = 1: run.seed=6\n"
+			if err != nil || string(out) != want {
+				t.Fatalf("%v\n%s, want\n%s", err, out, want)
+			}
+			runs := []string{filepath.Join(dir, "runs", "run-pbs-1_0_.stub"), filepath.Join(dir, "runs", "run-pbs-1_1_.stub")}
+			for _, run := range runs {
+				waitFor(t, filepath.Join(run, "checkpoints", "0.safetensors"))
+			}
+			signalRanks(t, 4, "PBS_O_WORKDIR="+dir, syscall.SIGSTOP)
+			time.Sleep(7 * time.Second)
+			signalRanks(t, 4, "PBS_O_WORKDIR="+dir, syscall.SIGCONT)
+			for i, run := range runs {
+				waitForReport(t, dir, run)
+				if _, err := os.Stat(filepath.Join(dir, strings.Replace(log, "%a", fmt.Sprint(i), 1))); err != nil {
+					t.Error(err)
+				}
+				alone := fmt.Sprint("alone", i)
+				if code, _, errs := deeprc(t, dir, append([]string{"run", "--ranks", "2", "--job", alone, "--set", fmt.Sprint("run.seed=", 5+i)}, args...)...); code != 0 {
+					t.Fatal(errs)
+				}
+				sameMetrics(t, filepath.Join(dir, "runs", "run-"+alone), run, 0)
+			}
+			if n := strings.Count(logs(t, dir), "nlinear goes on after step"); n != 2 {
+				t.Errorf("%d runs went on, want 2:\n%s", n, logs(t, dir))
+			}
 		})
 	}
 }
@@ -132,7 +202,8 @@ func TestSubmitRefuses(t *testing.T) {
 	}{
 		{"submit t.toml --nodes 0", "", 2, "--nodes 0: want 1 to"},
 		{"submit t.toml --time 90", "", 2, "--time 90: want hours:minutes:seconds"},
-		{"submit t.toml --array run.seed=1", "", 2, "only with --scheduler slurm"},
+		{"submit t.toml --array run.seed=1", "", 2, "PBS has no arrays of one job"},
+		{"submit t.toml --gpu-nodes 1 --gpu-ntasks-per-node 1", "", 2, "only with --scheduler slurm"},
 		{"submit t.toml --scheduler slurm --array run.seed=1,x", "", 2, "run.seed"},
 		{"submit t.toml --scheduler slurm --array run.seed", "", 2, "want key=value"},
 		{"submit t.toml --scheduler lsf", "", 2, "want slurm, pbs or torque"},
@@ -177,6 +248,9 @@ func TestSubmitDryRun(t *testing.T) {
 		"submit t.toml --dry-run --gpus-per-task 1": {"#PBS -q gpu", "#PBS -l select=1:ncpus=1:mpiprocs=1:ngpus=1"},
 		"submit t.toml --dry-run --gpus-per-task 1 --partition day --account a2 --scheduler slurm --set train.lr=0.5 --no-check": {"#SBATCH --partition=day", "#SBATCH --account=a2",
 			"#SBATCH --gpus-per-task=1", "set -- t.toml --set 'train.lr=0.5'"},
+		"submit t.toml --dry-run --scheduler slurm --array run.seed=4,5,6": {"#SBATCH --array=0-2", "key=run.seed", "values=(4 5 6)", `run_slurm "$@" --set "$key=${values[SLURM_ARRAY_TASK_ID]}"`},
+		"submit t.toml --dry-run --array train.lr=0.1,0.01":                {"#PBS -J 0-1", "key=train.lr", "values=(0.1 0.01)", `run_pbs "$@" --set "$key=${values[$DEEPRC_MEMBER]}"`},
+		"submit t.toml --dry-run --scheduler torque --array run.seed=4,5":  {"#PBS -t 0-1", "values=(4 5)"},
 	} {
 		cmd := exec.Command(binary(t), strings.Fields(args)...)
 		cmd.Dir, cmd.Env = dir, env

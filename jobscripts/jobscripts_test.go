@@ -117,6 +117,8 @@ func TestLaunch(t *testing.T) {
 			[]string{"mpirun.openmpi", "-n", "3", "--hostfile", filepath.Join(s.root, "nodes"), "-x", "DEEPRC_MPI", "-x", "DEEPRC_STOPPED"}, nil},
 		{"PBS, MPICH", "pbs_cpu.pbs", append(pbs, "DEEPRC_MPI=mpich"), nil,
 			[]string{"mpirun.mpich", "-n", "3", "-f", filepath.Join(s.root, "nodes")}, nil},
+		{"PBS, array", "pbs_array.pbs", append(pbs, "PBS_ARRAY_INDEX=1", "PBS_JOBID=7[1].server"), nil, []string{"my run.toml", "--set", "run.seed=2", "--job", "pbs-7_1_.server"}, nil},
+		{"Torque, array", "pbs_array.pbs", append(pbs, "PBS_ARRAYID=2", "PBS_JOBID=7[2].server"), nil, []string{"my run.toml", "--set", "run.seed=3", "--job", "pbs-7_2_.server"}, nil},
 		{"PBS, GPUs", "pbs_gpu.pbs", pbs, nil, []string{"my run.toml", "--job", "pbs-7.server"}, nil},
 		{"PBS, more ranks than cores", "pbs_cpu.pbs", append(pbs, "NCPUS=1"), nil, []string{"OMPI_MCA_mpi_yield_when_idle=1"}, nil},
 		{"Torque", "torque.pbs", append(pbs, "PBS_NUM_PPN=2"), nil, []string{"mpirun.openmpi", "-n", "3"}, nil},
@@ -161,6 +163,7 @@ func TestMistakes(t *testing.T) {
 		{"no rank count", "mpirun_local.sh", nil, []string{"my run.toml"}, "usage:"},
 		{"unknown MPI", "mpirun_local.sh", []string{"DEEPRC_MPI=lam"}, []string{"2"}, "must be openmpi, mpich or"},
 		{"no binary", "mpirun_local.sh", []string{"DEEPRC_HOME=/nowhere"}, []string{"2"}, "set DEEPRC_HOME"},
+		{"an array's script outside of one", "pbs_array.pbs", []string{"PBS_O_WORKDIR=" + s.root, "PBS_JOBID=7.server"}, nil, "of no array"},
 		{"submitted elsewhere", "slurm_cpu.sbatch", []string{"SLURM_SUBMIT_DIR=/nowhere"}, nil, "DEEPRC_JOBSCRIPTS"},
 	} {
 		out, err := s.run(c.script, c.environ, c.args...)
@@ -191,7 +194,9 @@ func TestWarning(t *testing.T) {
 		{"Slurm, often enough", "slurm_cpu.sbatch", []string{"SLURM_RESTART_COUNT=20"}, syscall.SIGUSR1, "started again 20 times", "scontrol", 75},
 		{"Slurm, a run that does not end", "slurm_cpu.sbatch", []string{"STUBBORN=1", "DEEPRC_WARNING=30"}, syscall.SIGUSR1, "scontrol requeue 7", "", 137},
 		{"Slurm, stopped by somebody else", "slurm_cpu.sbatch", []string{"STOPPED=1"}, 0, "", "scontrol", 75},
-		{"PBS", "pbs_cpu.pbs", []string{"DEEPRC_WARN_AFTER=1"}, 0, "qsub -v DEEPRC_JOB,DEEPRC_STARTS,DEEPRC_REQUEUES,CONFIG ", "", 75},
+		{"PBS", "pbs_cpu.pbs", []string{"DEEPRC_WARN_AFTER=1"}, 0, "qsub -v DEEPRC_JOB,DEEPRC_STARTS,DEEPRC_REQUEUES,DEEPRC_MEMBER,CONFIG job", "", 75},
+		{"PBS, of an array", "pbs_array.pbs", []string{"DEEPRC_WARN_AFTER=1", "PBS_ARRAY_INDEX=2"}, 0, "start 1 member 2\nits script: #!/usr/bin/env bash", "its script: #PBS -J", 75},
+		{"PBS, of an array, submitted again", "pbs_array.pbs", []string{"DEEPRC_WARN_AFTER=1", "DEEPRC_MEMBER=2", "DEEPRC_STARTS=3"}, 0, "start 4 member 2\n", "", 75},
 		{"PBS, often enough", "pbs_cpu.pbs", []string{"DEEPRC_WARN_AFTER=1", "DEEPRC_STARTS=20"}, 0, "submitted again 20 times", "qsub", 75},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -209,7 +214,7 @@ func TestWarning(t *testing.T) {
 			}
 			// The stub's requeue ends a run that does not end, as the scheduler's does.
 			s.write(t, "bin/scontrol", "#!/bin/sh\necho scontrol \"$@\"\n[ -z \"$STUBBORN\" ] || kill -9 $(cat \"$UP\")\n")
-			s.write(t, "bin/qsub", "#!/bin/sh\necho qsub \"$@\" job $DEEPRC_JOB start $DEEPRC_STARTS\n")
+			s.write(t, "bin/qsub", "#!/bin/sh\necho qsub \"$@\" job $DEEPRC_JOB start $DEEPRC_STARTS member $DEEPRC_MEMBER; sed 's/^/its script: /'\n")
 			cmd := exec.Command("bash", filepath.Join(s.root, "jobscripts", c.script), "my run.toml")
 			cmd.Dir = s.root
 			cmd.Env = append([]string{"PATH=" + s.bin + ":/usr/bin:/bin", "UP=" + up, "SLURM_SUBMIT_DIR=" + s.root, "SLURM_JOB_ID=7", "PBS_O_WORKDIR=" + s.root,

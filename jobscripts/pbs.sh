@@ -8,7 +8,9 @@
 : "${DEEPRC_STARTS:=0}"
 # The job's name for deeprc run --job. A job that is submitted again has another number, and keeps this.
 : "${DEEPRC_JOB:=pbs-${PBS_JOBID//[^A-Za-z0-9_.-]/_}}"
-export DEEPRC_REQUEUES DEEPRC_STARTS DEEPRC_JOB
+# The number in the array, of a job that is of one: PBS's, Torque's, or, of one that is submitted again by itself, what it was.
+: "${DEEPRC_MEMBER:=${PBS_ARRAY_INDEX:-${PBS_ARRAYID:-}}}"
+export DEEPRC_REQUEUES DEEPRC_STARTS DEEPRC_JOB DEEPRC_MEMBER
 
 # The exit code of a run that was told to stop and has written its checkpoint.
 stopped=75
@@ -50,13 +52,13 @@ run_pbs() {
 	return "$rc"
 }
 
-# submit_again: this script once more, with the job's name.
+# submit_again: this script once more, with the job's name; of an array this job alone.
 submit_again() {
 	if ((DEEPRC_STARTS >= DEEPRC_REQUEUES)); then
 		echo "the job was submitted again $DEEPRC_REQUEUES times (DEEPRC_REQUEUES) and ends here; its run goes on with deeprc run --resume" >&2
 		return
 	fi
 	DEEPRC_STARTS=$((DEEPRC_STARTS + 1))
-	qsub -v "DEEPRC_JOB,DEEPRC_STARTS,DEEPRC_REQUEUES${CONFIG:+,CONFIG}" "$0" ||
+	sed '/^#PBS -[Jt] /d' "$0" | qsub -v "DEEPRC_JOB,DEEPRC_STARTS,DEEPRC_REQUEUES,DEEPRC_MEMBER${CONFIG:+,CONFIG}" ||
 		echo "cannot submit the job again from this node: do it by hand, with qsub -v DEEPRC_JOB=$DEEPRC_JOB" >&2
 }

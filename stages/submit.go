@@ -108,8 +108,10 @@ func (r *JobRequest) Check() error {
 		err = errors.New("--gpu-nodes: say how many GPUs each task there has, with --gpus-per-task")
 	case !het && r.GPUTasksPerNode > 0:
 		err = errors.New("--gpu-ntasks-per-node is of the nodes of --gpu-nodes, which is not there")
-	case r.Scheduler != "slurm" && (het || r.ArrayKey != ""):
-		err = fmt.Errorf("--gpu-nodes and --array: only with --scheduler slurm, not %s", r.Scheduler)
+	case r.Scheduler != "slurm" && het:
+		err = fmt.Errorf("--gpu-nodes: only with --scheduler slurm, not %s", r.Scheduler)
+	case r.Scheduler != "slurm" && r.ArrayKey != "" && len(r.ArrayValues) == 1:
+		err = fmt.Errorf("--array %s: PBS has no arrays of one job: give two values, or --set in place of --array", r.ArrayKey)
 	case het && r.ArrayKey != "":
 		err = errors.New("--array and --gpu-nodes: Slurm has no arrays of heterogeneous jobs")
 	case r.Scheduler != "slurm" && r.QOS != "":
@@ -187,6 +189,14 @@ func (r *JobRequest) Submit() (*SubmittedJob, error) {
 	}
 	j := &SubmittedJob{ID: id}
 	switch number, _, _ := strings.Cut(id, "."); {
+	case r.Scheduler != "slurm" && r.ArrayKey != "": // 7[].server
+		number = strings.TrimSuffix(number, "[]")
+		between := "."
+		if r.Scheduler == "torque" {
+			between = "-"
+		}
+		run := strings.Replace(id, "[]", "[%a]", 1)
+		j.Log, j.Run = filepath.Join(r.Dir, r.Name+".o"+number+between+"%a"), "pbs-"+regexp.MustCompile(`[^A-Za-z0-9_.%-]`).ReplaceAllString(run, "_")
 	case r.Scheduler != "slurm": // PBS's own choice
 		j.Log, j.Run = filepath.Join(r.Dir, r.Name+".o"+number), "pbs-"+regexp.MustCompile(`[^A-Za-z0-9_.-]`).ReplaceAllString(id, "_")
 	case r.ArrayKey != "":

@@ -23,9 +23,14 @@ func (r *JobRequest) Script() (string, error) {
 		return "", err
 	}
 	name, with, directives := "", "pbs.sh", r.pbsDirectives
+	if r.Scheduler == "torque" {
+		directives = r.torqueDirectives
+	}
 	switch {
+	case r.Scheduler != "slurm" && r.ArrayKey != "":
+		name = "pbs_array.pbs"
 	case r.Scheduler == "torque":
-		name, directives = "torque.pbs", r.torqueDirectives
+		name = "torque.pbs"
 	case r.Scheduler == "pbs" && r.GPUsPerTask > 0:
 		name = "pbs_gpu.pbs"
 	case r.Scheduler == "pbs":
@@ -170,6 +175,13 @@ func (r *JobRequest) slurmDirectives() ([]string, error) {
 func (r *JobRequest) pbsHead(size string) ([]string, error) {
 	d := &directives{prefix: "#PBS "}
 	d.add("-N ", r.Name)
+	if r.ArrayKey != "" {
+		option := "-J "
+		if r.Scheduler == "torque" {
+			option = "-t "
+		}
+		d.add(option, fmt.Sprintf("0-%d", len(r.ArrayValues)-1))
+	}
 	d.add("-l ", size)
 	s := int64(r.Time / time.Second)
 	d.add("-l ", fmt.Sprintf("walltime=%02d:%02d:%02d", s/3600, s/60%60, s%60))

@@ -42,7 +42,11 @@ var kinds = map[string]*JobRequest{
 	"slurm_het": request("slurm", func(r *JobRequest) { r.GPUNodes, r.GPUTasksPerNode, r.GPUsPerTask, r.GPUPartition = 2, 4, 1, "gpus" }),
 	"pbs_cpu":   request("pbs", func(r *JobRequest) { r.MPI, r.Options = "mpich", []string{"-l place=scatter"} }),
 	"pbs_gpu":   request("pbs", func(r *JobRequest) { r.GPUsPerTask = 1 }),
-	"torque":    request("torque", func(r *JobRequest) { r.GPUsPerTask = 1 }),
+	"pbs_array": request("pbs", func(r *JobRequest) { r.ArrayKey, r.ArrayValues = "run.seed", []string{"1", "2"} }),
+	"torque_array": request("torque", func(r *JobRequest) {
+		r.ArrayKey, r.ArrayValues = "run.seed", []string{"1", "2"}
+	}),
+	"torque": request("torque", func(r *JobRequest) { r.GPUsPerTask = 1 }),
 }
 
 // TestScripts holds what deeprc submit renders, less the text of the shared files, to testdata/submit; after a change see its diff and
@@ -105,7 +109,7 @@ func TestBadRequests(t *testing.T) {
 		{func(r *JobRequest) { r.Scheduler = "lsf" }, `--scheduler "lsf": want slurm, pbs or torque`},
 		{func(r *JobRequest) { r.GPUNodes, r.GPUTasksPerNode = 2, 1 }, "how many GPUs each task there has"},
 		{func(r *JobRequest) { r.GPUTasksPerNode = 2 }, "--gpu-nodes, which is not there"},
-		{func(r *JobRequest) { r.Scheduler, r.ArrayKey, r.ArrayValues = "pbs", "run.seed", []string{"1"} }, "only with --scheduler slurm"},
+		{func(r *JobRequest) { r.Scheduler, r.ArrayKey, r.ArrayValues = "pbs", "run.seed", []string{"1"} }, "PBS has no arrays of one job"},
 		{func(r *JobRequest) { r.Scheduler, r.Name = "pbs", "my job" }, "PBS wants letters"},
 		{func(r *JobRequest) { r.Scheduler, r.QOS = "torque", "q" }, "only Slurm has it"},
 		{func(r *JobRequest) { r.Time = time.Second }, "--time 1s: want a minute to a year"},
@@ -187,11 +191,11 @@ func TestHostileValuesArriveWhole(t *testing.T) {
 		rounds = 10
 	}
 	for round := range rounds {
-		r := request([]string{"slurm", "pbs"}[round%2], func(r *JobRequest) {
-			r.Dir, r.Home, r.MPI = m.dir, m.bin, []string{"openmpi", "mpich"}[round/2%2]
+		r := request([]string{"slurm", "pbs", "slurm", "torque"}[round%4], func(r *JobRequest) {
+			r.Dir, r.Home, r.MPI = m.dir, m.bin, []string{"openmpi", "mpich"}[round/4%2]
 			r.Args = []string{pick(), pick(), pick(), "--set", pick()}
 			r.Modules = []string{pick(), pick()}
-			if round%4 == 0 {
+			if round%8 < 4 {
 				r.ArrayKey, r.ArrayValues = pick()+"k", []string{pick(), pick(), pick()}
 			}
 			for _, to := range []*string{&r.Partition, &r.Account} { // those that can stand in a directive
@@ -214,12 +218,12 @@ func TestHostileValuesArriveWhole(t *testing.T) {
 		} else {
 			want = append(want, "--job", "slurm-7")
 		}
-		if r.Scheduler == "pbs" {
+		if r.Scheduler != "slurm" {
 			nodes := filepath.Join(m.dir, "nodes")
 			if err := os.WriteFile(nodes, []byte("n1\nn1\nn2\nn2\n"), 0o666); err != nil {
 				t.Fatal(err)
 			}
-			env = []string{"PBS_JOBID=7[2].server", "PBS_NODEFILE=" + nodes, "PBS_O_WORKDIR=" + m.dir}
+			env = []string{"PBS_JOBID=7[2].server", "PBS_ARRAY_INDEX=1", "PBS_NODEFILE=" + nodes, "PBS_O_WORKDIR=" + m.dir}
 			want[len(want)-1] = "pbs-7_2_.server"
 		}
 		calls := m.run(t, script, env...)
