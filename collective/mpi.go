@@ -38,6 +38,7 @@ type mpiFabric struct {
 	pollMu  sync.Mutex // held by who hands out control messages
 	flights []*flight  // what MPI still works on although its call has ended; mu
 	drains  drains
+	spare   map[string]spareComm // by world ranks
 	stop    chan struct{}
 	stopped chan struct{}
 	guarded bool   // a guard tells which process dies first
@@ -85,7 +86,7 @@ func openMPI(path string, l limits) (*peerComm, error) {
 	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) == 1 {
 		runtime.GOMAXPROCS(2)
 	}
-	f := &mpiFabric{stop: make(chan struct{}), stopped: make(chan struct{})}
+	f := &mpiFabric{spare: map[string]spareComm{}, stop: make(chan struct{}), stopped: make(chan struct{})}
 	return f.start(l)
 }
 

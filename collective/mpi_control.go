@@ -11,12 +11,8 @@ import (
 	"unsafe"
 )
 
-// postmanPause is how often control messages are looked for while no call waits; one
-// with a mailbox waits less.
-const (
-	postmanPause = 20 * time.Millisecond
-	mailPause    = 200 * time.Microsecond
-)
+// postmanPause is how often control messages are looked for while no call and no mailbox waits for any.
+const postmanPause = 20 * time.Millisecond
 
 // send starts a control message; what holds it in memory is freed when it has arrived.
 func (f *mpiFabric) send(to int, kind byte, body []byte) {
@@ -89,20 +85,30 @@ func (f *mpiFabric) land() {
 	})
 }
 
-// postman hands out control messages while no call does, and clears up.
+// postman hands out control messages while no call does, and clears up. Its pauses double since the last message: while a mailbox waits
+// up to that of a call that waits, in C, as the pauses of an idle Go program are 1 ms and more (runtime.netpoll).
 func (f *mpiFabric) postman() {
 	defer close(f.stopped)
+	pause := firstPause * time.Microsecond
 	for {
-		pause := postmanPause
+		most := postmanPause
 		if f.w.receivers.Load() > 0 {
-			pause = mailPause
+			most = maxPause * time.Microsecond
+		}
+		long := time.Duration(0)
+		if pause = min(2*pause, most); pause < time.Millisecond {
+			C.deeprc_pause_us(C.int(pause.Microseconds()))
+		} else {
+			long = pause
 		}
 		select {
 		case <-f.stop:
 			return
-		case <-time.After(pause):
+		case <-time.After(long):
 		}
-		f.poll()
+		if f.poll() {
+			pause = firstPause * time.Microsecond
+		}
 		f.mu.Lock()
 		f.land()
 		err := f.drains.work(f)

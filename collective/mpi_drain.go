@@ -83,8 +83,5 @@ func (d *drains) drain(f *mpiFabric, l *mpiLink) (bool, error) {
 		return false, nil
 	}
 	delete(d.notes, l.g.id)
-	if rc := C.mpi_free(l.h); rc != 0 {
-		return true, mpiError("MPI_Comm_free", rc)
-	}
-	return true, nil
+	return true, f.free(l.h)
 }

@@ -5,6 +5,8 @@ package collective
 import "C"
 
 import (
+	"errors"
+	"fmt"
 	"runtime"
 	"unsafe"
 )
@@ -14,7 +16,8 @@ type mpiLink struct {
 	f        *mpiFabric
 	g        *group
 	h        C.deeprc_h
-	borrowed bool // the library's own communicator: not freed
+	borrowed bool  // the library's own communicator: not freed
+	maker    int64 // id of the group that the communicator was made for
 
 	starts []C.struct_deeprc_message
 	reqs   []C.deeprc_h
@@ -203,68 +206,105 @@ func (l *mpiLink) close() error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if rc := C.mpi_free(l.h); rc != 0 {
+	key := fmt.Sprint(l.g.members)
+	if _, full := f.spare[key]; full || len(f.spare) == maxSpare {
+		return f.free(l.h)
+	}
+	f.spare[key] = spareComm{l.h, l.maker}
+	return nil
+}
+
+// free frees a communicator; mu is held.
+func (f *mpiFabric) free(h C.deeprc_h) error {
+	if rc := C.mpi_free(h); rc != 0 {
 		return mpiError("MPI_Comm_free", rc)
 	}
 	return nil
 }
 
-// link makes a communicator by MPI_Comm_create_group, which blocks with mu held. So its
-// ranks first meet, by messages to the first of them and back, where a failure can still
-// release them; then all of them are in the call.
+// spareComm is a communicator of a group that was closed, unbroken, for the next group of the same ranks: MPI_Comm_create_group takes much
+// longer than a message, and milliseconds where ranks share cores, since it does not yield them.
+type spareComm struct {
+	h     C.deeprc_h
+	maker int64
+}
+
+// maxSpare bounds them: MPI libraries have some thousands of communicators.
+const maxSpare = 256
+
+// link takes a spare communicator, which all ranks must have, or makes one by MPI_Comm_create_group, which blocks with mu held. So its
+// ranks first meet, by messages to the first of them and back, where a failure can still release them; then all of them are in the call.
 func (f *mpiFabric) link(g *group, parent *peerComm) (link, error) {
-	if err := meetFirst(g, parent); err != nil {
+	key := fmt.Sprint(g.members)
+	f.mu.Lock()
+	spare := f.spare[key]
+	delete(f.spare, key)
+	f.mu.Unlock()
+	maker, err := meetFirst(g, parent, spare.maker)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l := newMPILink(f, g, spare.h)
+	if l.maker = maker; maker != 0 {
+		return l, err
+	}
+	if spare.maker != 0 {
+		err = errors.Join(err, f.free(spare.h))
+	}
+	if err != nil {
 		return nil, err
 	}
+	l.maker = int64(g.id)
 	var ranks []C.int
 	for _, p := range parent.places(g.members) {
 		ranks = append(ranks, C.int(p))
 	}
-	l := newMPILink(f, g, 0)
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if rc := C.mpi_create_group(parent.link.(*mpiLink).h, (*C.int)(unsafe.Pointer(&ranks[0])), C.int(len(ranks)), &l.h); rc != 0 {
 		return nil, mpiError("MPI_Comm_create_group", rc)
 	}
 	return l, nil
 }
 
-// meetFirst returns when all ranks of g, ranks of parent, have entered it for this same group.
-func meetFirst(g *group, parent *peerComm) error {
+// meetFirst returns when all ranks of g, ranks of parent, have entered it for this same group. The result is the maker of the spare
+// communicator that each of them has, else 0.
+func meetFirst(g *group, parent *peerComm, spare int64) (maker int64, err error) {
+	type word struct{ group, spare int64 }
 	at := parent.places(g.members)
-	ids := make([]int64, len(at))
-	one := func(i, peer int, out bool) message { return message{Of(ids[i : i+1]), at[peer], out} }
-	ids[0] = int64(g.id)
+	words := make([]word, len(at))
+	one := func(i int) Buf { return Buf{unsafe.Pointer(&words[i]), 2, I64} }
+	words[0] = word{int64(g.id), spare}
 	if g.me > 0 {
-		if err := parent.swap(one(0, 0, true), message{}); err != nil {
-			return err
+		if err := parent.swap(send(one(0), at[0]), message{}); err != nil {
+			return 0, err
 		}
-		if err := parent.swap(one(0, 0, false), message{}); err != nil {
-			return err
+		if err := parent.swap(recv(one(0), at[0]), message{}); err != nil {
+			return 0, err
 		}
 	} else {
 		for i := 1; i < len(at); i++ {
-			parent.msgs = append(parent.msgs, one(i, i, false))
+			parent.msgs = append(parent.msgs, recv(one(i), at[i]))
 		}
 		if err := parent.flush(); err != nil {
-			return err
+			return 0, err
 		}
-		for i := 1; i < len(at); i++ {
-			if ids[i] != int64(g.id) {
-				ids[0] = 0
+		for _, w := range words[1:] {
+			if w.group != int64(g.id) {
+				words[0].group = 0
+			}
+			if w.spare != spare {
+				words[0].spare = 0
 			}
 		}
 		for i := 1; i < len(at); i++ {
-			parent.msgs = append(parent.msgs, send(Of(ids[:1]), at[i]))
+			parent.msgs = append(parent.msgs, send(one(0), at[i]))
 		}
 		if err := parent.flush(); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	if ids[0] != int64(g.id) {
+	if words[0].group != int64(g.id) {
 		panic("collective: Sub: the ranks of " + g.String() + " call it with different lists")
 	}
-	return nil
+	return words[0].spare, nil
 }
 
 // places is the ranks in g of these ranks of the world, which are in it.
