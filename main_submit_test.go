@@ -203,7 +203,7 @@ func TestSubmitRefuses(t *testing.T) {
 		{"submit t.toml --nodes 0", "", 2, "--nodes 0: want 1 to"},
 		{"submit t.toml --time 90", "", 2, "--time 90: want hours:minutes:seconds"},
 		{"submit t.toml --array run.seed=1", "", 2, "PBS has no arrays of one job"},
-		{"submit t.toml --gpu-nodes 1 --gpu-ntasks-per-node 1", "", 2, "only with --scheduler slurm"},
+		{"submit t.toml --gpu-nodes 1 --gpu-ntasks-per-node 1 --gpus-per-task 1", "", 2, "only with --scheduler slurm"},
 		{"submit t.toml --scheduler slurm --array run.seed=1,x", "", 2, "run.seed"},
 		{"submit t.toml --scheduler slurm --array run.seed", "", 2, "want key=value"},
 		{"submit t.toml --scheduler lsf", "", 2, "want slurm, pbs or torque"},
