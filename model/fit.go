@@ -58,6 +58,20 @@ type Shape struct {
 
 // NewFit builds the net's graphs, compiles them on dev and draws initial parameters from seed.
 func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint64) (*Fit, error) {
+	f, err := newFit(dev, n, sh, data, opt, seed, true)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.SetParams(f.Params.Initial(seed))
+}
+
+// NewForecaster is NewFit for parameters that are known: the fit forecasts, once [Fit.SetParams] was called, and cannot be trained.
+func NewForecaster(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint64) (*Fit, error) {
+	return newFit(dev, n, sh, data, opt, seed, false)
+}
+
+// newFit is a fit whose parameters are zero. One that does not train has the forecast's Program only.
+func newFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint64, trains bool) (*Fit, error) {
 	f := &Fit{Net: n, Params: NewParams("parameters"), Lookback: sh.Lookback, Horizon: sh.Horizon,
 		Channels: sh.Channels, Batch: sh.Batch, dev: dev, data: data, opt: opt,
 		rows: data.rows(sh.Channels), weight: make([]float32, sh.Batch), seed: seed,
@@ -116,8 +130,19 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 		if s.train.dropped > 0 {
 			f.stepDrop = s.train.state
 		}
-		f.stepDev, l = measure(&stepG, f.stepW, f.stepAt, x, pred, T)
 		f.tail = f.Params.Region.N
+		cast := n.Forward
+		if f.paths > 0 {
+			f.castDraw = castG.Input(I64, 3)
+			cast = func(s *Scope, b Batch) *Tensor { return n.(Sampler).Sample(s, b, f.castDraw) }
+		}
+		f.castAt, _, f.castOut = record(NewScope(&castG, f.Params), cast, 0, f.Horizon)
+		castP = castG.Plan(0, f.castOut)
+		if !trains {
+			return
+		}
+
+		f.stepDev, l = measure(&stepG, f.stepW, f.stepAt, x, pred, T)
 		grads.N = f.tail + align
 		outs := []*Tensor{stepG.Store(l, grads, f.tail)}
 		for i, d := range stepG.Gradients(l, s.Leaves()...) {
@@ -134,14 +159,6 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 		f.lossDev, f.lossOut = measure(&lossG, f.lossW, f.lossAt, x, pred, f.Horizon)
 		lossP = lossG.Plan(0, f.lossOut)
 
-		cast := n.Forward
-		if f.paths > 0 {
-			f.castDraw = castG.Input(I64, 3)
-			cast = func(s *Scope, b Batch) *Tensor { return n.(Sampler).Sample(s, b, f.castDraw) }
-		}
-		f.castAt, _, f.castOut = record(NewScope(&castG, f.Params), cast, 0, f.Horizon)
-		castP = castG.Plan(0, f.castOut)
-
 		m, v = &Region{"moment 1", f.tail}, &Region{"moment 2", f.tail}
 		f.hyper = updG.Input(F32, 3)
 		f.norm2 = opt.adam().of(updG.At(f.Params.Region, 0, f.tail), updG.At(grads, 0, f.tail),
@@ -156,22 +173,31 @@ func NewFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 		return nil, err
 	}
 	bind := map[*Region]Mem{past: Shared(data.Past), target: Shared(data.Target), inputs: Shared(data.Inputs)}
-	for _, r := range []*Region{f.Params.Region, f.Params.Buffers, stats, grads, m, v} {
+	regions := []*Region{f.Params.Region, f.Params.Buffers}
+	if trains {
+		regions = append(regions, stats, grads, m, v)
+	}
+	for _, r := range regions {
 		if bind[r], err = dev.Alloc(r.N); err != nil {
 			return nil, err
 		}
 	}
-	f.params, f.buffers, f.grads = bind[f.Params.Region], bind[f.Params.Buffers], bind[grads]
-	f.moments = [2]Mem{bind[m], bind[v]}
+	f.params, f.buffers = bind[f.Params.Region], bind[f.Params.Buffers]
+	if trains {
+		f.grads, f.moments = bind[grads], [2]Mem{bind[m], bind[v]}
+	}
 	for _, c := range []struct {
 		p *Program
 		r *Runner
 	}{{stepP, &f.step}, {lossP, &f.loss}, {castP, &f.forecast}, {updP, &f.update}} {
+		if c.p == nil {
+			continue
+		}
 		if *c.r, err = dev.Compile(c.p, bind); err != nil {
 			return nil, err
 		}
 	}
-	return f, f.SetParams(f.Params.Initial(seed))
+	return f, nil
 }
 
 // SetParams writes a slab of parameters and buffers.

@@ -108,3 +108,38 @@ func TestStateOfRefusesOtherNets(t *testing.T) {
 		t.Fatal("a state without counters was taken")
 	}
 }
+
+// A fit that only forecasts has the parameters of one that trains, at their places, and its forecasts, bit for bit, and no Program that trains.
+func TestForecasterIsTheFit(t *testing.T) {
+	ws := twoGroups{famN, famC, famX + famF, famS, famN - famL - famH + 1}
+	for name, n := range families() {
+		o := toyOptions()
+		if name == "deepar" {
+			o.Loss = "studentt"
+		}
+		sh := Shape{famL, famH, famC, 3}
+		f, err := NewFit(testCPU(t), n, sh, famData(), o, 1)
+		must(t, err)
+		g, err := NewForecaster(testCPU(t), n, sh, famData(), o, 1)
+		must(t, err)
+		if g.step != nil || g.loss != nil || g.update != nil || g.grads != nil {
+			t.Errorf("%s: what only forecasts has a Program that trains", name)
+		}
+		params := make([]float32, f.Params.Words())
+		must(t, f.GetParams(params))
+		if g.Params.Words() != len(params) || !slices.EqualFunc(f.Params.List, g.Params.List, func(a, b *Param) bool { return a.Name == b.Name && a.Off == b.Off }) ||
+			!slices.EqualFunc(f.Params.Running, g.Params.Running, func(a, b *Param) bool { return a.Name == b.Name && a.Off == b.Off }) {
+			t.Errorf("%s: other parameters", name)
+			continue
+		}
+		must(t, g.SetParams(params))
+		var casts [2][]float32
+		for i, fit := range []*Fit{f, g} {
+			casts[i] = make([]float32, 5*famC*famH)
+			must(t, fit.Predict(casts[i], ws, 2, 5))
+		}
+		if !slices.Equal(casts[0], casts[1]) {
+			t.Errorf("%s: other forecasts", name)
+		}
+	}
+}

@@ -131,7 +131,7 @@ func (j *job) solve(f *fitted) error {
 	bar := j.screen.bar("fit "+f.name, "windows", 0)
 	opt := f.cfg.Train
 	opt.Loss = "mse" // what least squares makes small, whatever [train] says
-	fit, err := model.NewFit(j.dev, f.cfg.net(), j.shape(opt.Batch), j.series.Data, opt, uint64(j.cfg.Run.Seed))
+	fit, err := model.NewForecaster(j.dev, f.cfg.net(), j.shape(opt.Batch), j.series.Data, opt, uint64(j.cfg.Run.Seed))
 	if err != nil {
 		return err
 	}

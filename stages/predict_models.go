@@ -114,7 +114,7 @@ func (p *prediction) load(dev model.Device, m ModelConfig, names []string, array
 			seed = m.Seeds[slices.Index(m.members(), name)]
 		}
 		shape := model.Shape{Lookback: p.cfg.Windows.Lookback, Horizon: p.cfg.Windows.Horizon, Channels: p.s.channels(), Batch: min(m.Train.Batch, p.Len())}
-		fit, err := model.NewFit(dev, m.net(), shape, data, m.Train, uint64(seed))
+		fit, err := model.NewForecaster(dev, m.net(), shape, data, m.Train, uint64(seed))
 		if err != nil {
 			return nil, err
 		}

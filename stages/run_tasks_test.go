@@ -107,6 +107,18 @@ func TestSweepRuns(t *testing.T) {
 	}
 }
 
+// The evaluation of a sweep runs on all ranks that are free, which at the end are all, though each training has one.
+func TestSweepEvaluatesOnAllRanks(t *testing.T) {
+	cfg := withTasks(t, "[sweep]\n", "train.steps=5")
+	j, err := readJournal(filepath.Join(mustRun(t, 3, cfg).Dir, journalFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := j.last["evaluate"].Ranks; !slices.Equal(got, []int{0, 1, 2}) {
+		t.Errorf("it ran on %v", got)
+	}
+}
+
 // A model whose training fails is left out, and told of; the others are tested.
 func TestTasksGoOnWithoutAModel(t *testing.T) {
 	text := strings.Replace(graph, "name = \"first\"\n", "name = \"first\"\non_failure = \"continue\"\n", 1)

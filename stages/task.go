@@ -42,6 +42,8 @@ func (r Ranks) String() string {
 		return "all"
 	case r.Min == r.Max:
 		return strconv.Itoa(r.Min)
+	case r.Max == maxRequest:
+		return fmt.Sprintf("%d or more", r.Min)
 	}
 	return fmt.Sprintf("%d-%d", r.Min, r.Max)
 }

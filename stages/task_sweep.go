@@ -13,7 +13,7 @@ type SweepConfig struct {
 	Horizons []int    `toml:"horizons" default:"[]" doc:"in place of windows.horizon; empty: that"`
 	Seeds    []int    `toml:"seeds" default:"[]" doc:"in place of run.seed; empty: that"`
 
-	RequestConfig // of each training and evaluation
+	RequestConfig // of each training; an evaluation takes all ranks that are free besides
 
 	at string
 }
@@ -185,6 +185,9 @@ func (cfg *Config) sweepTasks(after []string) ([]*planned, error) {
 			Task: Task{Name: taskName("train", t.model, s.folder(t.at)), After: after, Request: req, at: s.at}}
 		trained[t.at] = append(trained[t.at], p.Name)
 		out = append(out, p)
+	}
+	if req.Ranks != (Ranks{}) {
+		req.Ranks.Max = maxRequest
 	}
 	for _, at := range order {
 		out = append(out, &planned{stage: "evaluate", point: s.folder(at), cfg: configs[at], index: -1,

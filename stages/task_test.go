@@ -134,6 +134,9 @@ func TestSweepMakesTasks(t *testing.T) {
 	if p.cfg.Windows.Horizon != 6 || p.cfg.Run.Seed != 9 || len(p.cfg.Models) != 1 || p.point != "h6-s9" || p.Ranks != (Ranks{2, 3}) || p.Retries != 1 {
 		t.Errorf("got %+v of %+v", p, p.cfg)
 	}
+	if e := plan[2]; e.stage != "evaluate" || e.Ranks != (Ranks{2, maxRequest}) || e.Ranks.String() != "2 or more" {
+		t.Errorf("the evaluation takes %v ranks", e.Ranks)
+	}
 }
 
 // A config is written as it was read, tasks included.
