@@ -176,7 +176,11 @@ func (j *job) train(k int, m ModelConfig, seed uint64, better func(f *fitted) er
 	}
 	done := j.times.start("train " + m.Name)
 	windows, data := j.trainWindows()
-	fit, err := model.NewFit(j.dev, m.net(), j.shape(m.Train.Batch), data, m.Train, seed)
+	newFit := model.NewFit
+	if j.frozen {
+		newFit = model.NewForecaster
+	}
+	fit, err := newFit(j.dev, m.net(), j.shape(m.Train.Batch), data, m.Train, seed)
 	if err != nil {
 		return f, err
 	}
