@@ -40,7 +40,7 @@ func main() {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return stages.ConfigError{Err: fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
-	root.AddCommand(runCommand(), statusCommand(), reportCommand(), submitCommand(), predictCommand(), importCommand(), exportCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), modelsCommand(), referenceCommand(), mpiRankCommand())
+	root.AddCommand(runCommand(), statusCommand(), cancelCommand(), reportCommand(), submitCommand(), predictCommand(), importCommand(), exportCommand(), checkCommand(), infoCommand(), dataCommand(), benchCommand(), modelsCommand(), referenceCommand(), mpiRankCommand())
 	err := root.Execute()
 	if err == nil {
 		return
@@ -161,6 +161,19 @@ func statusCommand() *cobra.Command {
 		Example: "  deeprc status runs/sweep-20260102-030405",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE:    func(_ *cobra.Command, a []string) error { return stages.Status(os.Stdout, a[0], time.Now()) },
+	}
+}
+
+func cancelCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "cancel RUN TASK...",
+		Short: "Cancel tasks of a running run, from another shell",
+		Long: "Cancel ends tasks that run, and keeps others from starting; the run takes note within some seconds, and deeprc status shows it at once. What\n" +
+			"comes after them is left out, or goes on where they have on_failure = \"continue\". They stay cancelled when the run goes on with --resume;\n" +
+			"to run one after all, take its line out of RUN/cancel.txt before.",
+		Example: "  deeprc cancel runs/sweep-20260102-030405 train-h720-s1-tft evaluate-h720-s1",
+		Args:    args(cobra.MinimumNArgs(2)),
+		RunE:    func(_ *cobra.Command, a []string) error { return stages.CancelTasks(a[0], a[1:]) },
 	}
 }
 

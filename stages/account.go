@@ -45,18 +45,18 @@ type account struct {
 	began   []time.Duration // the last attempt of each task
 	ended   int
 	failed  []error
+	lost    []error    // tasks that do not end
 	pending []string   // tasks that a run which goes on will run
 	asked   EventKind  // what the run was told last: Drain, Stop, or Tick for nothing
 	start   time.Time  // of the pilot, about
 	live    *liveTable // on a terminal, else nil
+	cancels *cancelWatch
 }
 
-// openAccount opens the journal and the events of a session on world ranks; before is what the journal of earlier ones tells, or nil.
-func openAccount(dir string, tasks []Task, world int, before *journalState, begin time.Time, log *slog.Logger, screen *screen) (*account, error) {
-	a := &account{tasks: tasks, dir: dir, log: log, screen: screen, start: time.Now(), began: make([]time.Duration, len(tasks))}
-	whole := int64(0)
+// openAccount begins a session on world ranks; before is what the journal tells of earlier ones, or nil. It closes the journal.
+func openAccount(dir string, j *journal, tasks []Task, world int, before *journalState, begin time.Time, log *slog.Logger, screen *screen) (*account, error) {
+	a := &account{tasks: tasks, dir: dir, journal: j, log: log, screen: screen, start: time.Now(), began: make([]time.Duration, len(tasks))}
 	if before != nil {
-		whole = before.whole
 		for _, t := range tasks {
 			if before.done(t.Name) {
 				a.ended++
@@ -67,9 +67,6 @@ func openAccount(dir string, tasks []Task, world int, before *journalState, begi
 		}
 	}
 	var err error
-	if a.journal, err = openJournal(filepath.Join(dir, journalFile), whole); err != nil {
-		return nil, err
-	}
 	a.events, err = os.OpenFile(filepath.Join(dir, eventsFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
 	if err == nil {
 		err = a.event(taskEvent{Event: "session", Time: begin.UTC().Format(time.RFC3339Nano), Boot: a.start.Sub(begin).Seconds(), World: world})
@@ -78,8 +75,9 @@ func openAccount(dir string, tasks []Task, world int, before *journalState, begi
 		err = a.journal.append(journalEntry{Time: begin.UTC(), Format: journalFormat, World: world})
 	}
 	if err != nil {
-		return nil, errors.Join(err, a.journal.close())
+		return nil, errors.Join(err, j.close())
 	}
+	a.cancels = watchCancelled(dir, tasks, log.Warn)
 	if f, ok := screen.out.(*os.File); ok && screen.terminal {
 		a.live = newLive(f, int(f.Fd()), tasks, a.ended)
 		screen.out = a.live
@@ -119,6 +117,7 @@ func (a *account) ordered(now time.Duration, o Order, failed []report) error {
 	case Lose:
 		a.log.Error("ranks are lost", "task", t.Name, "ranks", o.Ranks)
 		a.screen.printf("ranks %v do not leave task %s; they are not used any more", o.Ranks, t.Name)
+		a.lost = append(a.lost, fmt.Errorf("task %q, attempt %d, hangs on ranks %s: it did not end when it was told to, and ends with its process", t.Name, o.Attempt, rankList(o.Ranks)))
 		e.Event, j.State = "lost", ""
 	case Retry:
 		at := o.At.Seconds()
@@ -179,8 +178,12 @@ func (a *account) told(e Event) error {
 	return a.event(taskEvent{T: e.Now.Seconds(), Event: name, Reason: e.Reason})
 }
 
+// cancelled is as [watcher] says.
+func (a *account) cancelled() <-chan []int { return a.cancels.out }
+
 // close ends the files.
 func (a *account) close() error {
+	a.cancels.close()
 	if a.live.close(); a.live != nil {
 		a.screen.out = a.live.out
 	}
@@ -197,7 +200,7 @@ func (a *account) outcome(told string) error {
 			err = fmt.Errorf("%w: %s; %w", model.ErrStopped, told, left)
 		}
 	}
-	return errors.Join(err, errors.Join(a.failed...))
+	return errors.Join(err, errors.Join(a.failed...), errors.Join(a.lost...))
 }
 
 // rankList is ranks in order for people: 0-3,6.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -151,15 +152,19 @@ func pilotOnce(c collective.Comm, o PilotOptions) (r pilotRun, err error) {
 			defer os.RemoveAll(dir)
 			sched, err = NewSched(tasks, slices.Repeat([]Slot{{}}, c.Size()), policies[o.Policy], func(string) bool { return false })
 		}
+		var j *journal
 		if err == nil {
-			books, err = openAccount(dir, tasks, c.Size(), nil, time.Now(), slog.New(slog.DiscardHandler), &screen{})
+			j, err = openJournal(filepath.Join(dir, journalFile))
+		}
+		if err == nil {
+			books, err = openAccount(dir, j, tasks, c.Size(), nil, time.Now(), slog.New(slog.DiscardHandler), &screen{})
 		}
 	}
 	if err := collective.Agree(c, err); err != nil {
 		return r, err
 	}
 	r.begin = clock()
-	err = runPilot(context.Background(), context.Background(), c, tasks, Env{Shelf: &Shelf{}}, sched, books)
+	_, err = runPilot(context.Background(), context.Background(), c, tasks, Env{Shelf: &Shelf{}}, sched, books)
 	if err != nil {
 		return r, err
 	}

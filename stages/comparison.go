@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"text/tabwriter"
@@ -132,22 +131,14 @@ func (c *comparison) finish(order []string, names map[string]bool) {
 // readMetrics reads a metrics.json; one that is not there is empty.
 func readMetrics(path string) (*metricsFile, error) {
 	m := &metricsFile{}
-	f, err := os.Open(path)
+	text, err := readFile(path, maxMetricsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxMetricsFile+1))
-	if err == nil && len(text) > maxMetricsFile {
-		err = fmt.Errorf("more than %d bytes", maxMetricsFile)
-	}
-	if err == nil {
-		err = json.Unmarshal(text, m)
-	}
-	if err != nil {
+	if err := json.Unmarshal(text, m); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil

@@ -131,6 +131,9 @@ const MaxRanks = 1024
 // QuickstartFile is the embedded default that LoadConfig reads where no file is named.
 const QuickstartFile = "quickstart.toml"
 
+// maxConfigFile bounds a config in bytes.
+const maxConfigFile = 16 << 20
+
 // LoadConfig reads an experiment, applies the assignments key=value of sets, and
 // checks all that can be checked without the data. An empty path means the
 // embedded QuickstartFile.
@@ -141,7 +144,7 @@ func LoadConfig(path string, sets []string) (*Config, error) {
 		path = QuickstartFile
 		text, err = inputs.Files.ReadFile(path)
 	} else {
-		text, err = os.ReadFile(path)
+		text, err = readFile(path, maxConfigFile)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		var names []string

@@ -108,7 +108,7 @@ func (f fetcher) fetch(d Dataset, from, to string) (path string, err error) {
 		to = "data"
 	}
 	path = filepath.Join(to, d.File)
-	switch old, err := readLocal(path); {
+	switch old, err := readFile(path, fetchMaxBytes); {
 	case err == nil:
 		how, err := d.verify(old)
 		if err != nil {
@@ -125,7 +125,7 @@ func (f fetcher) fetch(d Dataset, from, to string) (path string, err error) {
 	source := d.URL
 	if from != "" {
 		source = filepath.Join(from, d.File)
-		content, err = readLocal(source)
+		content, err = readFile(source, fetchMaxBytes)
 	} else {
 		content, err = f.get(d)
 	}
@@ -211,30 +211,6 @@ func (f fetcher) get(d Dataset) ([]byte, error) {
 type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
-// readLocal is the content of a file of at most fetchMaxBytes.
-func readLocal(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readBounded(f, fetchMaxBytes, path)
-}
-
-var errTooLong = errors.New("file too long")
-
-// readBounded reads all of r, which may have at most bound bytes.
-func readBounded(r io.Reader, bound int64, name string) ([]byte, error) {
-	content, err := io.ReadAll(io.LimitReader(r, bound+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(content)) > bound {
-		return nil, fmt.Errorf("%w: %s has more than %d bytes", errTooLong, name, bound)
-	}
-	return content, nil
-}
 
 // verify says in words how the content was found to be the dataset's, or names both sums in an error.
 func (d Dataset) verify(content []byte) (how string, err error) {

@@ -1,7 +1,6 @@
 package stages
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +16,9 @@ const journalFile = "journal.jsonl"
 
 // journalFormat stands in the first line of each session.
 const journalFormat = "deeprc journal 1"
+
+// maxJournalLine bounds a line of it: a million ranks, a failure and a tail.
+const maxJournalLine = 16 << 20
 
 // An entry is one line of a journal: of a session, that it begins, else of a task, the state that it has come to.
 type journalEntry struct {
@@ -39,10 +41,12 @@ type journal struct {
 	some chan struct{} // holds a token when there is something to sync; closed at the end
 	err  error         // of a sync
 	gone chan struct{} // closed when the last sync is done
+
+	closed bool
 }
 
-// openJournal opens the journal at path for appending after what it holds whole; the rest of a line that a crash has torn is cut off.
-func openJournal(path string, whole int64) (*journal, error) {
+// openJournal opens the journal at path for appending, made if it is not there; no other process can until it is closed.
+func openJournal(path string) (*journal, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
 	if err != nil {
 		return nil, writeError(path, err)
@@ -51,13 +55,21 @@ func openJournal(path string, whole int64) (*journal, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s: another process runs in this folder: wait until it has ended", path)
 	} // an error else: the file system has no locks
-	if err := f.Truncate(whole); err != nil {
-		f.Close()
-		return nil, writeError(path, err)
-	}
 	j := &journal{f: f, some: make(chan struct{}, 1), gone: make(chan struct{})}
 	go j.syncer()
 	return j, nil
+}
+
+// read is what the journal tells. The rest of a line that a crash has torn is cut off.
+func (j *journal) read() (*journalState, error) {
+	s, err := readJournal(j.f.Name())
+	if err != nil {
+		return nil, err
+	}
+	if err := j.f.Truncate(s.whole); err != nil {
+		return nil, writeError(j.f.Name(), err)
+	}
+	return s, nil
 }
 
 // syncer makes lasting what was appended: it waits for the disk so that the pilot need not, and syncs what has come meanwhile at once.
@@ -94,8 +106,12 @@ func (j *journal) append(e journalEntry) error {
 	return nil
 }
 
-// close returns when all is on disk.
+// close returns when all is on disk. Of a journal that is closed, or nil, it does nothing.
 func (j *journal) close() error {
+	if j == nil || j.closed {
+		return nil
+	}
+	j.closed = true
 	close(j.some)
 	<-j.gone
 	err := errors.Join(j.err, j.f.Sync(), j.f.Close())
@@ -118,32 +134,22 @@ type journalState struct {
 type taskRecord struct {
 	journalEntry           // the last
 	Begin        time.Time // of the last attempt
+	session      int       // of the last entry
 }
 
 // readJournal reads a journal. A last line that is not whole, as a crash leaves it, is left out; another that cannot be read is an error.
 func readJournal(path string) (*journalState, error) {
 	s := &journalState{last: map[string]*taskRecord{}}
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	for n := 1; ; n++ {
-		line, rest, whole := bytes.Cut(text, []byte("\n"))
-		if !whole {
-			return s, nil
-		}
+	err := eachLine(path, maxJournalLine, maxEvents, func(line []byte, last bool) error {
 		var e journalEntry
 		err := json.Unmarshal(line, &e)
 		switch {
-		case err != nil && len(rest) == 0: // written in part, then a newline of a page of zeros or the like
-			return s, nil
+		case err != nil && last: // written in part, then a newline of a page of zeros or the like
+			return nil
 		case err != nil:
-			return nil, fmt.Errorf("%s:%d: %w: the journal is broken here; begin a new run", path, n, err)
-		case n == 1 && e.Format != journalFormat, e.Format != "" && e.Format != journalFormat:
-			return nil, fmt.Errorf("%s:%d: its format is %q, want %q: is it of another version of deeprc?", path, n, e.Format, journalFormat)
+			return fmt.Errorf("%w: the journal is broken here; begin a new run", err)
+		case s.whole == 0 && e.Format != journalFormat, e.Format != "" && e.Format != journalFormat:
+			return fmt.Errorf("its format is %q, want %q: is it of another version of deeprc?", e.Format, journalFormat)
 		case e.Format != "":
 			s.sessions++
 			s.world, s.begin = e.World, e.Time
@@ -156,11 +162,15 @@ func readJournal(path string) (*journalState, error) {
 			if e.State == Running {
 				r.Begin = e.Time
 			}
-			r.journalEntry = e
+			r.journalEntry, r.session = e, s.sessions
 		}
-		s.whole += int64(len(line)) + 1
-		text = rest
+		s.whole += int64(len(line))
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
 	}
+	return s, err
 }
 
 // done reports whether a task has ended well.

@@ -11,7 +11,7 @@ import (
 // A journal that is cut off anywhere tells what its whole lines tell, and goes on from there.
 func TestJournalSurvivesATornLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), journalFile)
-	j, err := openJournal(path, 0)
+	j, err := openJournal(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func TestJournalSurvivesATornLine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := openJournal(path, 0); err == nil || !strings.Contains(err.Error(), "another process") {
+	if _, err := openJournal(path); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("two write at once: %v", err)
 	}
 	if err := j.close(); err != nil {
@@ -48,8 +48,11 @@ func TestJournalSurvivesATornLine(t *testing.T) {
 		if a := s.last["a"]; lines == 6 && (a.Attempt != 2 || !a.Begin.Equal(time.Unix(4, 0))) {
 			t.Fatalf("got %+v", a)
 		}
-		if j, err = openJournal(path, s.whole); err != nil {
+		if j, err = openJournal(path); err != nil {
 			t.Fatal(err)
+		}
+		if again, err := j.read(); err != nil || again.whole != s.whole {
+			t.Fatalf("cut at %d: %+v, %v", cut, again, err)
 		}
 		again := journalEntry{Format: journalFormat, World: 1}
 		if err := j.append(again); err != nil {
@@ -66,6 +69,7 @@ func TestJournalSurvivesATornLine(t *testing.T) {
 		{"{\"format\":\"deeprc journal 9\"}\n", ":1: its format is \"deeprc journal 9\""},
 		{"{\"task\":\"a\"}\n{}\n", ":1: its format is \"\""},
 		{"{\"format\":\"deeprc journal 1\"}\nnonsense\n{\"task\":\"a\"}\n", ":2: invalid character"},
+		{"{\"format\":\"deeprc journal 1\"}\n" + strings.Repeat(" ", maxJournalLine+1), ":2: a line of more than 16777216 bytes"},
 	} {
 		if err := os.WriteFile(path, []byte(c.text), 0o666); err != nil {
 			t.Fatal(err)

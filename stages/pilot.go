@@ -14,15 +14,15 @@ import (
 // runPilot runs tasks on the ranks of c, as sched, which only rank 0 has, decides; collective. Rank 0 decides on a goroutine of its own,
 // so that it can work, too. watch, of rank 0, hears of every order and of every rank that has left an attempt; an error of it stops the run.
 // When finish is cancelled, on any rank, no further task starts; when ctx is, those that run are told to end, too. The error is of the
-// pilot itself: how tasks end is in sched.
-func runPilot(ctx, finish context.Context, c collective.Comm, tasks []Task, env Env, sched *Sched, watch watcher) error {
+// pilot itself: how tasks end is in sched. Where stuck, a task that was told to end goes on on this rank: what it works with must stay as it is.
+func runPilot(ctx, finish context.Context, c collective.Comm, tasks []Task, env Env, sched *Sched, watch watcher) (stuck bool, err error) {
 	all := make([]int, c.Size())
 	for r := range all {
 		all[r] = r
 	}
 	ctl, err := c.Sub(all) // its mailbox ends with it
 	if err != nil {
-		return err
+		return false, err
 	}
 	mail := collective.OpenMailbox(ctl)
 	send := func(to int, v any) error {
@@ -64,18 +64,15 @@ func runPilot(ctx, finish context.Context, c collective.Comm, tasks []Task, env 
 			_ = send(0, report{Finish: context.Cause(finish).Error()})
 		})()
 	}
-	err = w.work()
+	stuck, err = w.work()
 	if c.Rank() == 0 {
 		if err == nil {
 			err = <-ended
 		}
 		mail.Close()
 	}
-	if errors.Is(err, errStuck) { // what it holds is not to be touched; the process ends
-		return err
-	}
 	err = collective.Agree(ctl, err)
-	return errors.Join(err, ctl.Close())
+	return stuck, errors.Join(err, ctl.Close())
 }
 
 // watcher hears what happens; on rank 0.
@@ -86,6 +83,8 @@ type watcher interface {
 	left(now time.Duration, r report) error
 	// told is called when the run is told to end, by Drain or Stop.
 	told(e Event) error
+	// cancelled gives tasks that people ask to cancel; what it holds from the start never starts. It may be nil.
+	cancelled() <-chan []int
 }
 
 // pilot is rank 0's loop.
@@ -151,7 +150,15 @@ func (p *pilot) run(ctx, finish context.Context) (err error) {
 		}
 		return do(e)
 	}
-	err = do(Event{Kind: Tick, Now: now()})
+	first := Event{Kind: Tick, Now: now()}
+	asked := p.watch.cancelled()
+	cancel := func(tasks []int) Event { return Event{Kind: Cancel, Now: now(), Tasks: tasks, Reason: cancelReason} }
+	select {
+	case tasks := <-asked:
+		first = cancel(tasks)
+	default:
+	}
+	err = do(first)
 	timer := time.NewTimer(0)
 	stop, drain := ctx.Done(), finish.Done()
 	for err == nil && !p.s.Finished() {
@@ -183,6 +190,8 @@ func (p *pilot) run(ctx, finish context.Context) (err error) {
 			if err == nil {
 				err = do(Event{Kind: Left, Now: at, Task: r.Task, Attempt: r.Attempt, Rank: r.Rank, Failure: r.Failure})
 			}
+		case tasks := <-asked:
+			err = do(cancel(tasks))
 		case <-timer.C:
 			err = do(Event{Kind: Tick, Now: now()})
 		case <-stop:

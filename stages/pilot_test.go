@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,6 +27,7 @@ type tape struct {
 	failed  map[string][]report // of the last attempt of each task
 	tasks   []Task
 	fail    func(o Order) error
+	cancels chan []int
 }
 
 func (w *tape) ordered(now time.Duration, o Order, failed []report) error {
@@ -51,6 +54,8 @@ func (w *tape) left(now time.Duration, r report) error {
 
 func (w *tape) told(Event) error { return nil }
 
+func (w *tape) cancelled() <-chan []int { return w.cancels }
+
 // pilotOn runs tasks on n in-process ranks.
 func pilotOn(t testing.TB, ctx context.Context, n int, policy Policy, tasks []Task) (*tape, error) {
 	t.Helper()
@@ -64,7 +69,8 @@ func (w *tape) on(t testing.TB, ctx context.Context, n int, policy Policy) error
 		if c.Rank() == 0 {
 			s = mustSched(t, policy, cpus(n), w.tasks...)
 		}
-		return runPilot(ctx, ctx, c, w.tasks, Env{Dir: t.TempDir(), Shelf: &Shelf{}}, s, w)
+		_, err := runPilot(ctx, ctx, c, w.tasks, Env{Dir: t.TempDir(), Shelf: &Shelf{}}, s, w)
+		return err
 	})
 }
 
@@ -293,7 +299,8 @@ func TestPilotFinishesWhatRuns(t *testing.T) {
 		case 1:
 			mine = finish
 		}
-		return runPilot(context.Background(), mine, c, w.tasks, Env{Dir: t.TempDir(), Shelf: &Shelf{}}, sched, w)
+		_, err := runPilot(context.Background(), mine, c, w.tasks, Env{Dir: t.TempDir(), Shelf: &Shelf{}}, sched, w)
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -333,6 +340,53 @@ func TestPilotStopsTasksInOrder(t *testing.T) {
 	}
 	if r := w.failed["a"]; len(r) != 3 || !strings.Contains(r[0].Failure, context.Canceled.Error()) {
 		t.Errorf("got %+v", r)
+	}
+}
+
+// A task that does not end on one rank ends with the process: the run is stopped all the same, in order, and says where it hangs.
+func TestPilotGivesUpARankThatHangs(t *testing.T) {
+	oldGrace, oldPatience := grace, patience
+	defer func() { grace, patience = oldGrace, oldPatience }()
+	grace, patience = 100*time.Millisecond, 50*time.Millisecond
+	ctx, cancel := context.WithCancelCause(context.Background())
+	release := make(chan bool)
+	defer close(release)
+	tasks := []Task{runs("hangs", 2, func(e *Env) error {
+		if e.Comm.Rank() == 1 {
+			cancel(errors.New("the time is up"))
+			<-release
+		}
+		return e.Comm.Barrier()
+	}), runs("next", 1, func(*Env) error { return nil }, "hangs")}
+	dir, s := t.TempDir(), mustSched(t, fifo, cpus(3), tasks...)
+	var stuck [3]bool
+	err := collective.RunLocal(3, func(c collective.Comm) error {
+		var books *account
+		if c.Rank() == 0 {
+			j, err := openJournal(filepath.Join(dir, journalFile))
+			if err != nil {
+				return err
+			}
+			if books, err = openAccount(dir, j, tasks, 3, nil, time.Now(), slog.New(slog.DiscardHandler), &screen{}); err != nil {
+				return err
+			}
+		}
+		var err error
+		stuck[c.Rank()], err = runPilot(ctx, ctx, c, tasks, Env{Dir: dir, Shelf: &Shelf{}}, s, books)
+		if err != nil || c.Rank() > 0 {
+			return err
+		}
+		if err := books.close(); err != nil {
+			return err
+		}
+		if err := books.outcome(s.Told()); !Stopped(err) || !strings.Contains(err.Error(), "2 of 2 tasks are left (next, hangs)") ||
+			!strings.Contains(err.Error(), `task "hangs", attempt 1, hangs on ranks 1: `) {
+			t.Errorf("got %v", err)
+		}
+		return nil
+	})
+	if err != nil || stuck != [3]bool{false, true, false} {
+		t.Errorf("%v, stuck %v", err, stuck)
 	}
 }
 
@@ -376,7 +430,8 @@ func TestPilotEndsWithTheWorld(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 			return errors.New("gone")
 		}
-		return runPilot(context.Background(), context.Background(), c, w.tasks, Env{Dir: t.TempDir(), Shelf: &Shelf{}}, s, w)
+		_, err := runPilot(context.Background(), context.Background(), c, w.tasks, Env{Dir: t.TempDir(), Shelf: &Shelf{}}, s, w)
+		return err
 	})
 	var rank *collective.RankError
 	if !errors.As(err, &rank) || rank.Rank != 2 || !strings.Contains(err.Error(), "gone") || time.Since(begin) > 10*time.Second {

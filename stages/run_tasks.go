@@ -29,23 +29,22 @@ func runTasks(ctx, finish context.Context, c collective.Comm, cfg *Config, o Opt
 	root := c.Rank() == 0
 	if o.Resume != "" {
 		err = resumable(o.Resume, cfg)
-		if err == nil && root {
-			err = sweep(o.Resume)
-		}
 	}
 	if err := collective.Agree(c, err); err != nil {
 		return nil, err
 	}
+	var lines *journal
 	var before *journalState // of earlier sessions
 	var sched *Sched
 	if root {
 		if o.Resume != "" {
-			before, err = readJournal(filepath.Join(o.Resume, journalFile))
+			lines, before, err = reopen(o.Resume)
 		}
 		if err == nil {
 			sched, err = cfg.schedule(plan, world.slots, before.done)
 		}
 	}
+	defer func() { _ = lines.close() }()             // where the account has not
 	if err := collective.Agree(c, err); err != nil { // before there is a folder
 		return nil, err
 	}
@@ -56,6 +55,12 @@ func runTasks(ctx, finish context.Context, c collective.Comm, cfg *Config, o Opt
 		}
 	}
 	if err := writeConfig(c, dir, cfg); err != nil {
+		return nil, err
+	}
+	if root && lines == nil {
+		lines, err = openJournal(filepath.Join(dir, journalFile))
+	}
+	if err := collective.Agree(c, err); err != nil {
 		return nil, err
 	}
 	log, closeLog, err := openLog(dir, root, o.Resume != "")
@@ -73,19 +78,18 @@ func runTasks(ctx, finish context.Context, c collective.Comm, cfg *Config, o Opt
 	}
 	var books *account
 	if root {
-		books, err = openAccount(dir, tasks, c.Size(), before, begin, log, show)
+		books, err = openAccount(dir, lines, tasks, c.Size(), before, begin, log, show)
 	}
 	if err := collective.Agree(c, err); err != nil {
 		return nil, err
 	}
 	log.Info("begin", "version", o.Version, "ranks", c.Size(), "device", dev.Name(), "tasks", len(tasks), "policy", cfg.Pilot.Policy)
 	shelf := &Shelf{}
-	err = runPilot(ctx, finish, c, tasks, Env{Dir: dir, Device: dev, GPUs: world.gpus, Shelf: shelf, Version: o.Version, noCache: o.NoCache}, sched, books)
-	if errors.Is(err, errStuck) {
-		return nil, err
+	stuck, err := runPilot(ctx, finish, c, tasks, Env{Dir: dir, Device: dev, GPUs: world.gpus, Shelf: shelf, Version: o.Version, noCache: o.NoCache}, sched, books)
+	if !stuck {
+		shelf.put(nil)
+		dev.Close()
 	}
-	shelf.put(nil)
-	dev.Close()
 	if root {
 		err = errors.Join(err, books.close())
 		if err == nil {
@@ -114,4 +118,20 @@ func runTasks(ctx, finish context.Context, c collective.Comm, cfg *Config, o Opt
 		return nil, err
 	}
 	return &Result{Dir: dir, Seconds: map[string]float64{"total": time.Since(begin).Seconds()}}, nil
+}
+
+// reopen opens the journal of a run that goes on, which no other process may write meanwhile, and only then clears up in its folder.
+func reopen(dir string) (*journal, *journalState, error) {
+	j, err := openJournal(filepath.Join(dir, journalFile))
+	if err != nil {
+		return nil, nil, err
+	}
+	before, err := j.read()
+	if err == nil {
+		err = sweep(dir)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, j.close())
+	}
+	return j, before, nil
 }

@@ -269,3 +269,39 @@ command = ["./no-such-program"]
 		t.Errorf("%v, the log has not the failing task's tail:\n%s", err, log)
 	}
 }
+
+// A run that another process is in is left as it is, temporary files included.
+func TestTasksResumeOnlyWithTheLock(t *testing.T) {
+	cfg := withTasks(t, "[[task]]\nstage = \"exec\"\ncommand = [\"true\"]\n")
+	dir := mustRun(t, 1, cfg).Dir
+	half := filepath.Join(dir, ".model.json.1-00000001.tmp")
+	if err := os.WriteFile(half, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	j, err := openJournal(filepath.Join(dir, journalFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(filepath.Join(dir, "log.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := resumeOn(t, 2, cfg, dir); err == nil || !strings.Contains(err.Error(), "another process runs in this folder") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(half); err != nil {
+		t.Error("it cleared up", err)
+	}
+	if after, err := os.ReadFile(filepath.Join(dir, "log.txt")); !bytes.Equal(before, after) || err != nil {
+		t.Errorf("it wrote the log: %s, %v", after, err)
+	}
+	if err := j.close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := resumeOn(t, 2, cfg, dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(half); err == nil {
+		t.Error("what a killed process left is still there")
+	}
+}

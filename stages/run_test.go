@@ -50,10 +50,15 @@ func small(t testing.TB, sets ...string) *Config {
 // runOn runs cfg on n in-process ranks and gives rank 0's result.
 func runOn(t testing.TB, n int, cfg *Config) (*Result, error) {
 	t.Helper()
+	return resumeOn(t, n, cfg, "")
+}
+
+func resumeOn(t testing.TB, n int, cfg *Config, dir string) (*Result, error) {
+	t.Helper()
 	var mu sync.Mutex
 	var res *Result
 	err := collective.RunLocal(n, func(c collective.Comm) error {
-		r, err := Run(context.Background(), c, cfg, Options{Version: "test", Quiet: true})
+		r, err := Run(context.Background(), c, cfg, Options{Version: "test", Quiet: true, Resume: dir})
 		if r != nil {
 			mu.Lock()
 			defer mu.Unlock()

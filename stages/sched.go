@@ -147,7 +147,9 @@ func (s *Sched) Step(e Event) []Order {
 	case Left:
 		s.leave(e)
 	case Cancel:
-		s.cancel(s.tasks[e.Task], e.Reason)
+		for _, k := range e.Tasks {
+			s.cancel(s.tasks[k], e.Reason)
+		}
 	case Drain:
 		s.told = cmp.Or(s.told, e.Reason)
 		s.drain(Interrupted, e.Reason)

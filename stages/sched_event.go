@@ -26,7 +26,8 @@ func (s State) Ended() bool {
 type Event struct {
 	Kind    EventKind
 	Now     time.Duration
-	Task    int    // of Left, Cancel
+	Task    int    // of Left
+	Tasks   []int  // of Cancel
 	Attempt int    // of Left
 	Rank    int    // of Left
 	Failure string // of Left: what that rank ended with; "": well
@@ -39,7 +40,7 @@ type EventKind uint8
 const (
 	Tick   EventKind = iota // time has passed
 	Left                    // a rank has left an attempt of a task, and is free
-	Cancel                  // a task shall not go on, nor start
+	Cancel                  // tasks shall not go on, nor start
 	Drain                   // no further task shall start
 	Stop                    // nor those that run go on
 )

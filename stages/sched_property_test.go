@@ -106,7 +106,7 @@ func (w *schedWorld) play() {
 			w.t.Fatal("it does not end")
 		}
 		if w.pick(200) == 0 {
-			e := Event{Kind: []EventKind{Cancel, Cancel, Drain, Stop}[w.pick(4)], Now: w.now, Task: w.pick(len(w.tasks)), Reason: "asked for"}
+			e := Event{Kind: []EventKind{Cancel, Cancel, Drain, Stop}[w.pick(4)], Now: w.now, Tasks: []int{w.pick(len(w.tasks)), w.pick(len(w.tasks))}, Reason: "asked for"}
 			w.drained = w.drained || e.Kind == Drain || e.Kind == Stop
 			w.stopped = w.stopped || e.Kind == Stop
 			w.take(w.s.Step(e))

@@ -71,7 +71,7 @@ func (s *Sched) story(t *testing.T, lines []line) {
 				e.Failure = words[3]
 			}
 		case "cancel":
-			e.Kind, e.Task, e.Reason = Cancel, task(), "asked for"
+			e.Kind, e.Tasks, e.Reason = Cancel, []int{task()}, "asked for"
 		case "drain":
 			e.Kind, e.Reason = Drain, "asked for"
 		case "stop":

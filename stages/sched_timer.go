@@ -9,12 +9,13 @@ import (
 // forever is later than all times.
 const forever = time.Duration(1<<63 - 1)
 
-// grace is how long a rank may take to leave an attempt that was told to end. One that has not is not used again.
-const grace = 30 * time.Second
+// grace is how long a rank may take to leave an attempt that was told to end. One that has not is not used again. It and patience are
+// variables so that a test can make them small.
+var grace = 30 * time.Second
 
 // patience is how long an attempt may take, when the run is stopped, to come to a place where it can go on later; then it is broken off.
 // With grace it is less than the five minutes of warning that job scripts ask for.
-const patience = 60 * time.Second
+var patience = 60 * time.Second
 
 // expire acts on a timer that is due.
 func (s *Sched) expire(e timer) {
@@ -35,7 +36,11 @@ func (s *Sched) expire(e timer) {
 		}
 		a.here = 0
 		s.out = append(s.out, Order{Kind: Lose, Task: t.index, Attempt: a.number, Ranks: lost})
-		a.failure = fmt.Sprintf("ranks %v do not end it, %v after they were told to; they are not used any more", lost, grace)
+		after := grace
+		if a.halt == haltStop {
+			after += patience
+		}
+		a.failure = fmt.Sprintf("ranks %v do not end it, %v after they were told to; they are not used any more", lost, after)
 		s.conclude(a)
 		s.hopeless()
 	}

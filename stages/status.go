@@ -31,7 +31,7 @@ func Status(w io.Writer, dir string, now time.Time) error {
 		return err
 	}
 	var parts []string
-	for _, s := range []State{Done, Running, Delayed, Ready, Waiting, Failed, Skipped, Cancelled, Interrupted} {
+	for _, s := range []State{Done, Running, toCancel, Delayed, Ready, Waiting, Failed, Skipped, Cancelled, Interrupted} {
 		if count[s] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", count[s], s))
 		}

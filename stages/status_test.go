@@ -21,7 +21,7 @@ func TestStatus(t *testing.T) {
 	}
 	f.Close()
 	at := func(s int64) time.Time { return time.Unix(1_700_000_000+s, 0) }
-	j, err := openJournal(filepath.Join(dir, journalFile), 0)
+	j, err := openJournal(filepath.Join(dir, journalFile))
 	if err != nil {
 		t.Fatal(err)
 	}

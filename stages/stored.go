@@ -13,6 +13,8 @@ type storedRun struct {
 	plan    []*planned
 	journal *journalState
 	alive   answer // whether a process runs there
+
+	cancelled []string // names that people have asked to cancel
 }
 
 // readStored reads a run's folder. That the run has no tasks is an error, which ends in otherwise.
@@ -32,6 +34,9 @@ func readStored(dir, otherwise string) (*storedRun, error) {
 	if r.journal, err = readJournal(path); err != nil {
 		return nil, err
 	}
+	if r.cancelled, err = readCancelled(dir); err != nil {
+		return nil, err
+	}
 	r.alive, err = locked(path)
 	return r, err
 }
@@ -46,11 +51,17 @@ type standing struct {
 // standing is where task p is.
 func (r *storedRun) standing(p *planned, now time.Time) standing {
 	last := r.journal.last[p.Name]
-	if last == nil {
-		return standing{State: Waiting, attempt: "–", ranks: "–"}
+	if last == nil || r.alive == yes && last.session < r.journal.sessions && last.State != Done { // its turn in this session is to come
+		s := standing{State: Waiting, attempt: "–", ranks: "–"}
+		if r.cancelling(p.Name, s.State) {
+			s.State = toCancel
+		}
+		return s
 	}
 	s := standing{attempt: fmt.Sprintf("%d/%d", last.Attempt, 1+p.Retries), ranks: orDash(rankList(last.Ranks)), failure: firstLine(last.Error)}
-	s.State, s.took = last.standing(r.alive, now)
+	if s.State, s.took = last.standing(r.alive, now); r.cancelling(p.Name, s.State) {
+		s.State = toCancel
+	}
 	return s
 }
 

@@ -88,7 +88,7 @@ func TestTaskPageStaysSmall(t *testing.T) {
 	for _, p := range plan {
 		j.last[p.Name] = &taskRecord{journalEntry: journalEntry{Task: p.Name, State: Failed, Attempt: 1, Ranks: []int{0, 2, 4}, Error: strings.Repeat("x", 10_000)}}
 	}
-	run := &storedRun{dir, cfg, plan, j, no}
+	run := &storedRun{dir: dir, cfg: cfg, plan: plan, journal: j, alive: no}
 	c, err := run.compare()
 	if err != nil {
 		t.Fatal(err)

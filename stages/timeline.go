@@ -1,14 +1,11 @@
 package stages
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"time"
 )
@@ -81,38 +78,21 @@ const (
 // cannot be read is an error with its number. until, unless it is zero, is the end of a last session that has not told its own.
 func readTimeline(path string, until time.Time) (*timeline, error) {
 	t := &timeline{}
-	f, err := os.Open(path)
+	err := eachLine(path, maxEventLine, maxEvents, func(line []byte, last bool) error {
+		var e taskEvent
+		if err := json.Unmarshal(line, &e); err != nil {
+			if last { // torn by a crash
+				return nil
+			}
+			return err
+		}
+		return t.add(e)
+	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return t, nil
 	}
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	r := bufio.NewReaderSize(f, maxEventLine)
-	for n := 1; ; n++ {
-		line, err := r.ReadSlice('\n')
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		var e taskEvent
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			return nil, fmt.Errorf("%s:%d: a line of more than %d bytes", path, n, maxEventLine)
-		case err != nil:
-			return nil, err
-		case n > maxEvents:
-			return nil, fmt.Errorf("%s:%d: more than %d lines", path, n, maxEvents)
-		}
-		if err := json.Unmarshal(line, &e); err != nil {
-			if _, more := r.Peek(1); errors.Is(more, io.EOF) { // torn by a crash
-				break
-			}
-			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
-		}
-		if err := t.add(e); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
-		}
 	}
 	for i, s := range t.sessions {
 		s.at = t.seconds

@@ -122,15 +122,13 @@ func (w *worker) listen(mail collective.Mailbox) {
 	}
 }
 
-// errStuck is met by a rank whose task does not end though it was told to, when all others have.
-var errStuck = errors.New("a task does not end on this rank, though it was told to")
-
-// work runs attempts until the pilot has ended.
-func (w *worker) work() error {
+// work runs attempts until the pilot has ended. Where stuck, one of them has not ended though it was told to, and the pilot has given this
+// rank up.
+func (w *worker) work() (stuck bool, err error) {
 	for {
 		select {
 		case <-w.over:
-			return w.lost
+			return false, w.lost
 		case j := <-w.jobs:
 			done := make(chan report, 1)
 			go func() {
@@ -141,11 +139,11 @@ func (w *worker) work() error {
 			select {
 			case r := <-done:
 				if err := w.tell(r); err != nil {
-					return err
+					return false, err
 				}
 			case <-w.over: // the world has failed, or this rank was given up
 				if w.lost == nil {
-					return fmt.Errorf("task %q: %w", w.tasks[j.Task].Name, errStuck)
+					return len(done) == 0, nil
 				}
 				w.mu.Lock()
 				if w.cancel != nil {
@@ -155,8 +153,9 @@ func (w *worker) work() error {
 				select {
 				case <-done:
 				case <-time.After(grace):
+					stuck = true
 				}
-				return w.lost
+				return stuck, w.lost
 			}
 		}
 	}
