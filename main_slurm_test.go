@@ -169,9 +169,16 @@ func TestSlurm(t *testing.T) {
 				t.Skip("make build has not made the plugin")
 			}
 			dir := siteFolder(t, "mpi = \""+mpi+"\"\n")
+			if mpi == "mpich" {
+				withTasks(t, dir, trainTasks+mpiTask("program", compiled(t, mpi), "ok", "2", ""))
+			}
 			job, _ := submitted(t, s, dir, append(size, "t.toml", "--time", "5m")...)
 			logOf(t, s, job, filepath.Join(dir, "*.log"), 2*time.Minute, "COMPLETED")
-			logHas(t, filepath.Join(dir, "runs", "run-slurm-"+job), "ranks=2")
+			run := filepath.Join(dir, "runs", "run-slurm-"+job)
+			logHas(t, run, "ranks=2")
+			if mpi == "mpich" {
+				wantRanks(t, run, "program", "c1", "c1")
+			}
 		})
 	}
 
@@ -203,7 +210,80 @@ func TestSlurm(t *testing.T) {
 		}
 	})
 
-	t.Run("a sweep that is warned, on 3 nodes of 2 tasks", func(t *testing.T) {
+	t.Run("tasks that are MPI programs, on two nodes", func(t *testing.T) {
+		program := compiled(t, "openmpi")
+		dir := t.TempDir()
+		text := mpiTask("all", program, "ok", "4", "") + mpiTask("three", program, "ok", "3", "") + mpiTask("spread", program, "ok", "2", "ranks_per_node = 1") +
+			mpiTask("hangs", program, "hang", "4", "timeout = \"2s\"\nafter = [\"all\"]")
+		if err := os.WriteFile(filepath.Join(dir, "c.toml"), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		job, _ := submitted(t, s, dir, "c.toml", "--nodes", "2", "--ntasks-per-node", "2", "--time", "5m")
+		log := logOf(t, s, job, filepath.Join(dir, "*.log"), 2*time.Minute, "FAILED")
+		if !regexp.MustCompile(`task "hangs" failed, attempt 1 of 1: .*timeout of 2s`).MatchString(log) {
+			t.Error(log)
+		}
+		run := filepath.Join(dir, "runs", "run-slurm-"+job)
+		wantRanks(t, run, "all", "c1", "c1", "c2", "c2")
+		wantRanks(t, run, "spread", "c1", "c2")
+		if got := strings.Join(said(t, run, "three"), "\n"); strings.Count(got, " of 3 ") != 3 || !strings.Contains(got, "on c1") || !strings.Contains(got, "on c2") {
+			t.Error(got)
+		}
+		for r := range 4 {
+			if _, err := os.Stat(filepath.Join(run, "tasks", "hangs", fmt.Sprint("hangs-", r))); err != nil {
+				t.Error(err)
+			}
+		}
+		if text, err := os.ReadFile(filepath.Join(run, "tasks", "all", "log.txt")); err != nil || !strings.Contains(string(text), "srun --mpi=pmix --overlap") {
+			t.Errorf("%v\n%s", err, text)
+		}
+		noneLeft(t, program)
+	})
+
+	t.Run("tasks that are MPI programs, on CPU and GPU nodes", func(t *testing.T) {
+		program := compiled(t, "openmpi")
+		dir := siteFolder(t, "gpu_partition = \"gpu\"\n")
+		text := mpiTask("all", program, "ok", "\"all\"", "") + mpiTask("gpus", program, "ok", "2", "gpus = 2") + mpiTask("gpu", program, "ok", "1", "gpus = 1")
+		if err := os.WriteFile(filepath.Join(dir, "c.toml"), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		size := []string{"c.toml", "--ntasks-per-node", "2", "--gpu-nodes", "2", "--gpu-ntasks-per-node", "1", "--gpus-per-task", "2", "--time", "5m"}
+		out, err := onSlurm(t, s, dir, append(append([]string{binary(t), "submit"}, size...), "--set", "task.1.ranks=3")...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), `task "gpus": ranks = 3 with gpus = 2, but of 4 ranks that run tasks 2 have that`) {
+			t.Errorf("%v\n%s", err, out)
+		}
+		job, _ := submitted(t, s, dir, size...)
+		logOf(t, s, job, filepath.Join(dir, "*.log"), time.Minute, "COMPLETED")
+		run := filepath.Join(dir, "runs", "run-slurm-"+job)
+		wantRanks(t, run, "all", "c1", "c1", "g1", "g2")
+		wantRanks(t, run, "gpus", "g1", "g2")
+		for task, want := range map[string]string{"all": "GPUs <>", "gpus": "GPUs <0,1>", "gpu": "GPUs <0>"} {
+			for _, line := range said(t, run, task) {
+				if !strings.Contains(line, want) {
+					t.Errorf("task %s: %s, want %s", task, line, want)
+				}
+			}
+		}
+	})
+
+	t.Run("mpirun in an allocation, and its tasks that are MPI programs", func(t *testing.T) {
+		program := compiled(t, "openmpi")
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "c.toml"), []byte(mpiTask("all", program, "ok", "4", "")+mpiTask("spread", program, "ok", "2", "ranks_per_node = 1")), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		cmd := onSlurm(t, s, dir, "salloc", "-Q", "-N2", "-w", "c1,c2", "--ntasks-per-node=2", "mpirun.openmpi", "-n", "4", binary(t), "run", "c.toml", "--job", "m")
+		cmd.Env = append(cmd.Env, "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		wantRanks(t, filepath.Join(dir, "runs", "run-m"), "all", "c1", "c1", "c2", "c2")
+		wantRanks(t, filepath.Join(dir, "runs", "run-m"), "spread", "c1", "c2")
+	})
+
+	// Slurm looks at its clock every 30 s: these two wait for it beside each other.
+	t.Run("the time limit of a sweep, on 3 nodes of 2 tasks", func(t *testing.T) {
+		t.Parallel()
 		dir := folder(t, nil)
 		args := []string{"t.toml", "--set", "train.steps=20000", "--set", "train.checkpoint_every=50 steps", "--set", "evaluate.forecasts=false", "--set", "evaluate.baselines=[]"}
 		for _, seed := range []string{"1", "2", "3"} {
@@ -212,13 +292,8 @@ func TestSlurm(t *testing.T) {
 			}
 		}
 		withTasks(t, dir, "[sweep]\nseeds = [1, 2, 3]\nranks = 2\n")
-		job, _ := submitted(t, s, dir, append(args, "--nodes", "3", "--ntasks-per-node", "2", "--time", "5m")...)
+		job, log := untilLimit(t, s, dir, 6, filepath.Join("s2", "checkpoints", "0.safetensors"), append(args, "--nodes", "3", "--ntasks-per-node", "2")...)
 		run := filepath.Join(dir, "runs", "run-slurm-"+job)
-		waitFor(t, filepath.Join(run, "s2", "checkpoints", "0.safetensors"))
-		if out, err := s.Command("scancel", "--batch", "--signal=USR1", job).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		log := logOf(t, s, job, filepath.Join(dir, "run-"+job+".log"), 3*time.Minute, "COMPLETED")
 		if !strings.Contains(log, "tasks are left") || !strings.Contains(log, "1 of 7 tasks were done already") {
 			t.Errorf("the sweep did not stop, or began anew:\n%s", log)
 		}
@@ -231,23 +306,10 @@ func TestSlurm(t *testing.T) {
 	})
 
 	t.Run("the time limit", func(t *testing.T) {
+		t.Parallel()
 		dir := folder(t, nil)
 		args := []string{"t.toml", "--set", "train.steps=100000", "--set", "train.log_every=1000", "--set", "evaluate.forecasts=false", "--set", "train.checkpoint_every=10000 steps"}
-		job, _ := submitted(t, s, dir, append(args, "--ntasks-per-node", "2", "--time", "1m", "--warning", "54s")...)
-		// Slurm looks at its clock every 30 s: so long the ranks stand still, in the middle of the training.
-		run := filepath.Join(dir, "runs", "run-slurm-"+job)
-		waitFor(t, filepath.Join(run, "checkpoints", "0.safetensors"))
-		signalRanks(t, 2, "SLURM_JOB_ID="+job, syscall.SIGSTOP)
-		for end := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
-			if text, _ := os.ReadFile(filepath.Join(dir, "run-"+job+".log")); strings.Contains(string(text), "the time limit is near") {
-				break
-			}
-			if time.Now().After(end) {
-				t.Fatal("no warning after two minutes")
-			}
-		}
-		signalRanks(t, 2, "SLURM_JOB_ID="+job, syscall.SIGCONT)
-		log := logOf(t, s, job, filepath.Join(dir, "run-"+job+".log"), 3*time.Minute, "COMPLETED")
+		job, log := untilLimit(t, s, dir, 2, filepath.Join("checkpoints", "0.safetensors"), append(args, "--ntasks-per-node", "2")...)
 		for _, want := range []string{"stopped at step", "nlinear goes on after step"} {
 			if !strings.Contains(log, want) {
 				t.Errorf("no %q in the log:\n%s", want, log)
@@ -258,6 +320,26 @@ func TestSlurm(t *testing.T) {
 		}
 		sameMetrics(t, filepath.Join(dir, "runs", "run-alone"), filepath.Join(dir, "runs", "run-slurm-"+job), 0)
 	})
+}
+
+// untilLimit submits a job of a minute, keeps its ranks, so many, still from when there is that file in the run's folder until Slurm has
+// warned the job, and returns its log when it has ended, in its second life.
+func untilLimit(t *testing.T, s *slurm.Cluster, dir string, ranks int, file string, args ...string) (job, log string) {
+	t.Helper()
+	job, _ = submitted(t, s, dir, append(args, "--time", "1m", "--warning", "54s")...)
+	waitFor(t, filepath.Join(dir, "runs", "run-slurm-"+job, file))
+	signalRanks(t, ranks, "SLURM_JOB_ID="+job, syscall.SIGSTOP)
+	path := filepath.Join(dir, "run-"+job+".log")
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		if text, _ := os.ReadFile(path); strings.Contains(string(text), "the time limit is near") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("no warning after two minutes")
+		}
+	}
+	signalRanks(t, ranks, "SLURM_JOB_ID="+job, syscall.SIGCONT)
+	return job, logOf(t, s, job, path, 3*time.Minute, "COMPLETED")
 }
 
 // signalRanks sends a signal to the ranks, so many, that have a variable in their environment.
