@@ -170,8 +170,8 @@ func TestSubmitPBSArray(t *testing.T) {
 				}
 				sameMetrics(t, filepath.Join(dir, "runs", "run-"+alone), run, 0)
 			}
-			if n := strings.Count(logs(t, dir), "nlinear goes on after step"); n != 2 {
-				t.Errorf("%d runs went on, want 2:\n%s", n, logs(t, dir))
+			if n := strings.Count(logs(t, dir), "nlinear goes on after step"); n < 2 { // on a busy machine more than once each
+				t.Errorf("%d times a run went on, want 2 at least:\n%s", n, logs(t, dir))
 			}
 		})
 	}
