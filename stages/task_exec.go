@@ -45,22 +45,22 @@ func execute(e *Env, c TaskConfig) error {
 	all := accompany(e.Ctx, e.Comm)
 	defer all.end(nil)
 	env = append(env, fmt.Sprint("RANK=", e.Comm.Rank()), fmt.Sprint("WORLD_SIZE=", e.Comm.Size()), fmt.Sprint("LOCAL_RANK=", place.LocalRank), gpus)
-	if err := runChild(all.ctx, e.Log, c.Command, dir, env); err != nil {
+	if err := runChild(all.ctx, e.Log, c.Command, dir, env, execGrace); err != nil {
 		return err
 	}
 	return all.meet()
 }
 
 // runChild runs a command to its end, in dir, and puts each line that it prints into log. When ctx is cancelled, the command and its own
-// children get SIGTERM, and SIGKILL after execGrace; the error is then the cause.
-func runChild(ctx context.Context, log *slog.Logger, command []string, dir string, env []string) error {
+// children get SIGTERM, and SIGKILL after grace; the error is then the cause.
+func runChild(ctx context.Context, log *slog.Logger, command []string, dir string, env []string, grace time.Duration) error {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir, cmd.Env = dir, env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // its own children end with it, and it with this process: the task of a run that goes on is alone
 	runtime.LockOSThread()                                                            // whose end Pdeathsig means
 	defer runtime.UnlockOSThread()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = execGrace
+	cmd.WaitDelay = grace
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
 	logged := make(chan struct{})

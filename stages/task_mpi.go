@@ -39,6 +39,9 @@ type mpiPlan struct {
 // mpiVar marks the processes of an MPI program by the path of its plan, so that they are found on every host.
 const mpiVar = "DEEPRC_MPI_TASK"
 
+// launcherGrace is how long a launcher may take to end its program after SIGTERM; srun waits 7 s for one that does not.
+const launcherGrace = 10 * time.Second
+
 // executeMPI runs an MPI program with a rank on each of the task's, from the task's first rank. Whatever happens, none of its processes
 // is left on a host when the ranks there return.
 func executeMPI(e *Env, command []string, dir string, env []string, gpus string) (err error) {
@@ -101,7 +104,7 @@ func launchMPI(ctx context.Context, e *Env, command []string, plan mpiPlan, path
 	}
 	defer os.Remove(path)
 	e.Log.Info("mpi", "command", argv)
-	if err := runChild(ctx, e.Log, argv, plan.Dir, append(l.environ(env, os.Getuid() == 0), mpiVar+"="+path)); err != nil {
+	if err := runChild(ctx, e.Log, argv, plan.Dir, append(l.environ(env, os.Getuid() == 0), mpiVar+"="+path), launcherGrace); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
