@@ -26,7 +26,7 @@ func benchHeteroCommand() *cobra.Command {
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON document and nothing else on standard output")
 	cmd.Flags().IntVar(&b.Rows, "rows", 2_000_000, "rows of each table")
 	cmd.Flags().IntVar(&b.Steps, "steps", 100, "updates of each net")
-	cmd.Flags().StringSliceVar(&b.Nets, "nets", []string{"nbeats", "nhits", "lstm", "gru", "tcn", "autoformer", "fedformer", "vanillatransformer"}, "nets to train")
+	cmd.Flags().StringSliceVar(&b.Nets, "nets", []string{"nbeats", "nhits", "lstm", "gru", "tcn", "autoformer"}, "nets to train")
 	cmd.Flags().IntVar(&b.Ranks, "ranks", 0, "in-process ranks of each job; 0: 2, or those of --launcher")
 	cmd.Flags().IntVar(&b.Repeats, "repeats", 5, "measurements, of which median and spread are told")
 	launcher := cmd.Flags().String("launcher", "", "the command that starts deeprc on every rank, as mpirun -n 2, split at blanks")
