@@ -27,7 +27,7 @@ func benchTrainCommand() *cobra.Command {
 	}
 	t := stages.TrainComparison{}
 	o := &t.BenchOptions
-	asJSON := cmd.Flags().Bool("json", false, "print one JSON document and nothing else on standard output")
+	asJSON := jsonFlag(cmd)
 	cmd.Flags().StringSliceVar(&o.Nets, "net", nets, "nets to train: "+strings.Join(nets, ", "))
 	cmd.Flags().IntVar(&o.Repeats, "repeats", 5, "measurements, of which median and spread are told")
 	cmd.Flags().IntVar(&o.Steps, "steps", 0, "updates of one measurement; 0: as many as take about a second")
@@ -58,11 +58,7 @@ func benchTrainCommand() *cobra.Command {
 				}
 				return json.NewEncoder(os.Stdout).Encode(r)
 			}
-			res, err := stages.BenchTrain(c, *o, version)
-			if err != nil || c.Rank() != 0 {
-				return err
-			}
-			return printBench(res, *asJSON)
+			return printFirst(c, *asJSON, func() (*stages.BenchResult, error) { return stages.BenchTrain(c, *o, version) })
 		})
 	}
 	return cmd
@@ -100,7 +96,7 @@ func benchCollectiveCommand() *cobra.Command {
 	}
 	var o stages.CollectiveOptions
 	ops := stages.CollectiveOps()
-	asJSON := cmd.Flags().Bool("json", false, "print one JSON document and nothing else on standard output")
+	asJSON := jsonFlag(cmd)
 	cmd.Flags().StringSliceVar(&o.Ops, "ops", ops, "operations: "+strings.Join(ops, ", "))
 	cmd.Flags().IntSliceVar(&o.Sizes, "sizes", []int{8, 64, 512, 4 << 10, 32 << 10, 256 << 10, 1 << 20, 8 << 20, 64 << 20},
 		"bytes of a rank's buffer; what alltoall sends to all ranks together, what allgather gets of each")
@@ -122,11 +118,7 @@ func benchCollectiveCommand() *cobra.Command {
 			return stages.ConfigError{Err: errors.New("--launcher goes with --c-program; without it, start deeprc by mpirun or srun itself")}
 		}
 		return collective.Run(*world, func(c collective.Comm) error {
-			res, err := stages.BenchCollective(c, o, version)
-			if err != nil || c.Rank() != 0 {
-				return err
-			}
-			return printBench(res, *asJSON)
+			return printFirst(c, *asJSON, func() (*stages.CollectiveResult, error) { return stages.BenchCollective(c, o, version) })
 		})
 	}
 	return cmd
@@ -166,7 +158,7 @@ func benchFrameCommand() *cobra.Command {
 		Args: args(cobra.NoArgs),
 	}
 	var b stages.FrameBench
-	asJSON := cmd.Flags().Bool("json", false, "print one JSON document and nothing else on standard output")
+	asJSON := jsonFlag(cmd)
 	cmd.Flags().IntVar(&b.Rows, "rows", 10_000_000, "rows of each table")
 	cmd.Flags().IntVar(&b.Ranks, "ranks", 1, "in-process ranks; threads of the peers")
 	cmd.Flags().IntVar(&b.Repeats, "repeats", 5, "measurements, of which median and spread are told")
@@ -202,8 +194,25 @@ func benchFrameCommand() *cobra.Command {
 	return cmd
 }
 
+// jsonFlag is the flag that has a benchmark print its result as JSON.
+func jsonFlag(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("json", false, "print one JSON document and nothing else on standard output")
+}
+
+// A benchResult can be printed as a table, and as JSON.
+type benchResult interface{ Print(io.Writer) error }
+
+// printFirst prints what measure has measured on the ranks of c; it is rank 0's.
+func printFirst[R benchResult](c collective.Comm, asJSON bool, measure func() (R, error)) error {
+	res, err := measure()
+	if err != nil || c.Rank() != 0 {
+		return err
+	}
+	return printBench(res, asJSON)
+}
+
 // printBench prints a benchmark's result, as a table or as JSON.
-func printBench(res interface{ Print(io.Writer) error }, asJSON bool) error {
+func printBench(res benchResult, asJSON bool) error {
 	if !asJSON {
 		return res.Print(os.Stdout)
 	}

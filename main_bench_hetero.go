@@ -23,7 +23,7 @@ func benchHeteroCommand() *cobra.Command {
 		Args: args(cobra.NoArgs),
 	}
 	var b stages.HeteroBench
-	asJSON := cmd.Flags().Bool("json", false, "print one JSON document and nothing else on standard output")
+	asJSON := jsonFlag(cmd)
 	cmd.Flags().IntVar(&b.Rows, "rows", 2_000_000, "rows of each table")
 	cmd.Flags().IntVar(&b.Steps, "steps", 100, "updates of each net")
 	cmd.Flags().StringSliceVar(&b.Nets, "nets", []string{"nbeats", "nhits", "lstm", "gru", "tcn", "autoformer"}, "nets to train")

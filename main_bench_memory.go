@@ -23,7 +23,7 @@ func benchMemoryCommand() *cobra.Command {
 		Args: args(cobra.NoArgs),
 	}
 	var b stages.MemoryBench
-	asJSON := cmd.Flags().Bool("json", false, "print one JSON document and nothing else on standard output")
+	asJSON := jsonFlag(cmd)
 	cmd.Flags().IntVar(&b.Rows, "rows", 7_000_000, "rows of the table")
 	cmd.Flags().StringSliceVar(&b.Cases, "case", cases, "tables: "+strings.Join(cases, ", "))
 	once := cmd.Flags().String("once", "", "run this case in this process, on the file in --dir")

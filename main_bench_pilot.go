@@ -21,7 +21,7 @@ func benchPilotCommand() *cobra.Command {
 		Args: args(cobra.NoArgs),
 	}
 	var o stages.PilotOptions
-	asJSON := cmd.Flags().Bool("json", false, "print one JSON document and nothing else on standard output")
+	asJSON := jsonFlag(cmd)
 	cmd.Flags().IntVar(&o.Tasks, "tasks", 10_000, "tasks")
 	cmd.Flags().IntVar(&o.Chains, "chains", 64, "chains of tasks, each of which comes after the one before it: as many can be ready at once")
 	cmd.Flags().StringVar(&o.Policy, "policy", "backfill", "fifo, backfill or locality")
@@ -40,11 +40,7 @@ func benchPilotCommand() *cobra.Command {
 			world.Ranks = 4
 		}
 		return collective.Run(*world, func(c collective.Comm) error {
-			res, err := stages.BenchPilot(c, o, version)
-			if err != nil || c.Rank() != 0 {
-				return err
-			}
-			return printBench(res, *asJSON)
+			return printFirst(c, *asJSON, func() (*stages.PilotResult, error) { return stages.BenchPilot(c, o, version) })
 		})
 	}
 	return cmd

@@ -19,8 +19,7 @@ import (
 // link at path is replaced, not followed. Errors wrap those of os and of write, so that errors.Is(err, syscall.ENOSPC)
 // holds where the disk is full.
 func writeAtomic(path string, write func(io.Writer) error) (err error) {
-	dir, base := filepath.Split(path)
-	tmp := filepath.Join(dir, fmt.Sprintf(".%s.%d-%08x.tmp", base, os.Getpid(), rand.Uint32()))
+	tmp := temporaryFor(path)
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return writeError(path, err)
@@ -51,6 +50,12 @@ func writeAtomic(path string, write func(io.Writer) error) (err error) {
 	}
 	renamed = true
 	return nil
+}
+
+// temporaryFor is a name, in the folder of path, of a file that is to take its place; [sweep] removes what a killed process has left.
+func temporaryFor(path string) string {
+	dir, base := filepath.Split(path)
+	return filepath.Join(dir, fmt.Sprintf(".%s.%d-%08x.tmp", base, os.Getpid(), rand.Uint32()))
 }
 
 // writeError names the file, and for a full disk or quota what to do.

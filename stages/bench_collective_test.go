@@ -12,31 +12,36 @@ import (
 	"deeprc/collective"
 )
 
+// benchOn measures on in-process ranks, and takes rank 0's result through JSON, in which nothing of it must be lost.
+func benchOn[R any](t *testing.T, ranks int, measure func(c collective.Comm) (*R, error)) (back *R, text []byte) {
+	t.Helper()
+	var res *R
+	err := collective.Run(collective.Options{Ranks: ranks, Comm: "local"}, func(c collective.Comm) error {
+		r, err := measure(c)
+		if c.Rank() == 0 {
+			res = r
+		}
+		return err
+	})
+	if err == nil {
+		text, err = json.Marshal(res)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back, res) {
+		t.Fatalf("%v: %+v, want %+v", err, back, res)
+	}
+	return back, text
+}
+
 func TestBenchCollective(t *testing.T) {
 	o := CollectiveOptions{Ops: CollectiveOps(), Sizes: []int{4, 8, 4096}, Repeats: 2}
 	for _, ranks := range []int{1, 2, 7} { // 7: more than a buffer of 4 bytes can give each
 		if ranks > 2 && testing.Short() {
 			continue
 		}
-		var res *CollectiveResult
-		err := collective.Run(collective.Options{Ranks: ranks, Comm: "local"}, func(c collective.Comm) error {
-			r, err := BenchCollective(c, o, "v1")
-			if c.Rank() == 0 {
-				res = r
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := json.Marshal(res)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var back CollectiveResult
-		if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(&back, res) {
-			t.Fatalf("%v: %+v, want %+v", err, back, res)
-		}
+		back, text := benchOn(t, ranks, func(c collective.Comm) (*CollectiveResult, error) { return BenchCollective(c, o, "v1") })
 		if back.Version != "v1" || back.Ranks != ranks || back.Hosts != 1 || back.Library == "" || back.Go == "" || back.Date == "" || back.Cores < 1 {
 			t.Errorf("%s", text)
 		}

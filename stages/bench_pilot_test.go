@@ -2,8 +2,6 @@ package stages
 
 import (
 	"bytes"
-	"encoding/json"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -15,25 +13,7 @@ import (
 func TestBenchPilot(t *testing.T) {
 	o := PilotOptions{Tasks: 60, Chains: 7, Policy: "backfill", Repeats: 2, CoreTasks: 500, CoreRanks: 100}
 	for _, ranks := range []int{1, 4} {
-		var res *PilotResult
-		err := collective.Run(collective.Options{Ranks: ranks, Comm: "local"}, func(c collective.Comm) error {
-			r, err := BenchPilot(c, o, "v1")
-			if c.Rank() == 0 {
-				res = r
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := json.Marshal(res)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var back PilotResult
-		if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(&back, res) {
-			t.Fatalf("%v: %+v, want %+v", err, back, res)
-		}
+		back, text := benchOn(t, ranks, func(c collective.Comm) (*PilotResult, error) { return BenchPilot(c, o, "v1") })
 		if back.Version != "v1" || back.Ranks != ranks || !(0 < back.World && back.World < back.First && back.First < 600) {
 			t.Errorf("%s", text)
 		}

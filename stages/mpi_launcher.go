@@ -120,16 +120,12 @@ func nodesOf(ranks []mpiRank) (nodes []string) {
 
 // srun is argv of a step beside the one that this process may be of. Of a heterogeneous job each part of its nodes has a part of the command.
 func (l mpiLauncher) srun(ranks []mpiRank, program []string, on system) ([]string, error) {
-	parts := [][]string{nil} // a node for each rank
 	parted, _ := strconv.Atoi(on.env("SLURM_HET_SIZE"))
-	if parted > 1 {
-		parts = make([][]string, parted)
+	if parted < 2 {
+		parted = 0
 	}
 	of := map[string]int{} // the part that a node is in
-	for k := range parts {
-		if parted < 2 {
-			break
-		}
+	for k := range parted {
 		list := on.env(fmt.Sprint("SLURM_JOB_NODELIST_HET_GROUP_", k))
 		nodes, err := on.nodes(list)
 		if err != nil {
@@ -139,9 +135,10 @@ func (l mpiLauncher) srun(ranks []mpiRank, program []string, on system) ([]strin
 			of[n] = k
 		}
 	}
+	parts := make([][]string, max(parted, 1)) // a node for each rank
 	for _, r := range ranks {
 		k, known := of[r.Node]
-		if parted > 1 && !known {
+		if parted > 0 && !known {
 			return nil, fmt.Errorf("node %s is in none of the %d parts of the job", r.Node, parted)
 		}
 		parts[k] = append(parts[k], r.Node)
@@ -154,7 +151,7 @@ func (l mpiLauncher) srun(ranks []mpiRank, program []string, on system) ([]strin
 		if len(out) > 1 {
 			out = append(out, ":")
 		}
-		if parted > 1 {
+		if parted > 0 {
 			out = append(out, fmt.Sprint("--het-group=", k))
 		}
 		if l.pmi != "" {

@@ -2,11 +2,9 @@ package stages
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -81,13 +79,9 @@ func predict(c collective.Comm, dev model.Device, dir string, o PredictOptions) 
 	if err := cfg.checkSamples("--samples", o.Samples); err != nil {
 		return ConfigError{err}
 	}
-	var run modelFile
-	text, err := os.ReadFile(filepath.Join(dir, "model.json"))
-	if err == nil {
-		err = json.Unmarshal(text, &run)
-	}
+	run, err := readModelFile(dir)
 	if err != nil {
-		return fmt.Errorf("predict: %s: %w", filepath.Join(dir, "model.json"), err)
+		return fmt.Errorf("predict: %w", err)
 	}
 	data := cfg.Data
 	if data.Path = o.Data; len(cfg.Steps) > 0 {
@@ -98,7 +92,7 @@ func predict(c collective.Comm, dev model.Device, dir string, o PredictOptions) 
 	if err != nil {
 		return err
 	}
-	s, err := buildSeries(c, &data, raw, &run)
+	s, err := buildSeries(c, &data, raw, run)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -103,6 +104,20 @@ type channelInfo struct {
 	Std  float64 `json:"std"`
 	// Fill is what nets see before the first value; absent in runs of a version that did not write it.
 	Fill *float64 `json:"fill"`
+}
+
+// readModelFile reads the model.json of the run in dir.
+func readModelFile(dir string) (*modelFile, error) {
+	path := filepath.Join(dir, "model.json")
+	text, err := os.ReadFile(path)
+	run := &modelFile{}
+	if err == nil {
+		err = json.Unmarshal(text, run)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return run, nil
 }
 
 // writeModels writes model.safetensors and model.json with every model that has

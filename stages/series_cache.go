@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -198,7 +197,7 @@ func (j *job) keep(e *Env, key, path, kept string) {
 
 // copySeries makes to, whole or not at all, what from is, the file of s: the same file where the file system has links.
 func copySeries(from, to string, s *Series) error {
-	tmp := filepath.Join(filepath.Dir(to), fmt.Sprintf(".%s.%d-%08x.tmp", filepath.Base(to), os.Getpid(), rand.Uint32()))
+	tmp := temporaryFor(to)
 	if os.Link(from, tmp) != nil {
 		return writeSeries(to, s)
 	}

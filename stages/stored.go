@@ -50,16 +50,13 @@ type standing struct {
 
 // standing is where task p is.
 func (r *storedRun) standing(p *planned, now time.Time) standing {
+	s := standing{State: Waiting, attempt: "–", ranks: "–"}
 	last := r.journal.last[p.Name]
-	if last == nil || r.alive == yes && last.session < r.journal.sessions && last.State != Done { // its turn in this session is to come
-		s := standing{State: Waiting, attempt: "–", ranks: "–"}
-		if r.cancelling(p.Name, s.State) {
-			s.State = toCancel
-		}
-		return s
+	if last != nil && (r.alive != yes || last.session >= r.journal.sessions || last.State == Done) { // else its turn in this session is to come
+		s = standing{attempt: fmt.Sprintf("%d/%d", last.Attempt, 1+p.Retries), ranks: orDash(rankList(last.Ranks)), failure: firstLine(last.Error)}
+		s.State, s.took = last.standing(r.alive, now)
 	}
-	s := standing{attempt: fmt.Sprintf("%d/%d", last.Attempt, 1+p.Retries), ranks: orDash(rankList(last.Ranks)), failure: firstLine(last.Error)}
-	if s.State, s.took = last.standing(r.alive, now); r.cancelling(p.Name, s.State) {
+	if r.cancelling(p.Name, s.State) {
 		s.State = toCancel
 	}
 	return s

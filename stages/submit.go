@@ -82,6 +82,9 @@ const (
 // pbsName is what PBS allows as the name of a job.
 var pbsName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.+-]{0,229}$`)
 
+// unfit is what a job's id has that is not fit for the name of a folder; %a stands for its number in an array.
+var unfit = regexp.MustCompile(`[^A-Za-z0-9_.%-]`)
+
 // Check reports a request that no scheduler can meet, or whose parts contradict each other.
 func (r *JobRequest) Check() error {
 	count := func(flag string, n, least, most int) error {
@@ -196,9 +199,9 @@ func (r *JobRequest) Submit() (*SubmittedJob, error) {
 			between = "-"
 		}
 		run := strings.Replace(id, "[]", "[%a]", 1)
-		j.Log, j.Run = filepath.Join(r.Dir, r.Name+".o"+number+between+"%a"), "pbs-"+regexp.MustCompile(`[^A-Za-z0-9_.%-]`).ReplaceAllString(run, "_")
+		j.Log, j.Run = filepath.Join(r.Dir, r.Name+".o"+number+between+"%a"), "pbs-"+unfit.ReplaceAllString(run, "_")
 	case r.Scheduler != "slurm": // PBS's own choice
-		j.Log, j.Run = filepath.Join(r.Dir, r.Name+".o"+number), "pbs-"+regexp.MustCompile(`[^A-Za-z0-9_.-]`).ReplaceAllString(id, "_")
+		j.Log, j.Run = filepath.Join(r.Dir, r.Name+".o"+number), "pbs-"+unfit.ReplaceAllString(id, "_")
 	case r.ArrayKey != "":
 		j.Log, j.Run = filepath.Join(r.Dir, fmt.Sprintf("%s-%s_%%a.log", r.Name, id)), "slurm-"+id+"_%a"
 	default:

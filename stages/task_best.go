@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -153,14 +152,9 @@ func measures(dir string, models []ModelConfig, by string) (map[string]float64, 
 		}
 		return out, nil
 	}
-	var run modelFile
-	path := filepath.Join(dir, "model.json")
-	text, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(text, &run)
-	}
+	run, err := readModelFile(dir)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	for _, m := range models {
 		sum, n := 0., 0.
