@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -122,7 +123,7 @@ func (b HeteroBench) Run(ctx context.Context, version string) (*HeteroResult, er
 				if err != nil {
 					return nil, err
 				}
-				all[net], all[heteroBaseline] = one[net], one[heteroBaseline]
+				maps.Copy(all, one)
 			}
 			sum := 0.
 			for _, j := range jobs {
@@ -146,7 +147,12 @@ func (b HeteroBench) Run(ctx context.Context, version string) (*HeteroResult, er
 			if name == heteroBaseline {
 				near = heteroSame
 			}
-			if x, y := of[0][name], of[1][name]; !(math.Abs(x-y) <= near*y) {
+			x, measured := of[0][name]
+			y, also := of[1][name]
+			if !measured || !also {
+				return nil, fmt.Errorf("bench: %s has no mse, under one pilot or as a job: it failed there", name)
+			}
+			if !(math.Abs(x-y) <= near*y) {
 				return nil, fmt.Errorf("bench: the mse of %s is %g and %g, under one pilot and as a job: one of them is wrong", name, x, y)
 			}
 		}
