@@ -7,6 +7,7 @@ Where a net is one for all channels, rows are N = B·C series.
 """
 import logging
 import math
+import re
 
 import torch
 from torch import nn
@@ -260,9 +261,9 @@ class DeepRCLSTM(nn.Module):
 
 
 class NeuralForecastNet(nn.Module):
-    """a net of NeuralForecast at its default options, which are deeprc's"""
+    """a net of NeuralForecast at its default options, which are deeprc's; unread: the parameters that its forecasts do not depend on"""
 
-    def __init__(self, name, mixes, L, H, C, future, static, K):
+    def __init__(self, name, mixes, unread, L, H, C, future, static, K):
         super().__init__()
         if future or static or K != 1:
             raise SystemExit(f"{name}: here it reads no columns and forecasts points")
@@ -270,7 +271,7 @@ class NeuralForecastNet(nn.Module):
         from neuralforecast import models
         from neuralforecast.losses.pytorch import MSE
 
-        self.mixes = mixes
+        self.mixes, self.unread = mixes, unread
         self.net = getattr(models, name)(h=H, input_size=L, loss=MSE(), **({"n_series": C} if mixes else {}))
 
     def forward(self, past, future, static):
@@ -279,8 +280,8 @@ class NeuralForecastNet(nn.Module):
         return y.transpose(1, 2) if self.mixes else y.reshape(past.shape[0], past.shape[1], -1)
 
 
-def neuralforecast(name, mixes=False):
-    return lambda *shape: NeuralForecastNet(name, mixes, *shape)
+def neuralforecast(name, mixes=False, unread=None):
+    return lambda *shape: NeuralForecastNet(name, mixes, unread and re.compile(unread), *shape)
 
 
 NETS = {"nlinear": NLinear, "dlinear": DLinear, "mlp": MLP, "nbeats": NBEATS, "nbeatsx": NBEATS, "nhits": NHITS, "rnn": RNN, "gru": GRU,
@@ -289,4 +290,6 @@ NETS = {"nlinear": NLinear, "dlinear": DLinear, "mlp": MLP, "nbeats": NBEATS, "n
         "tsmixerx": neuralforecast("TSMixerx", True), "timemixer": neuralforecast("TimeMixer", True), "patchtst": neuralforecast("PatchTST"),
         "itransformer": neuralforecast("iTransformer", True), "vanillatransformer": neuralforecast("VanillaTransformer"),
         "informer": neuralforecast("Informer"), "autoformer": neuralforecast("Autoformer"), "fedformer": neuralforecast("FEDformer"),
-        "timesnet": neuralforecast("TimesNet"), "tft": neuralforecast("TFT")}
+        "timesnet": neuralforecast("TimesNet"),
+        # the weights of its one column are 1, and there is nothing that its contexts' layers read
+        "tft": neuralforecast("TFT", unread=r"future_vsn\.joint_grn|(history_vsn\.joint|enrichment)_grn\.lin_c")}

@@ -94,9 +94,10 @@ while seconds < 0.2:
 n = o.steps or max(1, int(n / 2 / seconds))
 reset_peak()
 seconds = steps(n)
+unread = getattr(net, "unread", None)
+parameters = sum(x.numel() * (2 if x.is_complex() else 1) for name, x in net.named_parameters() if x in adam.state and not (unread and unread.search(name)))
 print(json.dumps({
     "engine": o.engine, "version": torch.__version__, "net": o.net, "threads": torch.get_num_threads(),
     "shape": {"lookback": L, "horizon": H, "channels": C, "batch": B, "future": o.future, "static": o.static, "loss": o.loss},
-    # without those that the loss does not depend on, as the joint weights of TFT's one column, whose moments stay 0
-    "parameters": sum(x.numel() * (2 if x.is_complex() else 1) for x, state in adam.state.items() if state["exp_avg"].any()), "steps": n, "seconds": seconds, "rss_bytes": peak(),
+    "parameters": parameters, "steps": n, "seconds": seconds, "rss_bytes": peak(),
 }))
