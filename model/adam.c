@@ -1,6 +1,6 @@
 #include "isa.h"
 #include "adam.h"
-#include <math.h>
+#include "adam_ops.h"
 #include "tile.h"
 
 #ifndef ISA
@@ -9,7 +9,7 @@ struct adam {
   float *p, *m, *v;
   const float *g;
   int64_t n, each;
-  float inv, step, root2, beta1, beta2, eps, keep, l2;
+  adam_rule rule;
 };
 struct squares {
   double *part;
@@ -39,16 +39,14 @@ void k_adam(pool *pl, float *norm2, float *p, const float *g, float *m, float *v
   double part[PARTS] = {0}, total = 0;
   int64_t each = (n / PARTS / LANES + 1) * LANES;
   if (each < LEAST) each = LEAST;
-  float inv = 1 / count[0], step = hyper[0] / hyper[1], root2 = 1 / v_sqrt(hyper[2]);
+  adam_rule rule = adam_rule_of(count[0], hyper, beta1, beta2, eps, decay, decoupled);
   if (clip > 0) {
-    RUN(pl, (n + each - 1) / each, 1, squares, part, g, n, each, inv);
+    RUN(pl, (n + each - 1) / each, 1, squares, part, g, n, each, rule.inv);
     for (int i = 0; i < PARTS; i++) total += part[i];
-    float most = clip / ((float)sqrt(total) + 1e-6f);
-    inv *= most < 1 ? most : 1;
+    adam_clip(&rule, clip, total);
     norm2[0] = (float)total;
   }
-  RUN(pl, (n + each - 1) / each, 1, adam, part, p, m, v, g, n, each, inv, step, root2, beta1, beta2, eps,
-      decoupled ? 1 - hyper[0] * decay : 1, decoupled ? 0 : decay);
+  RUN(pl, (n + each - 1) / each, 1, adam, part, p, m, v, g, n, each, rule);
   if (clip > 0) return;
   for (int i = 0; i < PARTS; i++) total += part[i];
   norm2[0] = (float)total;
@@ -56,16 +54,6 @@ void k_adam(pool *pl, float *norm2, float *p, const float *g, float *m, float *v
 
 #else
 
-// of one element, or of a vector of them
-#define UPDATE(T, p, m, v, g, square, root)                        \
-  do {                                                             \
-    T d = (g)*k->inv;                                              \
-    square += d * d;                                               \
-    d += k->l2 * (p);                                              \
-    m = k->beta1 * (m) + (1 - k->beta1) * d;                       \
-    v = k->beta2 * (v) + (1 - k->beta2) * d * d;                   \
-    p = k->keep * (p)-k->step * (m) / (root(v) * k->root2 + k->eps); \
-  } while (0)
 #define AT(x) (*(VECTOR *)((x) + i + l * WIDTH))
 
 KERNEL(adam) {
@@ -77,14 +65,13 @@ KERNEL(adam) {
     VECTOR acc[LANES / WIDTH] = {0};
     float rest = 0;
     for (; i + LANES <= end; i += LANES)
-      for (int l = 0; l < LANES / WIDTH; l++) UPDATE(VECTOR, AT(p), AT(m), AT(v), AT(g), acc[l], NAME(root));
-    for (; i < end; i++) UPDATE(float, p[i], m[i], v[i], g[i], rest, v_sqrt);
+      for (int l = 0; l < LANES / WIDTH; l++) ADAM_UPDATE(VECTOR, k->rule, AT(p), AT(m), AT(v), AT(g), acc[l], NAME(root));
+    for (; i < end; i++) ADAM_UPDATE(float, k->rule, p[i], m[i], v[i], g[i], rest, v_sqrt);
     double s = rest;
     for (int l = 0; l < LANES; l++) s += acc[l / WIDTH][l % WIDTH];
     k->part[part] = s;
   }
 }
-#undef UPDATE
 #undef AT
 
 KERNEL(squares) {

@@ -1,5 +1,6 @@
 #include "isa.h"
 #include "norm.h"
+#include "norm_ops.h"
 #include "rows.h"
 
 #ifndef ISA
@@ -48,7 +49,7 @@ KERNEL(softmax_grad) {  // dx = y (dy − Σ y dy)
   EACH_ROW {
     const float *y = k->x + r * n, *dy = k->dy + r * n;
     float *restrict dx = k->y + r * n, s = row_dot(y, dy, n);
-    for (int64_t j = 0; j < n; j++) dx[j] = y[j] * (dy[j] - s);
+    for (int64_t j = 0; j < n; j++) dx[j] = SOFTMAX_GRAD(y[j], dy[j], s);
   }
 }
 
@@ -66,7 +67,7 @@ KERNEL(log_softmax_grad) {  // dx = dy − e^y Σ dy
   EACH_ROW {
     const float *y = k->x + r * n, *dy = k->dy + r * n;
     float *restrict dx = k->y + r * n, s = row_sum(dy, n);
-    for (int64_t j = 0; j < n; j++) dx[j] = dy[j] - v_exp(y[j]) * s;
+    for (int64_t j = 0; j < n; j++) dx[j] = LOG_SOFTMAX_GRAD(y[j], dy[j], s);
   }
 }
 
@@ -75,7 +76,7 @@ KERNEL(moments) {
     const float *x = k->x + r * n;
     float mean = row_sum(x, n) / n;
     k->y[2 * r] = mean;
-    k->y[2 * r + 1] = 1 / v_sqrt(row_square(x, mean, n) / n + k->eps);
+    k->y[2 * r + 1] = NORM_SCALE(row_square(x, mean, n), n, k->eps);
   }
 }
 
@@ -84,9 +85,9 @@ KERNEL(layer_norm) {
     const float *x = k->x + r * n, *w = k->w, *b = k->b;
     float *restrict y = k->y + r * n, mean = k->stats[2 * r], s = k->stats[2 * r + 1];
     if (w)
-      for (int64_t j = 0; j < n; j++) y[j] = (x[j] - mean) * s * w[j] + b[j];
+      for (int64_t j = 0; j < n; j++) y[j] = NORM(x[j], mean, s) * w[j] + b[j];
     else
-      for (int64_t j = 0; j < n; j++) y[j] = (x[j] - mean) * s;
+      for (int64_t j = 0; j < n; j++) y[j] = NORM(x[j], mean, s);
   }
 }
 
@@ -100,7 +101,7 @@ KERNEL(layer_norm_grad) {  // dx = s (g − mean g − x̂ mean(g x̂)) with g =
     }
     float sg = w ? row_dot(dy, w, n) : row_sum(dy, n);
     float sx = ((w ? row_dot3(dy, w, x, n) : row_dot(dy, x, n)) - mean * sg) * s;
-    for (int64_t j = 0; j < n; j++) dx[j] = s * (dy[j] * (w ? w[j] : 1) - sg / n - (x[j] - mean) * s * sx / n);
+    for (int64_t j = 0; j < n; j++) dx[j] = NORM_GRAD(x[j], mean, s, dy[j] * (w ? w[j] : 1), sg, sx, n);
   }
 }
 #endif

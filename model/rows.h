@@ -1,6 +1,7 @@
 // rows.h: reductions of one contiguous row, in a fixed order of addition: n/LANES additions into each of LANES sums.
 #ifndef DEEPRC_ROWS_H
 #define DEEPRC_ROWS_H
+#include "reduce_ops.h"
 #include "vecmath.h"
 
 // Σ or the like: FOLD(acc, i) of lane acc with element i, then JOIN(a, b) of two lanes
@@ -13,10 +14,6 @@
   for (; i < n; i++) s = FOLD(s, i);                               \
   for (int l = 0; l < LANES; l++) s = JOIN(s, acc[l]);             \
   return s;
-
-#define ROW_PLUS(a, b) ((a) + (b))
-#define ROW_LARGER(a, b) ((a) > (b) || (a) != (a) ? (a) : (b))
-#define ROW_SMALLER(a, b) ((a) < (b) || (a) != (a) ? (a) : (b))
 
 VEC float row_sum(const float *x, int64_t n) {
 #define FOLD(a, i) (a + x[i])

@@ -1,16 +1,21 @@
-// vecmath.h: functions of float32 without branches, tables or calls, so that a loop over them vectorises.
+// vecmath.h: functions of float32 without branches, tables or calls, so that a loop over them vectorises. The CUDA kernels
+// (gpu/kernels) compute with the same ones.
 // Each states the most that it is off in units in the last place (ulp) of the exact value rounded to float32
 // (TestVecMath), in every version. Reduction and polynomials are those of Cephes' single precision functions
 // (Moshier, Methods and Programs for Mathematical Functions, 1989; netlib.org/cephes). NaN gives NaN.
 #ifndef DEEPRC_VECMATH_H
 #define DEEPRC_VECMATH_H
+#ifdef __CUDACC__  // kernel.h, before this file, has what the headers below would bring
+#define VEC static __device__ __forceinline__
+#else
 #include <math.h>
 #include <stdint.h>
 #ifdef __SSE__
 #include <immintrin.h>
+#define VEC_SSE
 #endif
-
 #define VEC static inline __attribute__((always_inline))
+#endif
 
 VEC int32_t v_bits(float x) {
   union { float f; int32_t i; } u = {x};
@@ -23,7 +28,7 @@ VEC float v_float(int32_t i) {
 
 // √x, exact; sqrtf would be a call, since it may set errno
 VEC float v_sqrt(float x) {
-#ifdef __SSE__
+#ifdef VEC_SSE
   return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
 #else
   return sqrtf(x);
