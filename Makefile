@@ -11,7 +11,7 @@ export CGO_ENABLED := 1
 LDFLAGS := -X main.version=$(VERSION) -extldflags=-Wl,-z,lazy
 
 .NOTPARALLEL:
-.PHONY: help deps deps-slurm build binary quickstart test test-mpi test-slurm test-duckdb check bench bench-mpi peers golden install docs clean
+.PHONY: help deps deps-slurm build binary quickstart test test-mpi test-slurm test-duckdb check bench bench-mpi peers golden kernels fakegpu install docs clean
 
 help: ## this list (the default)
 	@echo 'Start with: make quickstart'
@@ -73,6 +73,12 @@ golden: ## compute again the reference values of model/testdata/golden with PyTo
 	bench/golden/venv/bin/pip install --quiet --requirement bench/golden/requirements.txt
 	bench/golden/venv/bin/python bench/golden/all.py
 
+kernels: ## compile gpu/kernels/*.cu again, with NVRTC from Debian's non-free packages (a private copy; no GPU or CUDA needed)
+	@.ci/kernels.sh
+
+fakegpu: # the software GPU of the tests, to run the program on: DEEPRC_LIBCUDA and DEEPRC_LIBCUBLAS name it
+	@.ci/fakegpu.sh "$(CURDIR)/gpu/fake/libfakegpu.so"
+
 install: build ## install under PREFIX (default /usr/local): bin/deeprc, lib/deeprc/
 	install -d '$(PREFIX)/bin' '$(PREFIX)/lib/deeprc'
 	install -m 755 deeprc '$(PREFIX)/bin/deeprc'
@@ -82,4 +88,4 @@ docs: ## write again every generated file (go generate)
 	go generate ./...
 
 clean: ## remove what build made
-	rm -f deeprc libdeeprc-*.so bench/collective-*
+	rm -f deeprc libdeeprc-*.so gpu/fake/libfakegpu.so bench/collective-*
