@@ -54,6 +54,7 @@ mapfile -t withc < <(packages model)
 export ASAN_OPTIONS=detect_leaks=0
 [[ ${#withc[@]} -eq 0 ]] || part address go test -asan -short "${withc[@]}"
 part address go test -asan -short -run 'Combine' ./collective
+part address go test -asan ./gpu
 part address go test -asan -short -run 'Join|Sort|GroupBy|Unique|Partition|SpillPeak|SimpleRecords' ./frame
 
 part collective finish collective
