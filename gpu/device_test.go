@@ -30,7 +30,7 @@ func TestVisible(t *testing.T) {
 func inChild(t *testing.T, env ...string) string {
 	t.Helper()
 	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	child.Env = append(append(os.Environ(), "DEEPRC_TEST_CHILD=1"), env...)
+	child.Env = append(append(os.Environ(), "DEEPRC_TEST_CHILD="+needSoftware(t)), env...)
 	out, err := child.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

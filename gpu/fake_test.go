@@ -29,9 +29,12 @@ const (
 	fakeDevices
 )
 
-// software builds the software GPU for this process, once, and has it taken for the driver and for cuBLAS. Where it was built and with what:
-// the address sanitizer, if this process runs under it.
+// software builds the software GPU for this process, once, with the address sanitizer if this process runs under it, and has it taken for the
+// driver and for cuBLAS. A child of a test takes its parent's, which DEEPRC_TEST_CHILD names.
 var software = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("DEEPRC_TEST_CHILD"); path != "" {
+		return path, nil
+	}
 	dir, err := os.MkdirTemp("", "deeprc-gpu-")
 	if err != nil {
 		return "", err

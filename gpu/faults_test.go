@@ -96,10 +96,10 @@ func TestFaultsUnderSanitizer(t *testing.T) {
 	if !sanitized() {
 		t.Skip("for go test -asan")
 	}
-	needSoftware(t)
+	fake := needSoftware(t)
 	for _, kernel := range []string{"faulty_index", "faulty_index_before"} {
 		child := exec.Command(os.Args[0], "-test.run=^TestFaults$/^"+kernel+"$")
-		child.Env = append(os.Environ(), "DEEPRC_TEST_CHILD=1")
+		child.Env = append(os.Environ(), "DEEPRC_TEST_CHILD="+fake)
 		out, err := child.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "AddressSanitizer: heap-buffer-overflow") || !strings.Contains(string(out), "faulty.cu") {
 			t.Errorf("%s: %v, want what the sanitizer says:\n%s", kernel, err, out)

@@ -29,15 +29,15 @@ func (s *Stream) Reduce(op Reduction, y, x Ptr, scale float32, outer, n, inner i
 }
 
 // partOf is how many elements of the axis one part has; n where there is no need of parts. Parts are made where results alone would not keep
-// a large device busy, and as many as that takes.
+// a large device busy, and as many as that takes; few are not worth the second pass.
 func partOf(outer, n, inner int) int {
-	const least, enough = 1024, 1 << 10 // elements of a part; parts in all
-	blocks := outer * ceil(inner, warp)
-	if inner == 1 {
-		blocks = outer
+	const enough, few = 1 << 10, 4    // blocks in all; parts
+	blocks, least := outer, 4*threads // elements of a part: 4 of each thread, or, down columns, 16
+	if inner > 1 {
+		blocks, least = outer*ceil(inner, warp), 16*threads/warp
 	}
-	parts := min(ceil(n, least), enough/max(1, blocks), scratchBytes/4/max(1, outer*inner))
-	if parts < 2 {
+	parts := min(n/least, enough/max(1, blocks), scratchBytes/4/max(1, outer*inner))
+	if parts < few {
 		return n
 	}
 	return ceil(n, parts)

@@ -87,6 +87,7 @@ func TestGoroutines(t *testing.T) {
 				want := float32(100*i + k)
 				if err := errors.Join(s.Fill(p, want, 100), s.ReadFloats(got, p)); err != nil || got[99] != want {
 					t.Errorf("goroutine %d: got %g, want %g: %v", i, got[99], want, err)
+					break
 				}
 			}
 			if err := s.Close(); err != nil {

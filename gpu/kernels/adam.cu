@@ -26,8 +26,8 @@ KERNEL(adam_norm, float *norm2, const float *part, int64_t parts) {
   if (threadIdx.x == 0) *norm2 = s;
 }
 
-KERNEL(adam, float *part, float *p, const float *g, float *m, float *v, const float *count, const float *hyper, const float *norm2,
-       int64_t n, int64_t each, float beta1, float beta2, float eps, float decay, int32_t decoupled, float clip) {
+KERNEL(adam, float *part, float *__restrict__ p, const float *__restrict__ g, float *__restrict__ m, float *__restrict__ v,
+       const float *count, const float *hyper, const float *norm2, int64_t n, int64_t each, float beta1, float beta2, float eps, float decay, int32_t decoupled, float clip) {
   adam_rule k = adam_rule_of(*count, hyper, beta1, beta2, eps, decay, decoupled);
   if (clip > 0) adam_clip(&k, clip, *norm2);
   float s = 0;

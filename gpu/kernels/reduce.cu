@@ -16,13 +16,15 @@ enum { RUN = 256 };  // elements that a thread adds up in float32 before float64
     total_t total = start;                                                                                     \
     for (int64_t t = from; t < to;) {                                                                          \
       float run = start;                                                                                       \
-      for (int i = 0; i < RUN && t < to; i++, t += step) run = JOIN(run, x[t * stride]);                       \
+      int64_t end = to - t < RUN * step ? to : t + RUN * step;                                                 \
+      _Pragma("unroll 8") for (; t < end; t += step) run = JOIN(run, x[t * stride]);                           \
       total = JOIN(total, run);                                                                                \
     }                                                                                                          \
     return (float)total;                                                                                       \
   }                                                                                                            \
                                                                                                                \
-  KERNEL(reduce_rows_##name, float *y, const float *x, float scale, int64_t rows, int64_t n, int64_t each) {   \
+  KERNEL(reduce_rows_##name, float *__restrict__ y, const float *__restrict__ x, float scale, int64_t rows,    \
+         int64_t n, int64_t each) {                                                                            \
     int64_t parts = (n + each - 1) / each;                                                                     \
     for (int64_t r = (int64_t)blockIdx.x * blockDim.y + threadIdx.y; r < rows * parts;                         \
          r += (int64_t)gridDim.x * blockDim.y) {                                                               \
@@ -32,8 +34,8 @@ enum { RUN = 256 };  // elements that a thread adds up in float32 before float64
     }                                                                                                          \
   }                                                                                                            \
                                                                                                                \
-  KERNEL(reduce_cols_##name, float *y, const float *x, float scale, int64_t outer, int64_t n, int64_t inner,   \
-         int64_t each) {                                                                                       \
+  KERNEL(reduce_cols_##name, float *__restrict__ y, const float *__restrict__ x, float scale, int64_t outer,   \
+         int64_t n, int64_t inner, int64_t each) {                                                             \
     SHARED(float, of_thread, [THREADS]);                                                                       \
     int64_t parts = (n + each - 1) / each, tiles = (inner + blockDim.x - 1) / blockDim.x;                      \
     for (int64_t b = blockIdx.x; b < outer * parts * tiles; b += gridDim.x) {                                  \
