@@ -52,7 +52,7 @@ func (s *Stream) UnaryGrad(op string, dx, v, dy Ptr, p, q float32, n int) error 
 // BiasUnary is y = op(y + b) in place, for y (rows, cols) and b (cols), or 0 for none; op's constants are 1.
 func (s *Stream) BiasUnary(op string, y, b Ptr, rows, cols int) error {
 	n := rows * cols
-	return s.launch("bias_"+op, flat(n), y, b, int64(cols), int64(n), flag(n <= math.MaxInt32))
+	return s.launch("bias_"+op, flat(n), y, b, int64(cols), int64(n), narrow(n))
 }
 
 // Where is y = c ≠ 0 ? a : b, where c, a and b broadcast as operands 0, 1 and 2 of w.

@@ -101,7 +101,7 @@ func (c *Context) loadKernels(list []image) error {
 		}
 		c.modules = append(c.modules, m)
 		for name, sizes := range entries {
-			k := &Kernel{Name: name, c: c, sizes: sizes}
+			k := &Kernel{Name: name, sizes: sizes}
 			text := C.CString(name)
 			rc := C.in_cuModuleGetFunction(c.ctx, &k.f, m, text)
 			C.free(unsafe.Pointer(text))

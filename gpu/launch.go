@@ -7,15 +7,17 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync"
 )
 
 // A Kernel is one of our kernels, loaded on a device.
 type Kernel struct {
-	Name   string
-	c      *Context
-	f      C.CUfunction
-	sizes  []int // of its parameters, in bytes
-	shared int   // dynamic shared memory that it was allowed
+	Name  string
+	f     C.CUfunction
+	sizes []int // of its parameters, in bytes
+
+	mu     sync.Mutex
+	shared int // dynamic shared memory that it was allowed beyond freeShared
 }
 
 // Kernel is the kernel of this name, of those in kernels/*.cu.
@@ -94,13 +96,10 @@ func (s *Stream) Launch(k *Kernel, shape Shape, args ...any) error {
 	if wrong := s.args.pack(k.sizes, args); wrong != "" {
 		panic("gpu: kernel " + k.Name + ": " + wrong)
 	}
-	if shape.Shared > max(k.shared, freeShared) {
-		rc := C.in_cuFuncSetAttribute(s.c.ctx, k.f, C.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, C.int(shape.Shared))
-		about := fmt.Sprintf("kernel %s, %d bytes of shared memory of %d", k.Name, shape.Shared, s.c.SharedMemory)
-		if err := s.c.check("cuFuncSetAttribute", rc, about); err != nil {
+	if shape.Shared > freeShared {
+		if err := s.c.allow(k, shape.Shared); err != nil {
 			return err
 		}
-		k.shared = shape.Shared
 	}
 	var grid, block [3]C.uint
 	for i := range grid {
@@ -109,6 +108,21 @@ func (s *Stream) Launch(k *Kernel, shape Shape, args ...any) error {
 	slots := (*C.uint64_t)(&s.args.slots[0])
 	rc := C.cuda_launch(s.c.ctx, k.f, &grid[0], &block[0], C.uint(shape.Shared), s.s, slots, &s.args.at[0], C.int(len(args)))
 	return s.c.check("cuLaunchKernel", rc, "kernel "+k.Name)
+}
+
+// allow lets launches of k have so many bytes of dynamic shared memory.
+func (c *Context) allow(k *Kernel, bytes int) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if bytes <= k.shared {
+		return nil
+	}
+	rc := C.in_cuFuncSetAttribute(c.ctx, k.f, C.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, C.int(bytes))
+	if err := c.check("cuFuncSetAttribute", rc, fmt.Sprintf("kernel %s, %d bytes of shared memory of %d", k.Name, bytes, c.SharedMemory)); err != nil {
+		return err
+	}
+	k.shared = bytes
+	return nil
 }
 
 const (

@@ -2,16 +2,11 @@
 #ifndef DEEPRC_LAYOUT_H
 #define DEEPRC_LAYOUT_H
 #include "elementwise.h"
+#include "layout_ops.h"
 
 // y, dense over w's axes, from x, which operand 0 of w moves through; a move of 0 repeats
 void k_permute(pool *p, float *y, const float *x, const walk *w);
 
-// An indexing makes an axis of `to` elements out of one of `from`: segments of n elements off, off + step …, zeros
-// where off is −1. Arrays are (outer, axis, inner).
-enum { SEGMENTS = 3 };
-typedef struct {
-  int64_t outer, from, to, inner, segments, off[SEGMENTS], n[SEGMENTS], step[SEGMENTS];
-} indexing;
 void k_index(pool *p, float *y, const float *x, const indexing *w);
 void k_index_grad(pool *p, float *dx, const float *dy, const indexing *w);
 

@@ -4,6 +4,7 @@
 
 #include "adam_ops.h"
 #include "elementwise_ops.h"
+#include "layout_ops.h"
 #include "norm_ops.h"
 #include "reduce_ops.h"
 #include "sums.h"
