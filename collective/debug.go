@@ -76,6 +76,8 @@ func (c checked) shrink() (Comm, error) {
 	return checked{s.(backend)}, nil
 }
 
+func (c checked) again() Comm { return checked{c.backend.again().(backend)} }
+
 func (c checked) Barrier() error {
 	if err := c.compare("Barrier", nil, nil); err != nil {
 		return err

@@ -174,7 +174,7 @@ func (f *glooFabric) link(g *group, _ *peerComm) (link, error) {
 	if err := l.connect(addresses); err != nil {
 		return nil, err
 	}
-	go l.watch()
+	go l.watch(g, l.done)
 	return l, nil
 }
 

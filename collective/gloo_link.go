@@ -62,10 +62,10 @@ func (l *glooLink) connect(addresses []byte) error {
 }
 
 // watch ends the exchange under way when the group fails.
-func (l *glooLink) watch() {
+func (l *glooLink) watch(g *group, done chan struct{}) {
 	select {
-	case <-l.done:
-	case <-l.g.broken:
+	case <-done:
+	case <-g.broken:
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.batch != nil {
@@ -137,6 +137,12 @@ func (l *glooLink) reason(err error) error {
 	case <-time.After(reasonTime):
 		return err
 	}
+}
+
+func (l *glooLink) pass(g *group) {
+	close(l.done)
+	l.g, l.done = g, make(chan struct{})
+	go l.watch(g, l.done)
 }
 
 func (l *glooLink) close() error {

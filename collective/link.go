@@ -8,6 +8,8 @@ type link interface {
 	// exchange starts the messages, all of one tag of 15 bits, and returns when all are
 	// complete, or when the group has failed. A message is at most pieceBytes long.
 	exchange(ms []message, tag int) error
+	// pass makes it the link of g, of the same ranks, in which no message has been sent; all that were sent so far have arrived.
+	pass(g *group)
 	// close frees the link; of a broken group too.
 	close() error
 }

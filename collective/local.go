@@ -241,8 +241,18 @@ func (c *localComm) Sub(ranks []int) (Comm, error) {
 	me := checkSub(c, ranks)
 	c.position.enter(opSub, Buf{}, len(ranks))
 	defer c.exit()
-	g, key := c.g, fmt.Sprint(ranks)
+	s := c.g.sub(ranks, me)
+	if err := s.Barrier(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// sub is rank me's end of a group of the listed ranks of g, which the first of them to come makes.
+func (g *localGroup) sub(ranks []int, me int) *localComm {
+	key := fmt.Sprint(ranks)
 	g.subMu.Lock()
+	defer g.subMu.Unlock()
 	sub := g.subs[key]
 	if sub == nil {
 		world := make([]int, len(ranks))
@@ -255,12 +265,7 @@ func (c *localComm) Sub(ranks []int) (Comm, error) {
 	if sub.join++; sub.join == len(ranks) {
 		delete(g.subs, key)
 	}
-	g.subMu.Unlock()
-	s := sub.comms[me]
-	if err := s.Barrier(); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return sub.comms[me]
 }
 
 func (c *localComm) Barrier() error {

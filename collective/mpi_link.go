@@ -188,6 +188,12 @@ func (l *mpiLink) abandon(ms []message) {
 	f.flights = append(f.flights, fl)
 }
 
+func (l *mpiLink) pass(g *group) {
+	l.g = g
+	clear(l.sent)
+	clear(l.taken)
+}
+
 func (l *mpiLink) close() error {
 	if l.borrowed {
 		return nil

@@ -65,6 +65,9 @@ func runPilot(ctx, finish context.Context, c collective.Comm, tasks []Task, env 
 		})()
 	}
 	stuck, err = w.work()
+	if !stuck {
+		err = errors.Join(err, w.close())
+	}
 	if c.Rank() == 0 {
 		if err == nil {
 			err = <-ended
@@ -95,6 +98,7 @@ type pilot struct {
 	reports chan report
 	over    chan struct{} // closed when nobody hears reports any more
 	begin   time.Time
+	kept    keptGroups
 	failed  map[int][]report // of each task, those of the present attempt that name a failure
 }
 
@@ -125,7 +129,7 @@ func (p *pilot) receive(mail collective.Mailbox) {
 
 // run schedules until all tasks have ended.
 func (p *pilot) run(ctx, finish context.Context) (err error) {
-	p.failed = map[int][]report{}
+	p.failed, p.kept = map[int][]report{}, keptGroups{}
 	now := func() time.Duration { return time.Since(p.begin) }
 	var watched error // the first error of watch
 	do := func(e Event) error {
@@ -219,8 +223,13 @@ func (p *pilot) obey(now time.Duration, orders []Order) error {
 		case Start:
 			delete(p.failed, o.Task)
 			c = command{Kind: cmdStart, Task: o.Task, Attempt: o.Attempt, Ranks: o.Ranks}
+			c.Again, c.Keep = p.kept.start(o.Task, o.Ranks)
 		case Halt:
 			c = command{Kind: cmdHalt, Task: o.Task, Attempt: o.Attempt, Reason: o.Reason, Orderly: o.Orderly}
+		case End:
+			if o.State == Done {
+				p.kept.done(o.Task, o.Ranks)
+			}
 		}
 		if err := p.watch.ordered(now, o, p.failed[o.Task]); err != nil && bad == nil {
 			bad = watchError{err}

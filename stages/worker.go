@@ -20,6 +20,8 @@ type command struct {
 	Task    int    `json:",omitempty"`
 	Attempt int    `json:",omitempty"`
 	Ranks   []int  `json:",omitempty"` // of cmdStart
+	Again   bool   `json:",omitempty"` // of cmdStart: the group of the last attempt on Ranks, which each of them has kept
+	Keep    bool   `json:",omitempty"` // of cmdStart: keep the group where the attempt ends well
 	Reason  string `json:",omitempty"` // of cmdHalt
 	Orderly bool   `json:",omitempty"` // of cmdHalt, as [Order] has it
 }
@@ -61,6 +63,8 @@ type worker struct {
 	over chan struct{} // closed when the pilot has ended
 	lost error         // before over is closed: why there are no further commands; nil: all tasks have ended
 
+	kept map[string]collective.Comm // groups, by their ranks; of the goroutine that runs attempts
+
 	mu      sync.Mutex
 	current command
 	cancel  context.CancelCauseFunc // breaks the attempt's group
@@ -74,7 +78,8 @@ type assignment struct {
 }
 
 func newWorker(c collective.Comm, tasks []Task, env Env, tell func(report) error) *worker {
-	return &worker{c: c, tasks: tasks, env: env, begin: time.Now(), tell: tell, jobs: make(chan assignment, 1), over: make(chan struct{})}
+	return &worker{c: c, tasks: tasks, env: env, begin: time.Now(), tell: tell, jobs: make(chan assignment, 1), over: make(chan struct{}),
+		kept: map[string]collective.Comm{}}
 }
 
 // take takes a command; it does not wait.
@@ -166,7 +171,7 @@ func (w *worker) run(j assignment) report {
 	r := report{Task: j.Task, Attempt: j.Attempt, Rank: w.c.Rank()}
 	log := &taskLog{}
 	defer log.close()
-	sub, err := w.c.Sub(j.Ranks)
+	sub, err := w.group(j.command)
 	r.Begin = time.Since(w.begin).Seconds()
 	if err == nil {
 		e := w.env
@@ -177,7 +182,11 @@ func (w *worker) run(j assignment) report {
 		}
 		e.Log = slog.New(slog.NewTextHandler(log, nil)).With("task", e.Task, "attempt", j.Attempt)
 		err = collective.Do(j.ctx, sub, func(collective.Comm) error { return w.tasks[j.Task].Run(&e) })
-		err = errors.Join(err, sub.Close())
+		if err == nil && j.Keep {
+			w.kept[groupKey(j.Ranks)] = sub
+		} else {
+			err = errors.Join(err, sub.Close())
+		}
 		r.Stages = e.times.spans(w.begin)
 	}
 	r.End = time.Since(w.begin).Seconds()
@@ -198,6 +207,33 @@ func (w *worker) run(j assignment) report {
 		r.Tail = log.tail()
 	}
 	return r
+}
+
+// group is the private communicator of an attempt. Where Again, each of its ranks has told the pilot that the attempt before ended well
+// there, so that they need not meet.
+func (w *worker) group(c command) (collective.Comm, error) {
+	key := groupKey(c.Ranks)
+	old := w.kept[key]
+	delete(w.kept, key)
+	switch {
+	case c.Again && old == nil:
+		return nil, fmt.Errorf("the pilot takes ranks %v for a group that is kept here, and it is not", c.Ranks)
+	case c.Again:
+		return collective.Again(old), nil
+	case old != nil:
+		if err := old.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return w.c.Sub(c.Ranks)
+}
+
+// close closes the groups that are kept.
+func (w *worker) close() (err error) {
+	for _, c := range w.kept {
+		err = errors.Join(err, c.Close())
+	}
+	return err
 }
 
 // short is a failure's text as it travels.

@@ -112,12 +112,52 @@ func subs(c collective.Comm) error {
 	return c.Barrier()
 }
 
-// sub makes the group of the listed ranks, checks it, runs f on it and closes it.
+// sub makes the group of the listed ranks, checks it, makes it again, runs f on it and closes it.
 func sub(c collective.Comm, list []int, f func(s collective.Comm) error) error {
 	s, err := c.Sub(list)
 	if err != nil {
 		return err
 	}
+	last := len(list) - 1
+	for i := range 3 {
+		if i > 0 {
+			s = collective.Again(s)
+		}
+		if err := members(c, list, s); err != nil {
+			return err
+		}
+		if err := letter(s, last, i); err != nil {
+			return err
+		}
+	}
+	if err := f(s); err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// letter sends one to the last rank of s, and another that nobody fetches: whoever shares a mailbox with s later would find that.
+func letter(s collective.Comm, last, i int) error {
+	mail := collective.OpenMailbox(s)
+	if s.Rank() == 0 {
+		for _, text := range []string{"fetched", "left"} {
+			if err := mail.Send(last, fmt.Append(nil, text, i)); err != nil {
+				return err
+			}
+		}
+	}
+	if s.Rank() < last {
+		return nil
+	}
+	from, text, err := mail.Recv()
+	if want := fmt.Sprint("fetched", i); err == nil && (from != 0 || string(text) != want) {
+		err = fmt.Errorf("a letter %q of rank %d, want %q of rank 0", text, from, want)
+	}
+	return err
+}
+
+// members checks that s is the listed ranks of c, and that it moves data.
+func members(c collective.Comm, list []int, s collective.Comm) error {
 	if s.Size() != len(list) || list[s.Rank()] != c.Rank() {
 		return fmt.Errorf("Sub(%v) gives rank %d of %d to rank %d", list, s.Rank(), s.Size(), c.Rank())
 	}
@@ -133,10 +173,7 @@ func sub(c collective.Comm, list []int, f func(s collective.Comm) error) error {
 			return err
 		}
 	}
-	if err := f(s); err != nil {
-		return err
-	}
-	return s.Close()
+	return nil
 }
 
 func helpers(c collective.Comm) error {
