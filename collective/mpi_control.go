@@ -1,11 +1,13 @@
 package collective
 
+// #include <sched.h>
 // #include "mpi_table.h"
 import "C"
 
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"time"
 	"unsafe"
@@ -85,36 +87,56 @@ func (f *mpiFabric) land() {
 	})
 }
 
-// postman hands out control messages while no call does, and clears up. Its pauses double since the last message: while a mailbox waits
-// up to that of a call that waits, in C, as the pauses of an idle Go program are 1 ms and more (runtime.netpoll).
+// How often the postman looks before it pauses, each time after a yield, while a mailbox waits: about as long as an answer takes.
+const (
+	mailLooks        = 300
+	crowdedMailLooks = 50
+)
+
+// postman hands out control messages while no call does, and clears up. Since the last message its pauses double, while a mailbox waits up
+// to that of a call that waits, in C, as the pauses of an idle Go program are 1 ms and more (runtime.netpoll).
 func (f *mpiFabric) postman() {
 	defer close(f.stopped)
-	pause := firstPause * time.Microsecond
+	looks := mailLooks
+	if f.crowded {
+		looks = crowdedMailLooks
+	}
+	pause, idle := firstPause*time.Microsecond, 0
 	for {
-		most := postmanPause
-		if f.w.receivers.Load() > 0 {
-			most = maxPause * time.Microsecond
-		}
-		long := time.Duration(0)
-		if pause = min(2*pause, most); pause < time.Millisecond {
-			C.deeprc_pause_us(C.int(pause.Microseconds()))
-		} else {
-			long = pause
-		}
 		select {
 		case <-f.stop:
 			return
-		case <-time.After(long):
+		default:
 		}
-		if f.poll() {
-			pause = firstPause * time.Microsecond
-		}
+		some := f.poll()
 		f.mu.Lock()
 		f.land()
 		err := f.drains.work(f)
 		f.mu.Unlock()
 		if err != nil {
 			f.w.root.fail(err)
+		}
+		waited := f.w.receivers.Load() > 0
+		switch idle++; {
+		case some:
+			pause, idle = firstPause*time.Microsecond, 0
+			runtime.Gosched() // to whom the message is for, in this thread
+		case waited && idle < looks:
+			C.sched_yield()
+			runtime.Gosched()
+		case waited:
+			pause = min(2*pause, maxPause*time.Microsecond)
+			C.deeprc_pause_us(C.int(pause.Microseconds()))
+		default:
+			if pause = min(2*pause, postmanPause); pause < time.Millisecond {
+				C.deeprc_pause_us(C.int(pause.Microseconds()))
+				continue
+			}
+			select {
+			case <-f.stop:
+				return
+			case <-time.After(pause):
+			}
 		}
 	}
 }
