@@ -1,4 +1,5 @@
 #include "conv.h"
+#include "gemm.h"
 #include "isa.h"
 #include "tile.h"
 
@@ -20,9 +21,15 @@ void k_conv(pool *p, float *y, const float *x, const float *w, const float *bias
   if (transposed) s.ar = o->taps, s.au = o->out * o->taps, s.av = -1;
   RUN(p, o->batch * o->groups * o->out, 12 * (1 + WORTH / (12 * o->in * o->taps * o->n)), conv, y, x, w, bias, o, s, transposed ? o->taps - 1 : 0);
 }
+// Products of matrices where they fill their tiles, else blocks of our own. By shape alone, so that results repeat.
 void k_conv_weight_grad(pool *p, float *dw, const float *x, const float *dy, const convolution *o) {
-  RUN(p, o->groups * blocks_of(o->out, OUTS) * blocks_of(o->in * o->taps, PAIRS), 1 + WORTH / (OUTS * PAIRS * o->batch * o->n), conv_weight_grad, dw,
-      x, dy, o);
+  int64_t all = o->in * o->taps, row = o->n + (o->taps - 1) * o->dilation;
+  if (o->out >= 16 && o->in >= 16 && o->n >= 16) {
+    product_sum s = {o->out, o->in, o->n, o->batch, o->n, row, o->groups * o->out * o->n, o->groups * o->in * row, o->taps, o->dilation};
+    for (int64_t g = 0; g < o->groups; g++) gemm_sum(p, &s, dy + g * o->out * o->n, x + g * o->in * row, dw + g * o->out * all);
+    return;
+  }
+  RUN(p, o->groups * blocks_of(o->out, OUTS) * blocks_of(all, PAIRS), 1 + WORTH / (OUTS * PAIRS * o->batch * o->n), conv_weight_grad, dw, x, dy, o);
 }
 
 #else

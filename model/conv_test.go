@@ -2,6 +2,8 @@ package model
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"testing"
 )
 
@@ -66,4 +68,37 @@ func BenchmarkConv(b *testing.B) {
 			})
 		}
 	}
+}
+
+// TestConvWeightGradByProducts: sums of whole numbers, exact in any order, of more channels, steps and windows than a tile, by any number of threads.
+func TestConvWeightGradByProducts(t *testing.T) {
+	forEachISA(t, func(t *testing.T) {
+		for _, s := range [][7]int{{3, 40, 600, 240, 2, 5, 1}, {2, 34, 60, 32, 3, 1, 2}, {1, 16, 18, 17, 1, 1, 1}} { // B, C, L, O, K, dilation, groups
+			B, C, L, O, K, dilation, groups := s[0], s[1], s[2], s[3], s[4], s[5], s[6]
+			var g Graph
+			y := g.Input(F32, B, C, L).Conv1d(g.Input(F32, O, C/groups, K), nil, dilation, groups)
+			o, n := &convWeightGrad{c: y.op.(*conv).c}, y.Last()
+			x, dy := small(B*C*L), small(y.Len())
+			want := make([]float32, O*C/groups*K)
+			for i := range want {
+				a, c, k := i/(C/groups*K), i/K%(C/groups), i%K
+				c += a / (O / groups) * (C / groups)
+				for b := range B {
+					for t := range n {
+						want[i] += dy[(b*O+a)*n+t] * x[(b*C+c)*L+t+k*dilation]
+					}
+				}
+			}
+			for _, threads := range []int{1, 2, 5} {
+				dev, err := CPU(threads)
+				must(t, err)
+				got := Array{Shape: []int{O, C / groups, K}, F: slices.Repeat([]float32{float32(math.NaN())}, len(want))}
+				o.CPU(dev.(cpu).pool, got, []Array{{Shape: []int{B, C, L}, F: x}, {Shape: y.Shape, F: dy}})
+				dev.Close()
+				if !slices.Equal(got.F, want) {
+					t.Fatalf("%v by %d threads is wrong", s, threads)
+				}
+			}
+		}
+	})
 }

@@ -10,11 +10,18 @@ struct gemm {
   float *c;
 };
 
+struct gemm_sum {
+  const product_sum *o;
+  const float *a, *b;
+  float *c;
+};
+
 // Of each version: rows and vectors of c whose sums stay in registers (Goto, Van de Geijn, Anatomy of High-Performance
 // Matrix Multiplication, 2008, §4.2.3). DEPTH of k are added up before c is written; a panel of b of that depth is packed.
 enum { TALL_base = 4, TALL_avx2 = 6, TALL_avx512 = 14 };
 enum { ENOUGH = 1 << 18 };  // multiplications worth a piece, some 10 µs
 enum { WIDE = 2, DEPTH = 512, ALIAS = 1024 };  // ALIAS: floats of a page, from one line to the next of the same set
+enum { TILES = 16 };  // of a sum of products whose sums one pass over the matrices makes
 
 #define LOOPS "gemm.c"
 #include "versions.h"
@@ -26,11 +33,17 @@ int gemm_faster(const product *o) {
   return isa_used() == ISA_AVX512 && o->n > WIDTH_avx512 / 2 && o->m * o->k <= CACHE;
 }
 
+static const int tall[ISAS] = {TALL_base, TALL_avx2, TALL_avx512}, wide[ISAS] = {WIDE * WIDTH_base, WIDE * WIDTH_avx2, WIDE * WIDTH_avx512};
+
 void gemm(pool *p, const product *o, const float *a, const float *b, float *c) {
-  static const int tall[ISAS] = {TALL_base, TALL_avx2, TALL_avx512}, wide[ISAS] = {WIDE * WIDTH_base, WIDE * WIDTH_avx2, WIDE * WIDTH_avx512};
   int64_t rows = tall[isa_used()], cols = wide[isa_used()], tiles = (o->m + rows - 1) / rows * ((o->n + cols - 1) / cols);
   for (int64_t d = 0; d < o->batch.axes; d++) tiles *= o->batch.dim[d];
   RUN(p, tiles, 1 + ENOUGH / (rows * cols * o->k), gemm, o, a, b, c);
+}
+
+void gemm_sum(pool *p, const product_sum *o, const float *a, const float *b, float *c) {
+  int64_t rows = tall[isa_used()], cols = wide[isa_used()];
+  RUN(p, (o->m + rows - 1) / rows * ((o->n + cols - 1) / cols) * o->shifts, 1 + ENOUGH / (rows * cols * o->depth * o->count), gemm_sum, o, a, b, c);
 }
 
 #else
@@ -148,6 +161,33 @@ KERNEL(gemm) {
         int64_t r = (t - first) * TALL;
         NAME(gemm_tile)(lesser(TALL, o->m - r), n, depth, a + r * ar, ar, ak, packed, u > 0, c + r * o->n, o->n);
       }
+    }
+  }
+}
+KERNEL(gemm_sum) {  // tiles of c, down the rows first
+  ARGS(gemm_sum);
+  const product_sum *o = k->o;
+  int64_t down = (o->m + TALL - 1) / TALL, across = (o->n + PANEL - 1) / PANEL;
+  float packed[DEPTH * PANEL] __attribute__((aligned(64))), tile[TALL * PANEL] __attribute__((aligned(64)));
+  float sum[TILES][TALL * PANEL] __attribute__((aligned(64)));
+  for (int64_t i = lo, end; i < hi; i = end) {  // tiles of one panel
+    int64_t first = i / down * down, q = i / down % across * PANEL, shift = i / (down * across), n = lesser(PANEL, o->n - q);
+    end = lesser(lesser(hi, first + down), i + TILES);
+    memset(sum, 0, (end - i) * sizeof *sum);
+    for (int64_t j = 0; j < o->count; j++)
+      for (int64_t u = 0; u < o->depth; u += DEPTH) {
+        int64_t depth = lesser(DEPTH, o->depth - u);
+        NAME(pack_panel)(packed, k->b + j * o->next_b + q * o->ldb + shift * o->shift + u, o->ldb, 1, depth, n);
+        for (int64_t t = i; t < end; t++) {
+          int64_t r = (t - first) * TALL, m = lesser(TALL, o->m - r);
+          NAME(gemm_tile)(m, PANEL, depth, k->a + j * o->next_a + r * o->lda + u, o->lda, 1, packed, 0, tile, PANEL);
+          for (int64_t e = 0; e < m * PANEL; e++) sum[t - i][e] += tile[e];
+        }
+      }
+    for (int64_t t = i; t < end; t++) {
+      int64_t r = (t - first) * TALL, m = lesser(TALL, o->m - r);
+      for (int64_t a = 0; a < m; a++)
+        for (int64_t b = 0; b < n; b++) k->c[((r + a) * o->n + q + b) * o->shifts + shift] = sum[t - i][a * PANEL + b];
     }
   }
 }

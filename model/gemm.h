@@ -13,4 +13,13 @@ typedef struct {
 int gemm_faster(const product *o);  // than OpenBLAS; by shape and instruction set alone, so that results repeat
 // Each element is a sum in the order of k: the same bits for any number of threads.
 void gemm(pool *p, const product *o, const float *a, const float *b, float *c);
+
+// A sum of products is c[r, j, s] = Σ_i Σ_k a[i, r, k] · b[i, j, k + s·shift], i < count, for r < m, j < n, k < depth, s < shifts; c is dense, rows of
+// a are lda, of b ldb apart, and matrices next_a and next_b.
+typedef struct {
+  int64_t m, n, depth, count, lda, ldb, next_a, next_b, shifts, shift;
+} product_sum;
+
+// Each element is a sum over i of sums over k: the same bits for any number of threads.
+void gemm_sum(pool *p, const product_sum *o, const float *a, const float *b, float *c);
 #endif
