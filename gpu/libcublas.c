@@ -1,26 +1,13 @@
 #include "libcublas.h"
-#include <dlfcn.h>
-#include <stdio.h>
+#include "library.h"
 
 #define FIELD(name, params, args) cublasStatus(*name) params;
-static struct table {
+static struct {
   CUBLAS_CALLS(FIELD)
 } cublas;
+static const char *const names[] = {CUBLAS_CALLS(LIBRARY_NAME)};
 
-const char *cublas_open(const char *path) {
-  static char text[512];
-  struct table found;
-  void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (!lib) return dlerror();
-#define RESOLVE(name, params, args)                                       \
-  if (!(*(void **)&found.name = dlsym(lib, #name))) {                     \
-    snprintf(text, sizeof text, "%s lacks %s", path, #name);              \
-    return text;                                                          \
-  }
-  CUBLAS_CALLS(RESOLVE)
-  cublas = found;
-  return NULL;
-}
+const char *cublas_open(const char *path) { return library_open(path, names, sizeof names / sizeof *names, &cublas); }
 
 #define DEFINE_IN(name, params, args)                                     \
   cublasStatus in_##name(CUcontext ctx, CUDA_ARGS params) {               \

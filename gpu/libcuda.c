@@ -1,28 +1,14 @@
 #include "libcuda.h"
-#include <dlfcn.h>
-#include <stdio.h>
+#include "library.h"
 
 #define FIELD(name, params, args) CUresult(*name) params;
-static struct table {
+static struct {
   CUDA_CALLS(FIELD)
   CUDA_CONTEXT_CALLS(FIELD)
 } cuda;
+static const char *const names[] = {CUDA_CALLS(LIBRARY_NAME) CUDA_CONTEXT_CALLS(LIBRARY_NAME)};
 
-const char *cuda_open(const char *path) {
-  static char text[512];
-  struct table found;
-  void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (!lib) return dlerror();
-#define RESOLVE(name, params, args)                                       \
-  if (!(*(void **)&found.name = dlsym(lib, #name))) {                     \
-    snprintf(text, sizeof text, "%s lacks %s", path, #name);              \
-    return text;                                                          \
-  }
-  CUDA_CALLS(RESOLVE)
-  CUDA_CONTEXT_CALLS(RESOLVE)
-  cuda = found;
-  return NULL;
-}
+const char *cuda_open(const char *path) { return library_open(path, names, sizeof names / sizeof *names, &cuda); }
 
 #define DEFINE(name, params, args) \
   CUresult call_##name params { return cuda.name args; }
