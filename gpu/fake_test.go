@@ -132,10 +132,13 @@ func (r *rig) get(p Ptr, n int) []float32 {
 	return x
 }
 
+// orders of threads and blocks in which the software GPU runs kernels.
+var orders = []string{"forward", "reverse", "random:1"}
+
 // inOrders runs f with each order of threads and blocks, each time on a new context. Its results must be the same, bit for bit.
 func inOrders(t *testing.T, f func(r *rig) []float32) (out []float32) {
 	t.Helper()
-	for _, order := range []string{"forward", "reverse", "random:1"} {
+	for _, order := range orders {
 		t.Setenv("FAKE_CUDA_ORDER", order)
 		r := &rig{sharedContext(t), t, nil}
 		r.s = r.Stream

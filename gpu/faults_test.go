@@ -35,7 +35,7 @@ func TestFaultMissingBarrier(t *testing.T) {
 		x[i] = 1
 	}
 	wrong := 0
-	for _, order := range []string{"forward", "reverse", "random:1"} {
+	for _, order := range orders {
 		t.Setenv("FAKE_CUDA_ORDER", order)
 		y := r.room(1)
 		must(t, r.s.launch("faulty_barrier_missing", Shape{Block: [3]int{threads}}, y, r.put(x)))

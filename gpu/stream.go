@@ -118,9 +118,8 @@ func (s *Stream) Write(dst Ptr, src []byte) error {
 		return err
 	}
 	for len(src) > 0 {
-		h := &s.staging[s.next]
-		s.next = 1 - s.next
-		if err := h.done.Sync(); err != nil {
+		h, err := s.half()
+		if err != nil {
 			return err
 		}
 		n := copy(h.memory.Bytes(), src)
@@ -141,9 +140,8 @@ func (s *Stream) Read(dst []byte, src Ptr) error {
 		return err
 	}
 	for len(dst) > 0 {
-		h := &s.staging[s.next]
-		s.next = 1 - s.next
-		if err := h.done.Sync(); err != nil {
+		h, err := s.half()
+		if err != nil {
 			return err
 		}
 		n := min(len(dst), stagingBytes)
@@ -157,6 +155,13 @@ func (s *Stream) Read(dst []byte, src Ptr) error {
 		dst, src = dst[n:], src+Ptr(n)
 	}
 	return nil
+}
+
+// half is the half of the staging memory that is to be used next; it waits for its last copy.
+func (s *Stream) half() (*half, error) {
+	h := &s.staging[s.next]
+	s.next = 1 - s.next
+	return h, h.done.Sync()
 }
 
 func (s *Stream) notCaptured(what string) error {
