@@ -7,7 +7,7 @@ func Again(c Comm) Comm { return c.(backend).again() }
 
 func (c *peerComm) again() Comm {
 	p := c.parent
-	g := p.sub(p.places(c.members), c.me)
+	g := p.sub(places(p.members, c.members), c.me)
 	c.link.pass(g)
 	c.closed = true
 	c.w.leave(c.group)
@@ -16,15 +16,7 @@ func (c *peerComm) again() Comm {
 
 func (c *localComm) again() Comm {
 	p := c.g.parent
-	at := map[int]int{} // rank in the parent of each rank of the world
-	for r, world := range p.world {
-		at[world] = r
-	}
-	ranks := make([]int, c.Size())
-	for r, world := range c.g.world {
-		ranks[r] = at[world]
-	}
-	s := p.sub(ranks, c.rank)
+	s := p.sub(places(p.world, c.g.world), c.rank)
 	c.Close()
 	return s
 }

@@ -124,6 +124,19 @@ func (g *group) sub(ranks []int, me int) *group {
 	return g.w.join(g, members, h.Sum64()|2, me) // 0 and 1 are taken
 }
 
+// places is the rank that each of these ranks of the world, all of them members, has in the group of these members.
+func places(members, of []int) []int {
+	at := make(map[int]int, len(members))
+	for r, q := range members {
+		at[q] = r
+	}
+	ranks := make([]int, len(of))
+	for i, q := range of {
+		ranks[i] = at[q]
+	}
+	return ranks
+}
+
 func (w *world) leave(g *group) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -124,11 +124,12 @@ func (f *mpiFabric) postman() {
 		case waited && idle < looks:
 			C.sched_yield()
 			runtime.Gosched()
-		case waited:
-			pause = min(2*pause, maxPause*time.Microsecond)
-			C.deeprc_pause_us(C.int(pause.Microseconds()))
 		default:
-			if pause = min(2*pause, postmanPause); pause < time.Millisecond {
+			most := postmanPause
+			if waited {
+				most = maxPause * time.Microsecond
+			}
+			if pause = min(2*pause, most); pause < time.Millisecond {
 				C.deeprc_pause_us(C.int(pause.Microseconds()))
 				continue
 			}

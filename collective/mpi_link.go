@@ -261,7 +261,7 @@ func (f *mpiFabric) link(g *group, parent *peerComm) (link, error) {
 	}
 	l.maker = int64(g.id)
 	var ranks []C.int
-	for _, p := range parent.places(g.members) {
+	for _, p := range places(parent.members, g.members) {
 		ranks = append(ranks, C.int(p))
 	}
 	if rc := C.mpi_create_group(parent.link.(*mpiLink).h, (*C.int)(unsafe.Pointer(&ranks[0])), C.int(len(ranks)), &l.h); rc != 0 {
@@ -274,7 +274,7 @@ func (f *mpiFabric) link(g *group, parent *peerComm) (link, error) {
 // communicator that each of them has, else 0.
 func meetFirst(g *group, parent *peerComm, spare int64) (maker int64, err error) {
 	type word struct{ group, spare int64 }
-	at := parent.places(g.members)
+	at := places(parent.members, g.members)
 	words := make([]word, len(at))
 	one := func(i int) Buf { return Buf{unsafe.Pointer(&words[i]), 2, I64} }
 	words[0] = word{int64(g.id), spare}
@@ -311,17 +311,4 @@ func meetFirst(g *group, parent *peerComm, spare int64) (maker int64, err error)
 		panic("collective: Sub: the ranks of " + g.String() + " call it with different lists")
 	}
 	return words[0].spare, nil
-}
-
-// places is the ranks in g of these ranks of the world, which are in it.
-func (g *group) places(world []int) []int {
-	at := make(map[int]int, len(g.members))
-	for r, q := range g.members {
-		at[q] = r
-	}
-	places := make([]int, len(world))
-	for i, q := range world {
-		places[i] = at[q]
-	}
-	return places
 }

@@ -118,7 +118,6 @@ func sub(c collective.Comm, list []int, f func(s collective.Comm) error) error {
 	if err != nil {
 		return err
 	}
-	last := len(list) - 1
 	for i := range 3 {
 		if i > 0 {
 			s = collective.Again(s)
@@ -126,7 +125,7 @@ func sub(c collective.Comm, list []int, f func(s collective.Comm) error) error {
 		if err := members(c, list, s); err != nil {
 			return err
 		}
-		if err := letter(s, last, i); err != nil {
+		if err := letter(s, i); err != nil {
 			return err
 		}
 	}
@@ -137,7 +136,8 @@ func sub(c collective.Comm, list []int, f func(s collective.Comm) error) error {
 }
 
 // letter sends one to the last rank of s, and another that nobody fetches: whoever shares a mailbox with s later would find that.
-func letter(s collective.Comm, last, i int) error {
+func letter(s collective.Comm, i int) error {
+	last := s.Size() - 1
 	mail := collective.OpenMailbox(s)
 	if s.Rank() == 0 {
 		for _, text := range []string{"fetched", "left"} {
