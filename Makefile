@@ -18,7 +18,7 @@ help: ## this list (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo 'MPICC="cc mpiicc" adds compiler wrappers to those that build looks for; CC and CGO_CFLAGS are honoured.'
 
-deps: ## install with apt what is missing (gcc, Open MPI, MPICH, Gloo, OpenBLAS, ...); elsewhere say what to load
+deps: ## install with apt what is missing (gcc, Open MPI, MPICH, Gloo, ...); elsewhere say what to load
 	@.ci/go.sh
 	@.ci/deps.sh
 

@@ -4,10 +4,10 @@
 set -eu
 
 # To build: a C compiler (cgo), git (the version), certificates (Go fetches its modules over TLS). To run and test on many
-# ranks: two MPIs with their compiler wrappers, Gloo and a C++ compiler for ranks without MPI, OpenBLAS for the CPU kernels (found at
-# run time, never linked). shellcheck: make check. iproute2: the tests on several hosts, which are network namespaces.
+# ranks: two MPIs with their compiler wrappers, Gloo and a C++ compiler for ranks without MPI.
+# shellcheck: make check. iproute2: the tests on several hosts, which are network namespaces.
 packages='gcc libc6-dev make git ca-certificates
-openmpi-bin libopenmpi-dev mpich libmpich-dev g++ libgloo-dev libopenblas0-pthread
+openmpi-bin libopenmpi-dev mpich libmpich-dev g++ libgloo-dev
 shellcheck iproute2'
 
 # To test job scripts under a real Slurm, of which the test starts its own daemons, on its own hosts (make test, make test-slurm).
@@ -24,8 +24,8 @@ installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = i
 
 by_hand() {
 	say "$1, so nothing is installed; going on with what is here."
-	say 'On a cluster load what the site has, for example: module load gcc openmpi openblas (or: gcc mpich openblas).'
-	say 'Only Go and gcc are required. Without mpicc there are in-process ranks only; without OpenBLAS a slower pure Go BLAS.'
+	say 'On a cluster load what the site has, for example: module load gcc openmpi (or: gcc mpich).'
+	say 'Only Go and gcc are required. Without mpicc there are in-process ranks only.'
 }
 
 install() {

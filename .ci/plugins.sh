@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds libdeeprc-mpi-openmpi.so and libdeeprc-mpi-mpich.so beside the binary, one for each family of MPI whose compiler wrapper
-# is found, and libdeeprc-gloo.so where Gloo's headers are; says what it built and which BLAS the binary will find. Wrappers looked
+# is found, and libdeeprc-gloo.so where Gloo's headers are; says what it built. Wrappers looked
 # at: those named in $MPICC, mpicc, and Debian's mpicc.openmpi and mpicc.mpich; the first of a family that builds wins; for Gloo
 # $CXX, else g++. Fails when a compiler fails, after trying them all.
 set -eu
@@ -63,20 +63,6 @@ if ! command -v "$cxx" >/dev/null || ! printf '#include <gloo/config.h>\n' | "$c
 	say "no Gloo plugin: $cxx or Gloo's headers (Debian: libgloo-dev) not found. Ranks without MPI (--comm gloo) need it"
 elif ! compile libdeeprc-gloo.so "$cxx" -std=c++14 collective/shim/gloo.cc -lgloo; then
 	failed="$failed $cxx"
-fi
-
-blas=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null | awk '$1 == "libopenblas.so.0" { print $NF; exit }')
-if [ -z "$blas" ]; then
-	blas=$(printf '%s\n' "${LD_LIBRARY_PATH:-}" | tr ':' '\n' | while read -r folder; do
-		[ -z "$folder" ] || [ ! -e "$folder/libopenblas.so.0" ] || { echo "$folder/libopenblas.so.0"; break; }
-	done)
-fi
-if [ -n "${DEEPRC_OPENBLAS:-}" ]; then
-	say "BLAS at run time: $DEEPRC_OPENBLAS (DEEPRC_OPENBLAS)"
-elif [ -n "$blas" ]; then
-	say "BLAS at run time: $blas (another: DEEPRC_OPENBLAS=/path/to/libopenblas.so)"
-else
-	say 'BLAS at run time: none, slower without AVX-512; OpenBLAS was not found (load its module, or set DEEPRC_OPENBLAS=/path/to/libopenblas.so)'
 fi
 
 [ -z "$failed" ]

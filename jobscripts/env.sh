@@ -4,7 +4,7 @@
 # --- edit -----------------------------------------------------------------------------------------------------------------
 # The modules with which deeprc was built (make build names the mpicc it used), for example:
 #   module purge
-#   module load gcc openmpi openblas
+#   module load gcc openmpi
 
 # The folder that holds deeprc and its plugins (libdeeprc-mpi-*.so): the clone, or PREFIX/bin after make install.
 : "${DEEPRC_HOME:=$PWD}"
@@ -15,9 +15,6 @@
 # --- end of edit ----------------------------------------------------------------------------------------------------------
 
 export DEEPRC_HOME DEEPRC_MPI
-
-# One BLAS thread for each core that the rank has: otherwise every rank starts a thread for every core of the node.
-export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-${SLURM_CPUS_PER_TASK:-${OMP_NUM_THREADS:-1}}}"
 
 # Slurm's PMIx: with its default fence about one in eight starts of Open MPI died in MPI_Init (Slurm 22.05); with ring none did.
 export SLURM_PMIX_FENCE="${SLURM_PMIX_FENCE:-ring}"

@@ -55,7 +55,7 @@ func newSite(t *testing.T) site {
 		s.write(t, filepath.Join("jobscripts", script), string(text))
 	}
 	launcher := "#!/bin/sh\nprintf '%s\\n' \"${0##*/}\" \"$@\"\n" +
-		"env | grep -E '^(DEEPRC_MPI|SLURM_PMIX_FENCE|OPENBLAS_NUM_THREADS|OMPI_MCA_mpi_yield_when_idle)='\n"
+		"env | grep -E '^(DEEPRC_MPI|SLURM_PMIX_FENCE|OMPI_MCA_mpi_yield_when_idle)='\n"
 	for _, name := range []string{"srun", "mpirun.openmpi", "mpirun.mpich"} {
 		s.write(t, filepath.Join("bin", name), launcher)
 	}

@@ -31,7 +31,7 @@ run_pbs() {
 	case $DEEPRC_MPI in
 	openmpi)
 		# Open MPI sends its own settings to the other hosts, and of the rest only what is named here.
-		hosts=(--hostfile "$nodes" -x DEEPRC_MPI -x DEEPRC_STOPPED -x OPENBLAS_NUM_THREADS -x PATH)
+		hosts=(--hostfile "$nodes" -x DEEPRC_MPI -x DEEPRC_STOPPED -x PATH)
 		for name in LD_LIBRARY_PATH NCPUS PBS_NUM_PPN PBS_JOBID OMP_NUM_THREADS; do
 			[[ -z ${!name:-} ]] || hosts+=(-x "$name")
 		done

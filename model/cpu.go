@@ -32,14 +32,10 @@ type cpu struct {
 }
 
 // CPU opens the processor as a Device that uses up to threads cores. A process
-// may open several: each has its own threads. $DEEPRC_ISA is as in [chooseISA],
+// may open several: each has its own threads. $DEEPRC_ISA is as in [ISA],
 // $DEEPRC_DEBUG as in [debugLevel].
 func CPU(threads int) (Device, error) {
-	lib := openBLAS()
-	if lib.err != nil {
-		return nil, lib.err
-	}
-	isa, err := chooseISA()
+	isa, err := ISA()
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +47,7 @@ func CPU(threads int) (Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cpu{fmt.Sprintf("cpu (%s, kernels for %s, %d threads)", lib.name, isa, threads), pool, debug}, nil
+	return cpu{fmt.Sprintf("cpu (kernels for %s, %d threads)", isa, threads), pool, debug}, nil
 }
 
 func (d cpu) Name() string { return d.name }

@@ -4,7 +4,7 @@ import "deeprc/collective"
 
 // A Device owns memory and turns Programs into Runners.
 type Device interface {
-	// Name says what computes: "cpu (OpenBLAS 0.3.21, 2 threads)".
+	// Name says what computes: "cpu (kernels for avx512, 2 threads)".
 	Name() string
 	// Alloc gives zeroed memory for a Region of n words.
 	Alloc(n int) (Mem, error)

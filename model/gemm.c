@@ -8,6 +8,8 @@ struct gemm {
   const product *o;
   const float *a, *b;
   float *c;
+  int64_t chunk;  // tiles down whose rows of a stay in the L2 cache while all panels of b pass
+  int turned;     // cᵀ = bᵀ·aᵀ is computed, of m rows and n columns of cᵀ
 };
 
 struct gemm_sum {
@@ -21,24 +23,36 @@ struct gemm_sum {
 enum { TALL_base = 4, TALL_avx2 = 6, TALL_avx512 = 14 };
 enum { ENOUGH = 1 << 18 };  // multiplications worth a piece, some 10 µs
 enum { WIDE = 2, DEPTH = 512, ALIAS = 1024 };  // ALIAS: floats of a page, from one line to the next of the same set
+enum { CACHE_base = 1 << 16, CACHE_avx2 = 1 << 16, CACHE_avx512 = 1 << 17, SHALLOW = 256 };  // floats of a in the L2 cache; of a row at least, as c is there, too
 enum { TILES = 16 };  // of a sum of products whose sums one pass over the matrices makes
 
 #define LOOPS "gemm.c"
 #include "versions.h"
 
-// OpenBLAS packs both operands of every piece it is given, we only b: a is read again for every panel, which is cheap where
-// it fits the L2 cache. Its kernels for AVX2 are as fast as ours.
-int gemm_faster(const product *o) {
-  enum { CACHE = 1 << 18 };  // floats
-  return isa_used() == ISA_AVX512 && o->n > WIDTH_avx512 / 2 && o->m * o->k <= CACHE;
-}
+static const int tall[ISAS] = {TALL_base, TALL_avx2, TALL_avx512}, cache[ISAS] = {CACHE_base, CACHE_avx2, CACHE_avx512}, wide[ISAS] = {WIDE * WIDTH_base, WIDE * WIDTH_avx2, WIDE * WIDTH_avx512};
 
-static const int tall[ISAS] = {TALL_base, TALL_avx2, TALL_avx512}, wide[ISAS] = {WIDE * WIDTH_base, WIDE * WIDTH_avx2, WIDE * WIDTH_avx512};
-
-void gemm(pool *p, const product *o, const float *a, const float *b, float *c) {
-  int64_t rows = tall[isa_used()], cols = wide[isa_used()], tiles = (o->m + rows - 1) / rows * ((o->n + cols - 1) / cols);
-  for (int64_t d = 0; d < o->batch.axes; d++) tiles *= o->batch.dim[d];
-  RUN(p, tiles, 1 + ENOUGH / (rows * cols * o->k), gemm, o, a, b, c);
+void gemm(pool *p, const product *asked, const float *a, const float *b, float *c) {
+  product o = *asked;
+  int64_t rows = tall[isa_used()], cols = wide[isa_used()];
+  int turned = o.ta && o.n < cols / WIDE && o.m > o.n;  // a vector of a row of cᵀ is full, and a is read along its rows
+  if (turned) {
+    o = (product){!asked->tb, 0, asked->n, asked->m, asked->k, asked->batch};
+    for (int64_t d = 0; d < o.batch.axes; d++) o.batch.move[0][d] = asked->batch.move[1][d], o.batch.move[1][d] = asked->batch.move[0][d];
+    const float *x = a;
+    a = b, b = x;
+  }
+  int64_t down = (o.m + rows - 1) / rows, across = (o.n + cols - 1) / cols, batch = 1, share = 1;
+  for (int64_t d = 0; d < o.batch.axes; d++) batch *= o.batch.dim[d];
+  if (batch < pool_threads(p)) share = pool_threads(p);  // into so many pieces goes each matrix, along its longer side
+  int64_t chunk = cache[isa_used()] / rows / (o.k < SHALLOW ? SHALLOW : o.k < DEPTH ? o.k : DEPTH), grain = 1 + ENOUGH / (rows * cols * o.k), piece = 1;
+  if (o.m >= o.n && down >= share) {
+    int64_t chunks = (down + chunk - 1) / chunk;
+    chunks = (chunks + share - 1) / share * share;
+    chunk = (down + chunks - 1) / chunks;
+    piece = chunk * across;
+  } else if (o.ta && across >= share)
+    piece = (across + share - 1) / share * down;
+  RUN(p, batch * down * across, (grain + piece - 1) / piece * piece, gemm, &o, a, b, c, chunk < down ? chunk : down, turned);
 }
 
 void gemm_sum(pool *p, const product_sum *o, const float *a, const float *b, float *c) {
@@ -48,6 +62,7 @@ void gemm_sum(pool *p, const product_sum *o, const float *a, const float *b, flo
 
 #else
 #define TALL ISA_JOIN(TALL, ISA)
+#define CACHE ISA_JOIN(CACHE, ISA)
 enum { NAME(PANEL) = WIDE * WIDTH };
 #define PANEL NAME(PANEL)
 
@@ -118,8 +133,15 @@ static __attribute__((noinline)) int64_t NAME(rows)(int64_t m, int vecs, int64_t
 }
 #undef ROWS_OF
 
-// m ≤ TALL rows and n ≤ PANEL columns of c
-VEC void NAME(gemm_tile)(int64_t m, int64_t n, int64_t depth, const float *a, int64_t ar, int64_t ak, const float *b, int more, float *c, int64_t ldc) {
+static inline void NAME(pick)(float *to, int64_t each, const float *from, int64_t of, int64_t n) {
+  if (each == 1 && of == 1) memcpy(to, from, n * sizeof *to);
+  else
+    for (int64_t j = 0; j < n; j++) to[j * each] = from[j * of];
+}
+
+// m ≤ TALL rows and n ≤ PANEL columns of c[r·cr + j·cj]
+VEC void NAME(gemm_tile)(int64_t m, int64_t n, int64_t depth, const float *a, int64_t ar, int64_t ak, const float *b, int more, float *c, int64_t cr,
+                         int64_t cj) {
   int vecs = n > WIDTH ? 2 : 1;
   float rows[TALL * (DEPTH + LANES)];
   if (ar % ALIAS == 0) {  // rows would share one set of the L1 cache, which has fewer ways than they are
@@ -127,41 +149,73 @@ VEC void NAME(gemm_tile)(int64_t m, int64_t n, int64_t depth, const float *a, in
     a = rows, ar = DEPTH + LANES;
   }
   float edge[TALL * PANEL], *y = c;
-  int64_t ldy = ldc, part = n % WIDTH;
+  int64_t ldy = cr, part = n % WIDTH || cj != 1;
   if (part) {
     y = edge, ldy = PANEL;
-    for (int64_t r = 0; more && r < m; r++) memcpy(y + r * ldy, c + r * ldc, n * sizeof *y);
+    for (int64_t r = 0; more && r < m; r++) NAME(pick)(y + r * ldy, 1, c + r * cr, cj, n);
   }
   for (int64_t r = 0; r < m;) r += NAME(rows)(m - r, vecs, depth, a + r * ar, ar, ak, b, more, y + r * ldy, ldy);
-  for (int64_t r = 0; part && r < m; r++) memcpy(c + r * ldc, y + r * ldy, n * sizeof *y);
+  for (int64_t r = 0; part && r < m; r++) NAME(pick)(c + r * cr, cj, y + r * ldy, 1, n);
 }
 
-KERNEL(gemm) {
+// rows of op(a) as tiles of depth × TALL, if a is (k, m)
+static void NAME(pack_rows)(float *restrict to, const float *a, int64_t lda, int64_t depth, int64_t m) {
+  for (int64_t k = 0; k < depth; k++)
+    for (int64_t r = 0; r < m; r += TALL) {
+      float *t = to + r * depth + k * TALL;
+      if (m - r >= TALL) memcpy(t, a + k * lda + r, TALL * sizeof *t);
+      else memcpy(t, a + k * lda + r, (m - r) * sizeof *t);
+    }
+}
+
+// of one matrix of c, tiles lo ≤ t < hi of rows × across panels, panel by panel
+static void NAME(gemm_chunk)(const struct gemm *k, int64_t lo, int64_t hi, int64_t rows, const float *a, const float *b, float *c) {
+  const product *o = k->o;
+  int64_t ar = o->ta ? 1 : o->k, ak = o->ta ? o->m : 1, ldb = o->tb ? o->k : o->n, down = (rows + TALL - 1) / TALL;
+  int64_t cr = k->turned ? 1 : o->n, cj = k->turned ? o->m : 1;
+  float packed[DEPTH * PANEL] __attribute__((aligned(64))), mine[CACHE];
+  int64_t across = (o->n + PANEL - 1) / PANEL;
+  if (hi - lo == down * across && across * o->k <= DEPTH) {  // all of b is packed at once
+    for (int64_t q = 0; q < o->n; q += PANEL) NAME(pack_panel)(packed + q * o->k, b + (o->tb ? q * ldb : q), ldb, o->tb, o->k, lesser(PANEL, o->n - q));
+    for (int64_t r = 0; r < rows; r += TALL)
+      for (int64_t q = 0; q < o->n; q += PANEL)
+        NAME(gemm_tile)(lesser(TALL, rows - r), lesser(PANEL, o->n - q), o->k, a + r * ar, ar, ak, packed + q * o->k, 0, c + r * cr + q * cj, cr, cj);
+    return;
+  }
+  for (int64_t u = 0; u < o->k; u += DEPTH) {
+    int64_t depth = lesser(DEPTH, o->k - u), pack = o->ta && hi - lo > down;
+    if (pack) NAME(pack_rows)(mine, a + u * ak, ak, depth, rows);
+    for (int64_t t = lo, end; t < hi; t = end) {  // tiles of one panel
+      int64_t first = t / down * down, q = t / down * PANEL, n = lesser(PANEL, o->n - q);
+      end = lesser(hi, first + down);
+      NAME(pack_panel)(packed, b + (o->tb ? q * ldb + u : q + u * ldb), ldb, o->tb, depth, n);
+      for (; t < end; t++) {
+        int64_t r = (t - first) * TALL, m = lesser(TALL, rows - r);
+        float *y = c + r * cr + q * cj;
+        if (pack) NAME(gemm_tile)(m, n, depth, mine + r * depth, 1, TALL, packed, u > 0, y, cr, cj);
+        else NAME(gemm_tile)(m, n, depth, a + r * ar + u * ak, ar, ak, packed, u > 0, y, cr, cj);
+      }
+    }
+  }
+}
+
+KERNEL(gemm) {  // tiles of a matrix, then of a chunk of its rows, then of a panel
   ARGS(gemm);
   const product *o = k->o;
   int64_t down = (o->m + TALL - 1) / TALL, across = (o->n + PANEL - 1) / PANEL;
-  int64_t ar = o->ta ? 1 : o->k, ak = o->ta ? o->m : 1, ldb = o->tb ? o->k : o->n;
-  float packed[DEPTH * PANEL] __attribute__((aligned(64)));
-  for (int64_t u = 0; u < o->k; u += DEPTH) {  // outermost, so that this part of a is in the L2 cache for all panels but the first
-    int64_t depth = lesser(DEPTH, o->k - u);
-    for (int64_t i = lo, end; i < hi; i = end) {  // tiles of one panel
-      int64_t batch = i / (down * across), left = batch, ia = 0, ib = 0;
-      for (int64_t d = o->batch.axes - 1; d >= 0; d--) {
-        int64_t at = left % o->batch.dim[d];
-        left /= o->batch.dim[d];
-        ia += at * o->batch.move[0][d];
-        ib += at * o->batch.move[1][d];
-      }
-      int64_t first = i / down * down, q = i / down % across * PANEL, n = lesser(PANEL, o->n - q);
-      end = lesser(hi, first + down);
-      const float *a = k->a + ia * o->m * o->k + u * ak, *b = k->b + ib * o->k * o->n + (o->tb ? q * ldb + u : q + u * ldb);
-      float *c = k->c + batch * o->m * o->n + q;
-      NAME(pack_panel)(packed, b, ldb, o->tb, depth, n);
-      for (int64_t t = i; t < end; t++) {
-        int64_t r = (t - first) * TALL;
-        NAME(gemm_tile)(lesser(TALL, o->m - r), n, depth, a + r * ar, ar, ak, packed, u > 0, c + r * o->n, o->n);
-      }
+  for (int64_t i = lo, end; i < hi; i = end) {
+    int64_t batch = i / (down * across), left = batch, ia = 0, ib = 0;
+    for (int64_t d = o->batch.axes - 1; d >= 0; d--) {
+      int64_t at = left % o->batch.dim[d];
+      left /= o->batch.dim[d];
+      ia += at * o->batch.move[0][d];
+      ib += at * o->batch.move[1][d];
     }
+    int64_t t = i % (down * across) / (k->chunk * across) * k->chunk, tiles = lesser(k->chunk, down - t), first = batch * down * across + t * across;
+    end = lesser(hi, first + tiles * across);
+    int64_t r = t * TALL, rows = lesser(tiles * TALL, o->m - r);
+    NAME(gemm_chunk)(k, i - first, end - first, rows, k->a + ia * o->m * o->k + r * (o->ta ? 1 : o->k), k->b + ib * o->k * o->n,
+                     k->c + batch * o->m * o->n + r * (k->turned ? 1 : o->n));
   }
 }
 KERNEL(gemm_sum) {  // tiles of c, down the rows first
@@ -180,7 +234,7 @@ KERNEL(gemm_sum) {  // tiles of c, down the rows first
         NAME(pack_panel)(packed, k->b + j * o->next_b + q * o->ldb + shift * o->shift + u, o->ldb, 1, depth, n);
         for (int64_t t = i; t < end; t++) {
           int64_t r = (t - first) * TALL, m = lesser(TALL, o->m - r);
-          NAME(gemm_tile)(m, PANEL, depth, k->a + j * o->next_a + r * o->lda + u, o->lda, 1, packed, 0, tile, PANEL);
+          NAME(gemm_tile)(m, PANEL, depth, k->a + j * o->next_a + r * o->lda + u, o->lda, 1, packed, 0, tile, PANEL, 1);
           for (int64_t e = 0; e < m * PANEL; e++) sum[t - i][e] += tile[e];
         }
       }
@@ -192,5 +246,6 @@ KERNEL(gemm_sum) {  // tiles of c, down the rows first
   }
 }
 #undef TALL
+#undef CACHE
 #undef PANEL
 #endif

@@ -10,8 +10,7 @@ typedef struct {
   walk batch;
 } product;
 
-int gemm_faster(const product *o);  // than OpenBLAS; by shape and instruction set alone, so that results repeat
-// Each element is a sum in the order of k: the same bits for any number of threads.
+// Each element is a sum in the order of k: the same bits for any number of threads, and of rows or columns around it.
 void gemm(pool *p, const product *o, const float *a, const float *b, float *c);
 
 // A sum of products is c[r, j, s] = Σ_i Σ_k a[i, r, k] · b[i, j, k + s·shift], i < count, for r < m, j < n, k < depth, s < shifts; c is dense, rows of

@@ -38,6 +38,15 @@ func small(n int) []float32 {
 	return v
 }
 
+// sines are values whose sums of products are rounded.
+func sines(n int) []float32 {
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(math.Sin(float64(i)))
+	}
+	return v
+}
+
 // TestGemm compares with sums of products, one by one: edges of tiles, more than one part of k, rows a page apart, a batch.
 func TestGemm(t *testing.T) {
 	var cases []gemmCase
@@ -77,17 +86,12 @@ func TestGemm(t *testing.T) {
 	})
 }
 
-// TestGemmRepeats: any number of threads gives the same bits, of values whose sums are rounded.
+// TestGemmRepeats: any number of threads gives the same bits.
 func TestGemmRepeats(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
 		c := gemmCase{x: []int{101, 700}, y: []int{700, 90}}
 		y := c.record()
-		a, b := make([]float32, y.in[0].Len()), make([]float32, y.in[1].Len())
-		for _, v := range [][]float32{a, b} {
-			for i := range v {
-				v[i] = float32(math.Sin(float64(i)))
-			}
-		}
+		a, b := sines(y.in[0].Len()), sines(y.in[1].Len())
 		var first []float32
 		for _, threads := range []int{1, 2, 3, 8} {
 			dev, err := CPU(threads)
@@ -106,34 +110,65 @@ func TestGemmRepeats(t *testing.T) {
 	})
 }
 
-// BenchmarkGemm is the products of a linear layer (forward, gradients of input and weights), by our kernels and by what a net gets.
+// TestGemmRowsStandAlone: what a row of a product is does not depend on the rows beside it, so that ranks which share windows otherwise
+// forecast the same.
+func TestGemmRowsStandAlone(t *testing.T) {
+	const m, k = 300, 600
+	forEachISA(t, func(t *testing.T) {
+		dev := testCPU(t)
+		for _, n := range []int{1, 7, 32, 100} {
+			for _, flags := range [][2]bool{{false, false}, {false, true}, {true, false}, {true, true}} {
+				b := sines(k * n)
+				product := func(a []float32, m int) []float32 { // a of rows of k
+					c := gemmCase{x: []int{m, k}, y: []int{k, n}, tx: flags[0], ty: flags[1]}
+					if c.tx {
+						c.x = []int{k, m}
+						turned := make([]float32, len(a))
+						for i, v := range a {
+							turned[i%k*m+i/k] = v
+						}
+						a = turned
+					}
+					if c.ty {
+						c.y = []int{n, k}
+					}
+					got := make([]float32, m*n)
+					gemm(dev.(cpu).pool, &c.record().op.(*matMul).product, a, b, got)
+					return got
+				}
+				a := sines(m * k)
+				all := product(a, m)
+				for _, part := range [][2]int{{0, 1}, {299, 300}, {5, 24}, {40, 290}} {
+					lo, hi := part[0], part[1]
+					if !slices.Equal(product(a[lo*k:hi*k], hi-lo), all[lo*n:hi*n]) {
+						t.Errorf("rows %d to %d of %d × %d × %d, transposed %v, are other bits alone", lo, hi, m, n, k, flags)
+					}
+				}
+			}
+		}
+	})
+}
+
+// BenchmarkGemm is the products of a linear layer (forward, gradients of input and weights), of 32 windows.
 func BenchmarkGemm(b *testing.B) {
-	const rows = 224 // 32 windows of 7 channels
+	const rows = 224 // of 7 channels
 	for _, s := range [][2]int{{512, 512}, {512, 336}, {432, 512}, {1024, 1024}, {96, 1024}, {96, 336}} {
 		out, in := s[0], s[1]
 		for _, c := range []gemmCase{{x: []int{rows, in}, y: []int{out, in}, ty: true}, {x: []int{rows, out}, y: []int{out, in}}, {x: []int{rows, out}, y: []int{rows, in}, tx: true}} {
 			y := c.record()
 			o := &y.op.(*matMul).product
-			for _, way := range []struct {
-				name string
-				run  func(p *Pool, x, y, to []float32)
-			}{
-				{"gemm", func(p *Pool, x, y, to []float32) { gemm(p, o, x, y, to) }},
-				{"net", func(p *Pool, x, y, to []float32) { multiply(p, o, x, y, to) }},
-			} {
-				b.Run(fmt.Sprint(c, "/", way.name), func(b *testing.B) {
-					dev, err := CPU(2)
-					if err != nil {
-						b.Fatal(err)
-					}
-					defer dev.Close()
-					x, w, to := small(y.in[0].Len()), small(y.in[1].Len()), make([]float32, y.Len())
-					for b.Loop() {
-						way.run(dev.(cpu).pool, x, w, to)
-					}
-					b.ReportMetric(2*float64(rows*out*in)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-				})
-			}
+			b.Run(c.String(), func(b *testing.B) {
+				dev, err := CPU(2)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer dev.Close()
+				x, w, to := small(y.in[0].Len()), small(y.in[1].Len()), make([]float32, y.Len())
+				for b.Loop() {
+					gemm(dev.(cpu).pool, o, x, w, to)
+				}
+				b.ReportMetric(2*float64(rows*out*in)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
 		}
 	}
 }

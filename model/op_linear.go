@@ -3,7 +3,7 @@ package model
 /*
 #cgo noescape k_bias_unary
 #cgo nocallback k_bias_unary
-#include "blas.h"
+#include "gemm.h"
 */
 import "C"
 
@@ -109,7 +109,7 @@ func (o *linear) Grad(y, dy *Tensor) []*Tensor {
 }
 
 func (o *linear) CPU(p *Pool, y Array, in []Array) {
-	multiply(p, &o.product, in[0].F, in[1].F, y.F)
+	gemm(p, &o.product, in[0].F, in[1].F, y.F)
 	var b *C.float
 	if len(in) == 3 {
 		b = in[2].ptr()

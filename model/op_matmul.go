@@ -1,6 +1,6 @@
 package model
 
-// #include "blas.h"
+// #include "gemm.h"
 import "C"
 
 import "slices"
@@ -65,4 +65,4 @@ func (o *matMul) Grad(y, dy *Tensor) []*Tensor {
 	return []*Tensor{da.reduceTo(a.Shape), db.reduceTo(b.Shape)}
 }
 
-func (o *matMul) CPU(p *Pool, y Array, in []Array) { multiply(p, &o.product, in[0].F, in[1].F, y.F) }
+func (o *matMul) CPU(p *Pool, y Array, in []Array) { gemm(p, &o.product, in[0].F, in[1].F, y.F) }

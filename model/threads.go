@@ -35,9 +35,9 @@ func (p *Pool) close() {
 // isaNames are the versions that kernels are compiled in, worst first.
 var isaNames = []string{"base", "avx2", "avx512"}
 
-// chooseISA obeys $DEEPRC_ISA, which names another version of the kernels than
-// the best that the processor has; it returns the name of the one in use.
-func chooseISA() (string, error) {
+// ISA is the version of the kernels in use, "base", "avx2" or "avx512": the best that the processor has, or what
+// $DEEPRC_ISA names; an error where it names none that there is.
+func ISA() (string, error) {
 	if name := os.Getenv("DEEPRC_ISA"); name != "" {
 		level := slices.Index(isaNames, name)
 		if level < 0 {

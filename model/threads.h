@@ -6,8 +6,7 @@
 
 typedef struct pool pool;
 // A range_fn does elements lo ≤ i < hi of a kernel's work. What it computes must not depend on
-// where the work was cut: then results are the same for any number of threads, bit for bit. The matrix library alone
-// does not keep to this: a product that is cut may differ in its last bits.
+// where the work was cut: then results are the same for any number of threads, bit for bit.
 typedef void range_fn(const void *args, int64_t lo, int64_t hi);
 
 pool *pool_open(int threads);  // the caller of parallel is one of them; 0 where the system gives no more threads

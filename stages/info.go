@@ -34,11 +34,11 @@ func Info(c collective.Comm, version string, w io.Writer) error {
 	for _, text := range contradictions(given) {
 		fmt.Fprintf(w, "note      %s\n", text)
 	}
-	blas, err := model.BLAS()
+	isa, err := model.ISA()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "matrices  %s\n", blas)
+	fmt.Fprintf(w, "kernels   for %s\n", isa)
 	for _, p := range collective.Plugins() {
 		if p.Err != nil {
 			fmt.Fprintf(w, "plugin    %s: not usable: %v\n", p.Name, p.Err)
