@@ -72,14 +72,10 @@ func TestFamiliesTrainAsOne(t *testing.T) {
 	d := famData()
 	ws := twoGroups{famN, famC, famX + famF, famS, famN - famL - famH + 1}
 	for name, net := range families() {
-		steps := 200
+		o, steps := toyOptions(), 200
 		if name == "fedformer" { // the poles of its tanh, and gradients that are divided by hidden⁴, make more of the last bit in every step
 			steps = 60
 		}
-		if name == "informer" { // a last bit decides, some day, which queries are the sparse attention's top ones
-			steps = 60
-		}
-		o := toyOptions()
 		if testing.Short() { // a sanitizer looks at each step, however many
 			steps = 20
 		}
