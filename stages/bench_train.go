@@ -199,9 +199,11 @@ func (b *netBench) steps(n int) (float64, error) {
 	return collective.AllReduceOne(b.c, time.Since(begin).Seconds(), collective.Max)
 }
 
+// enough is the seconds of updates after which a net is warm; tests set less.
+var enough = .2
+
 // warm makes updates until caches, threads and the matrix library are as later, and says how many take about a second; collective.
 func (b *netBench) warm() (steps int, err error) {
-	const enough = .2
 	for n := 1; ; n *= 2 {
 		s, err := b.steps(n)
 		if err != nil {
