@@ -82,7 +82,11 @@ func scalarDeepAR(f *Fit, past []float64, shift, scale float64, paths int) [][]f
 
 // DeepAR's means and quantiles are those of paths that a simple implementation draws from other random numbers.
 func TestDeepARSamplesPaths(t *testing.T) {
-	const paths, window = 20_000, 4
+	const window = 4
+	paths := 20_000
+	if testing.Short() {
+		paths = 2_000
+	}
 	for _, scaler := range []string{"identity", "standard"} {
 		f := trainedDeepAR(t, paths, scaler)
 		got := forecastColumns(t, f, window, 1)
@@ -102,7 +106,7 @@ func TestDeepARSamplesPaths(t *testing.T) {
 				spread := want[3] - want[1] // between the quantiles 0.1 and 0.9, 2.56 deviations
 				for k := range want {
 					// both differ from the truth: a quantile 0.1 by 1.7 deviations/√paths
-					if off := math.Abs(want[k] - float64(got[k][c*toyH+h])); !(off <= 5*math.Sqrt2*1.8/2.56*spread/math.Sqrt(paths)) {
+					if off := math.Abs(want[k] - float64(got[k][c*toyH+h])); !(off <= 5*math.Sqrt2*1.8/2.56*spread/math.Sqrt(float64(paths))) {
 						t.Errorf("%s: channel %d, step %d, quantile %g: %g, want %g within sampling; the central 80 %% are %g wide",
 							scaler, c, h+1, f.Columns()[k], got[k][c*toyH+h], want[k], spread)
 					}
