@@ -76,7 +76,13 @@ func (c checked) shrink() (Comm, error) {
 	return checked{s.(backend)}, nil
 }
 
-func (c checked) again() Comm { return checked{c.backend.again().(backend)} }
+func (c checked) again() (Comm, error) {
+	s, err := c.backend.again()
+	if err != nil {
+		return nil, err
+	}
+	return checked{s.(backend)}, nil
+}
 
 func (c checked) Barrier() error {
 	if err := c.compare("Barrier", nil, nil); err != nil {

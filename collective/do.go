@@ -15,7 +15,7 @@ type backend interface {
 	mailbox() Mailbox
 	library() string
 	shrink() (Comm, error)
-	again() Comm
+	again() (Comm, error)
 	last() backend // what goes on for this group: the latest that Shrink made of it, or itself
 }
 

@@ -20,12 +20,12 @@ const (
 
 // glooLink is the Gloo connections of one group.
 type glooLink struct {
-	f    *glooFabric
-	g    *group
-	ctx  unsafe.Pointer // a handle
-	done chan struct{}
+	f   *glooFabric
+	ctx unsafe.Pointer // a handle
 
 	mu    sync.Mutex
+	g     *group         // set by pass, with mu held, of the goroutine that makes the calls
+	done  chan struct{}  // ends the watching of g
 	batch unsafe.Pointer // of the exchange under way, a handle
 
 	posts []C.struct_deeprc_gloo_message
@@ -61,14 +61,14 @@ func (l *glooLink) connect(addresses []byte) error {
 	return nil
 }
 
-// watch ends the exchange under way when the group fails.
+// watch ends the exchange under way when g fails, while the link is g's.
 func (l *glooLink) watch(g *group, done chan struct{}) {
 	select {
 	case <-done:
 	case <-g.broken:
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.batch != nil {
+		if l.g == g && l.batch != nil {
 			C.gloo_abort(l.batch)
 		}
 	}
@@ -140,6 +140,8 @@ func (l *glooLink) reason(err error) error {
 }
 
 func (l *glooLink) pass(g *group) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	close(l.done)
 	l.g, l.done = g, make(chan struct{})
 	go l.watch(g, l.done)

@@ -118,6 +118,18 @@ func TestLocalMismatch(t *testing.T) {
 	}
 }
 
+// TestLocalAgain: the world cannot be made again, and goes on.
+func TestLocalAgain(t *testing.T) {
+	if err := collective.RunLocal(2, func(c collective.Comm) error {
+		if s, err := collective.Again(c); s != nil || err == nil || !strings.Contains(err.Error(), "Sub") {
+			t.Errorf("Again of the world: %v, %v", s, err)
+		}
+		return c.Barrier()
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLocalAllocs(t *testing.T) {
 	cs := collective.Local(2)
 	x, y := make([]float32, 50_000), make([]float32, 50_000)

@@ -346,6 +346,11 @@ func shrink(c collective.Comm) error {
 		if d := time.Since(start); d > 3*time.Second {
 			return fmt.Errorf("going on took %v", d)
 		}
+		for _, g := range []collective.Comm{world, s} {
+			if _, err := collective.Again(g); err == nil {
+				return errors.New("Again of a group that Sub has not made is no error")
+			}
+		}
 		c = s
 		if err := commtest.Sequence(c, 1, 1, 20); err != nil {
 			return err

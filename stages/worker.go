@@ -219,7 +219,7 @@ func (w *worker) group(c command) (collective.Comm, error) {
 	case c.Again && old == nil:
 		return nil, fmt.Errorf("the pilot takes ranks %v for a group that is kept here, and it is not", c.Ranks)
 	case c.Again:
-		return collective.Again(old), nil
+		return collective.Again(old)
 	case old != nil:
 		if err := old.Close(); err != nil {
 			return nil, err

@@ -120,7 +120,9 @@ func sub(c collective.Comm, list []int, f func(s collective.Comm) error) error {
 	}
 	for i := range 3 {
 		if i > 0 {
-			s = collective.Again(s)
+			if s, err = collective.Again(s); err != nil {
+				return err
+			}
 		}
 		if err := members(c, list, s); err != nil {
 			return err
