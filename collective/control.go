@@ -63,7 +63,9 @@ func (w *world) dispatch(from int, kind byte, body []byte) error {
 		if len(body) < 8 {
 			return fmt.Errorf("%d bytes", len(body))
 		}
-		w.box(binary.LittleEndian.Uint64(body)).put(from, body[8:])
+		if m := w.box(binary.LittleEndian.Uint64(body)); m != nil {
+			m.put(from, body[8:])
+		}
 	case kindAsk:
 		if len(body) != 8 {
 			return fmt.Errorf("%d bytes", len(body))
@@ -97,8 +99,10 @@ func (w *world) noticed(n notice) {
 	e := n.Failure
 	w.mu.Lock()
 	g := w.groups[n.Group]
-	if g == nil && len(w.early) < earlyFailures {
-		w.early[n.Group] = &e
+	if g == nil {
+		if early := w.absent.early(n.Group); early != nil {
+			early.failure = &e
+		}
 	}
 	w.mu.Unlock()
 	if g == nil {

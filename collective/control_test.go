@@ -2,6 +2,8 @@ package collective
 
 import (
 	"bytes"
+	"encoding/binary"
+	"strings"
 	"testing"
 	"time"
 )
@@ -37,6 +39,41 @@ func FuzzControlMessage(f *testing.F) {
 		g.where()
 		w.where(1)
 	})
+}
+
+// TestAbsent: late words of groups that were left are dropped, however many; early ones wait for the group.
+func TestAbsent(t *testing.T) {
+	w, other := newWorld(0, 3, noFabric{}, limits{}), newWorld(1, 3, noFabric{}, limits{})
+	mine, theirs := w.all(), other.all()
+	words := func(id uint64) {
+		w.message(1, kindMail, append(binary.LittleEndian.AppendUint64(nil, id), "letter"...))
+		w.message(1, kindFailure, notice{id, RankError{Rank: 1, Text: "no such column"}}.encode())
+	}
+	for range 2 * mostAbsent {
+		g := mine.sub([]int{0, 1}, 0)
+		theirs.sub([]int{0, 1}, 1)
+		w.leave(g)
+		words(g.id)
+	}
+	for _, e := range w.absent.of {
+		if e.failure != nil || e.letters != nil {
+			t.Fatal("the words for a group that was left are kept")
+		}
+	}
+	words(theirs.sub([]int{0, 1}, 1).id)
+	for id := range uint64(mostAbsent - 1) { // of groups that never come
+		words(id<<32 | 2)
+	}
+	if n := len(w.absent.of); n != mostAbsent {
+		t.Errorf("%d groups are remembered, want %d", n, mostAbsent)
+	}
+	g := mine.sub([]int{0, 1}, 0)
+	if err := g.err(); err == nil || !strings.Contains(err.Error(), "no such column") {
+		t.Errorf("the failure that came early: %v", err)
+	}
+	if from, msg, err := (groupMail{g, w.box(g.id)}).Recv(); from != 1 || string(msg) != "letter" || err != nil {
+		t.Errorf("the letter that came early: %q of rank %d, %v", msg, from, err)
+	}
 }
 
 // TestOverdue: a wait is told of when its time has come, then when it has doubled.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -94,6 +95,41 @@ func mail(c collective.Comm) error {
 	}
 	if _, _, err := m.Recv(); err != collective.ErrMailboxClosed {
 		return fmt.Errorf("after Close: %v", err)
+	}
+	return c.Barrier()
+}
+
+// prompt measures how long a letter to rank 0 and its answer take for a rank that was busy for long and only now begins to wait.
+func prompt(c collective.Comm) error {
+	const rounds, most = 9, 10 * time.Millisecond
+	m := collective.OpenMailbox(c)
+	if c.Rank() == 0 {
+		for range rounds * (c.Size() - 1) {
+			from, _, err := m.Recv()
+			if err == nil {
+				err = m.Send(from, nil)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return c.Barrier()
+	}
+	var took []time.Duration
+	for range rounds {
+		time.Sleep(60 * time.Millisecond)
+		start := time.Now()
+		if err := m.Send(0, nil); err != nil {
+			return err
+		}
+		if _, _, err := m.Recv(); err != nil {
+			return err
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	if took[rounds/2] > most {
+		return fmt.Errorf("answers take %v, half of them more than %v", took, most)
 	}
 	return c.Barrier()
 }

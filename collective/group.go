@@ -24,6 +24,8 @@ type group struct {
 	subMu sync.Mutex
 	made  map[uint64]uint64 // how many groups of one list were made of this one
 
+	letters *mailbox // of this process; w.mu
+
 	position
 }
 
@@ -36,14 +38,13 @@ type world struct {
 
 	mu     sync.Mutex
 	groups map[uint64]*group
-	early  map[uint64]*RankError // failures of groups that this rank has not joined yet
+	absent absentees
 	root   *group
 	ended  bool           // all ranks have finished: a process that goes now goes well
 	dead   map[int]string // ranks whose process has ended, and how that was seen
 
 	quorum    *quorum
-	mail      map[uint64]*mailbox
-	receivers atomic.Int32  // goroutines that wait for mail
+	receivers receivers
 	replies   chan reply    // to the watchdog's questions
 	answered  chan struct{} // closed when rank 0 is about to print the world's failure
 	stop      chan struct{} // ends the watchdog
@@ -63,12 +64,9 @@ type fabric interface {
 	link(g *group, parent *peerComm) (link, error)
 }
 
-// earlyFailures bounds world.early: notices of groups that are closed here already stay there.
-const earlyFailures = 1024
-
 func newWorld(rank, size int, f fabric, l limits) *world {
 	return &world{rank: rank, size: size, fabric: f, limits: l,
-		groups: map[uint64]*group{}, early: map[uint64]*RankError{}, dead: map[int]string{}, mail: map[uint64]*mailbox{}, quorum: newQuorum(),
+		groups: map[uint64]*group{}, absent: newAbsentees(), dead: map[int]string{}, quorum: newQuorum(), receivers: newReceivers(),
 		replies: make(chan reply, 64), answered: make(chan struct{}), stop: make(chan struct{})}
 }
 
@@ -92,10 +90,12 @@ func (w *world) join(parent *group, members []int, id uint64, me int) *group {
 	if parent != nil {
 		e = parent.failure.Load()
 	}
-	if early := w.early[id]; e == nil {
-		e = early
+	if early := w.absent.join(id); early != nil {
+		g.letters = early.letters
+		if e == nil {
+			e = early.failure
+		}
 	}
-	delete(w.early, id)
 	for _, r := range members {
 		if how := w.dead[r]; how != "" && e == nil {
 			e = &RankError{Rank: r, Text: how, died: true}
@@ -141,7 +141,7 @@ func (w *world) leave(g *group) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.groups, g.id)
-	delete(w.mail, g.id)
+	w.absent.leave(g.id)
 }
 
 // within reports whether g is o or made of it.

@@ -70,8 +70,16 @@ func nudge(some chan struct{}) {
 	}
 }
 
-// take waits for a letter, a close or the failure that broken tells of, and counts itself in receivers meanwhile.
-func (m *mailbox) take(broken <-chan struct{}, failure func() error, receivers *atomic.Int32) (letter, error) {
+// receivers are the goroutines that wait for mail of other processes.
+type receivers struct {
+	n     atomic.Int32
+	begun chan struct{} // holds a token when one has begun to wait
+}
+
+func newReceivers() receivers { return receivers{begun: make(chan struct{}, 1)} }
+
+// take waits for a letter, a close or the failure that broken tells of; r, if any, are told of it.
+func (m *mailbox) take(broken <-chan struct{}, failure func() error, r *receivers) (letter, error) {
 	for {
 		m.mu.Lock()
 		if len(m.queue) > 0 {
@@ -92,15 +100,16 @@ func (m *mailbox) take(broken <-chan struct{}, failure func() error, receivers *
 		if err := failure(); err != nil {
 			return letter{}, err
 		}
-		if receivers != nil {
-			receivers.Add(1)
+		if r != nil {
+			r.n.Add(1)
+			nudge(r.begun)
 		}
 		select {
 		case <-m.some:
 		case <-broken:
 		}
-		if receivers != nil {
-			receivers.Add(-1)
+		if r != nil {
+			r.n.Add(-1)
 		}
 	}
 }
@@ -113,16 +122,24 @@ func (m *mailbox) close() error {
 	return nil
 }
 
-// box is this process's mailbox of a group, which it may not have joined yet.
+// box is this process's mailbox of a group, which it may not have joined yet; nil if it has left it.
 func (w *world) box(id uint64) *mailbox {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m := w.mail[id]
-	if m == nil {
-		m = newMailbox()
-		w.mail[id] = m
+	if g := w.groups[id]; g != nil {
+		return opened(&g.letters)
 	}
-	return m
+	if early := w.absent.early(id); early != nil {
+		return opened(&early.letters)
+	}
+	return nil
+}
+
+func opened(m **mailbox) *mailbox {
+	if *m == nil {
+		*m = newMailbox()
+	}
+	return *m
 }
 
 // groupMail is the mailbox of a group of a world of processes.
@@ -131,7 +148,11 @@ type groupMail struct {
 	m *mailbox
 }
 
-func (c *peerComm) mailbox() Mailbox { return groupMail{c.group, c.w.box(c.id)} }
+func (c *peerComm) mailbox() Mailbox {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	return groupMail{c.group, opened(&c.letters)}
+}
 
 func (b groupMail) Send(to int, msg []byte) error {
 	checkRoot(len(b.g.members), to)

@@ -93,19 +93,28 @@ const (
 	crowdedMailLooks = 50
 )
 
-// postman hands out control messages while no call does, and clears up. Since the last message its pauses double, while a mailbox waits up
-// to that of a call that waits, in C, as the pauses of an idle Go program are 1 ms and more (runtime.netpoll).
+// postman hands out control messages while no call does, and clears up. Since the last message, or since a mailbox has begun to wait, its
+// pauses double, while a mailbox waits up to that of a call that waits, in C, as the pauses of an idle Go program are 1 ms and more
+// (runtime.netpoll). Longer ones end when a mailbox begins to wait.
 func (f *mpiFabric) postman() {
 	defer close(f.stopped)
 	looks := mailLooks
 	if f.crowded {
 		looks = crowdedMailLooks
 	}
-	pause, idle := firstPause*time.Microsecond, 0
+	var pause time.Duration
+	var idle int
+	fresh := func() { pause, idle = firstPause*time.Microsecond, 0 }
+	fresh()
 	for {
 		select {
 		case <-f.stop:
 			return
+		default:
+		}
+		select {
+		case <-f.w.receivers.begun:
+			fresh()
 		default:
 		}
 		some := f.poll()
@@ -116,10 +125,10 @@ func (f *mpiFabric) postman() {
 		if err != nil {
 			f.w.root.fail(err)
 		}
-		waited := f.w.receivers.Load() > 0
+		waited := f.w.receivers.n.Load() > 0
 		switch idle++; {
 		case some:
-			pause, idle = firstPause*time.Microsecond, 0
+			fresh()
 			runtime.Gosched() // to whom the message is for, in this thread
 		case waited && idle < looks:
 			C.sched_yield()
@@ -129,13 +138,15 @@ func (f *mpiFabric) postman() {
 			if waited {
 				most = maxPause * time.Microsecond
 			}
-			if pause = min(2*pause, most); pause < time.Millisecond {
+			if pause = min(2*pause, most); pause <= maxPause*time.Microsecond {
 				C.deeprc_pause_us(C.int(pause.Microseconds()))
 				continue
 			}
 			select {
 			case <-f.stop:
 				return
+			case <-f.w.receivers.begun:
+				fresh()
 			case <-time.After(pause):
 			}
 		}

@@ -42,6 +42,9 @@ func TestRank(t *testing.T) {
 					return err
 				}
 			}
+			if err := prompt(c); err != nil {
+				return err
+			}
 			return mail(c)
 		case "mismatch":
 			return mismatched(c)
