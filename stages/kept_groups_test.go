@@ -8,7 +8,7 @@ import (
 )
 
 func TestKeptGroups(t *testing.T) {
-	k := keptGroups{}
+	k := newKeptGroups()
 	start := func(task int, again, keep bool, ranks ...int) {
 		t.Helper()
 		if a, b := k.start(task, ranks); a != again || b != keep {
@@ -22,12 +22,13 @@ func TestKeptGroups(t *testing.T) {
 	start(3, false, true, 0, 1) // 2 has failed
 	k.done(2, []int{0, 1})      // told late: the group is 3's
 	start(4, false, true, 0, 1)
-	for r := len(k); r < maxKept; r++ {
-		start(5, false, true, r)
+	for r := 2; r <= maxKept/2-1; r++ { // rank 0 has two groups of two already
+		start(5, false, true, 0, r)
 	}
-	start(6, false, false, maxKept)
-	k.done(6, []int{maxKept})
-	start(7, false, false, maxKept)
+	start(6, false, false, 0, maxKept)
+	k.done(6, []int{0, maxKept})
+	start(7, false, false, 0, maxKept)
+	start(7, false, true, 1, maxKept) // of ranks that keep less
 	k.done(4, []int{0, 1})
 	start(8, true, true, 0, 1)
 }

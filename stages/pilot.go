@@ -129,7 +129,7 @@ func (p *pilot) receive(mail collective.Mailbox) {
 
 // run schedules until all tasks have ended.
 func (p *pilot) run(ctx, finish context.Context) (err error) {
-	p.failed, p.kept = map[int][]report{}, keptGroups{}
+	p.failed, p.kept = map[int][]report{}, newKeptGroups()
 	now := func() time.Duration { return time.Since(p.begin) }
 	var watched error // the first error of watch
 	do := func(e Event) error {
