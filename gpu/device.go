@@ -6,6 +6,8 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -118,7 +120,7 @@ type Context struct {
 	modules []C.CUmodule
 	kernels map[string]*Kernel
 	blas    *blas // nil: products by our own kernel
-	why     error // why there is no cuBLAS
+	why     error // why not by cuBLAS
 	lost    atomic.Pointer[Error]
 
 	mu   sync.Mutex
@@ -130,8 +132,8 @@ type Options struct {
 	FullFloat32 bool // see Context
 }
 
-// Open takes a device into use: its primary context, a memory pool that keeps what is freed, the embedded kernels, cuBLAS where it is found,
-// and a stream. Close gives all of it back.
+// Open takes a device into use: its primary context, a memory pool that keeps what is freed, the embedded kernels, cuBLAS where there is one that
+// works, and a stream. Close gives all of it back.
 func Open(index int, o Options) (c *Context, err error) {
 	if err := openDriver(); err != nil {
 		return nil, err
@@ -195,14 +197,15 @@ func (c *Context) open() error {
 func (c *Context) Products() string {
 	switch {
 	case c.blas == nil:
-		return fmt.Sprintf("own kernel, much slower than cuBLAS, which was not found: %v", c.why)
+		return fmt.Sprintf("own kernel, much slower than cuBLAS, which cannot be used: %v", c.why)
 	case c.FullFloat32:
 		return c.blas.name + " (float32)"
 	}
 	return c.blas.name + " (TF32)"
 }
 
-// Close waits for the device and gives back all that the Context holds. What was allocated on it is gone.
+// Close waits for the device and gives back all that the Context holds. What was made on it is gone, and what is closed or freed later is
+// no error: streams, events, graphs and pinned memory that are still there are the driver's until the device's last Context is closed.
 func (c *Context) Close() error {
 	if c.ctx == 0 {
 		return nil
@@ -214,16 +217,13 @@ func (c *Context) Close() error {
 	if c.blas != nil {
 		all = append(all, c.blas.close(c))
 	}
-	c.mu.Lock()
-	left := make([]*Mem, 0, len(c.used))
-	for m := range c.used {
-		left = append(left, m)
-	}
-	c.mu.Unlock()
-	for _, m := range left {
-		all = append(all, m.Free())
-	}
 	if c.Stream != nil {
+		c.mu.Lock()
+		left := slices.Collect(maps.Keys(c.used))
+		c.mu.Unlock()
+		for _, m := range left {
+			all = append(all, m.Free())
+		}
 		all = append(all, c.Stream.Close())
 	}
 	for _, m := range c.modules {
@@ -250,6 +250,9 @@ func (c *Context) check(call string, rc C.CUresult, about string) error {
 	}
 	return e
 }
+
+// over reports whether there is nothing to give back any more: the device is lost, or the Context closed.
+func (c *Context) over() bool { return c.lost.Load() != nil || c.ctx == 0 }
 
 // ready is the error of a device that is lost, or of a Context that is closed.
 func (c *Context) ready() error {

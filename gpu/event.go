@@ -66,7 +66,7 @@ func (e *Event) Since(from *Event) (time.Duration, error) {
 
 // Close gives it back.
 func (e *Event) Close() error {
-	if e.c.lost.Load() != nil {
+	if e.c.over() {
 		return nil
 	}
 	return e.c.check("cuEventDestroy_v2", C.in_cuEventDestroy_v2(e.c.ctx, e.e), "")

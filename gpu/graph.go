@@ -12,7 +12,7 @@ import (
 type Graph struct {
 	Nodes int // kernels, copies and the like
 
-	c *Context
+	s *Stream
 	e C.CUgraphExec
 }
 
@@ -29,28 +29,24 @@ func (s *Stream) Capture(f func() error) (*Graph, error) {
 	if err := c.check("cuStreamBeginCapture_v2", C.in_cuStreamBeginCapture_v2(c.ctx, s.s, C.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL), ""); err != nil {
 		return nil, err
 	}
-	s.capturing = true
 	var recorded C.CUgraph
-	var err error
-	ended := false
-	end := func() {
-		ended, s.capturing = true, false
-		err = errors.Join(err, c.check("cuStreamEndCapture", C.in_cuStreamEndCapture(c.ctx, s.s, &recorded), ""))
-	}
 	defer func() {
-		if !ended { // f panics
-			end()
+		if recorded != 0 {
+			C.in_cuGraphDestroy(c.ctx, recorded)
 		}
 	}()
-	err = f()
-	end()
-	if recorded != 0 {
-		defer C.in_cuGraphDestroy(c.ctx, recorded)
+	record := func() (err error) {
+		s.capturing.Store(true)
+		defer func() { // f may panic
+			s.capturing.Store(false)
+			err = errors.Join(err, c.check("cuStreamEndCapture", C.in_cuStreamEndCapture(c.ctx, s.s, &recorded), ""))
+		}()
+		return f()
 	}
-	if err != nil {
+	if err := record(); err != nil {
 		return nil, err
 	}
-	g := &Graph{c: c}
+	g := &Graph{s: s}
 	var n C.size_t
 	if err := c.check("cuGraphGetNodes", C.in_cuGraphGetNodes(c.ctx, recorded, nil, &n), ""); err != nil {
 		return nil, err
@@ -62,18 +58,20 @@ func (s *Stream) Capture(f func() error) (*Graph, error) {
 	return g, nil
 }
 
-// Launch starts the recorded work on s.
-func (g *Graph) Launch(s *Stream) error {
-	if err := g.c.ready(); err != nil {
+// Launch starts the recorded work, on the stream that it was captured on, whose scratch memory and workspace it uses.
+func (g *Graph) Launch() error {
+	c := g.s.c
+	if err := c.ready(); err != nil {
 		return err
 	}
-	return g.c.check("cuGraphLaunch", C.in_cuGraphLaunch(g.c.ctx, g.e, s.s), "")
+	return c.check("cuGraphLaunch", C.in_cuGraphLaunch(c.ctx, g.e, g.s.s), "")
 }
 
-// Close gives it back, when the stream that it runs on has been waited for.
+// Close gives it back, when its stream has been waited for.
 func (g *Graph) Close() error {
-	if g.c.lost.Load() != nil {
+	c := g.s.c
+	if c.over() {
 		return nil
 	}
-	return g.c.check("cuGraphExecDestroy", C.in_cuGraphExecDestroy(g.c.ctx, g.e), "")
+	return c.check("cuGraphExecDestroy", C.in_cuGraphExecDestroy(c.ctx, g.e), "")
 }

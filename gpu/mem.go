@@ -87,21 +87,27 @@ func (c *Context) MemoryInfo() (free, total uint64, err error) {
 	return uint64(f), uint64(t), err
 }
 
-// Free gives the memory back, when the work that the Context's Stream has so far is done: other streams must have been waited for. On a
-// device that is lost there is nothing to give back.
+// Free gives the memory back, when the work that the Context's Stream has so far is done: other streams must have been waited for. Not while
+// that is captured: the graph would free the memory, each time. After an error it may be called again. On a device that is lost, or after
+// the Context's Close, there is nothing to give back.
 func (m *Mem) Free() error {
 	c := m.c
-	c.mu.Lock()
-	_, ours := c.used[m]
-	delete(c.used, m)
-	c.mu.Unlock()
-	if !ours {
-		return fmt.Errorf("gpu: %s: %s is freed twice", c, m.Name)
-	}
-	if c.lost.Load() != nil {
+	if c.over() {
 		return nil
 	}
-	return c.check("cuMemFreeAsync", C.in_cuMemFreeAsync(c.ctx, C.CUdeviceptr(m.Ptr), c.Stream.s), m.Name)
+	if c.Stream.capturing.Load() {
+		return fmt.Errorf("gpu: %s: Free of %s while the Context's Stream is captured", c, m.Name)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ours := c.used[m]; !ours {
+		return fmt.Errorf("gpu: %s: %s is freed twice", c, m.Name)
+	}
+	if err := c.check("cuMemFreeAsync", C.in_cuMemFreeAsync(c.ctx, C.CUdeviceptr(m.Ptr), c.Stream.s), m.Name); err != nil {
+		return err
+	}
+	delete(c.used, m)
+	return nil
 }
 
 // A Pinned is memory of the host that the device copies from and to by itself: only such copies let the host go on meanwhile.
@@ -132,7 +138,7 @@ func (p *Pinned) Floats() []float32 {
 
 // Free gives the memory back; no copy may be under way.
 func (p *Pinned) Free() error {
-	if p.c.lost.Load() != nil {
+	if p.c.over() {
 		return nil // a copy may still be under way
 	}
 	err := p.c.check("cuMemFreeHost", C.in_cuMemFreeHost(p.c.ctx, unsafe.Pointer(unsafe.SliceData(p.bytes))), "")

@@ -6,6 +6,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -22,7 +23,7 @@ type Stream struct {
 	scratch   *Mem
 	staging   [2]half
 	next      int // the half that is to be used
-	capturing bool
+	capturing atomic.Bool
 	args      arguments // of the launch under way
 }
 
@@ -75,7 +76,7 @@ func (s *Stream) takeMemory() (err error) {
 // Close waits for the stream's work and ends it.
 func (s *Stream) Close() error {
 	c := s.c
-	if c.lost.Load() != nil {
+	if c.over() {
 		return nil
 	}
 	all := []error{s.Sync()}
@@ -165,7 +166,7 @@ func (s *Stream) half() (*half, error) {
 }
 
 func (s *Stream) notCaptured(what string) error {
-	if s.capturing {
+	if s.capturing.Load() {
 		return fmt.Errorf("gpu: %s: %s while the stream is captured: the graph would copy from and to staging memory", s.c, what)
 	}
 	return s.c.ready()

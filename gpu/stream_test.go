@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -114,7 +115,7 @@ func TestGraph(t *testing.T) {
 	}
 	near(t, "before", r.get(x, 4), []float64{1, 2, 3, 4}, 0, 0) // it was recorded only
 	for range 2 {
-		must(t, g.Launch(r.s))
+		must(t, g.Launch())
 	}
 	// (1 2; 3 4)²/2 = (3.5 5; 7.5 11), squared and halved again
 	near(t, "after two launches", r.get(x, 4), []float64{24.875, 36.25, 54.375, 79.25}, 0, 0)
@@ -125,6 +126,10 @@ func TestGraph(t *testing.T) {
 func TestCaptureRefuses(t *testing.T) {
 	r := newRig(t, healthy, Options{})
 	p := r.room(4)
+	m, err := r.Alloc("memory", 4)
+	must(t, err)
+	before, _, err := r.MemoryInfo()
+	must(t, err)
 	for want, f := range map[string]func() error{
 		"Write while the stream is captured":          func() error { return r.s.WriteFloats(p, []float32{1}) },
 		"Read while the stream is captured":           func() error { return r.s.ReadFloats(make([]float32, 1), p) },
@@ -132,6 +137,7 @@ func TestCaptureRefuses(t *testing.T) {
 		"CUDA_ERROR_STREAM_CAPTURE_INVALIDATED (901)": r.s.Sync,
 		"cuMemAllocAsync":                             func() error { _, err := r.Alloc("x", 4); return err },
 		"there is no kernel no_such":                  func() error { return r.s.launch("no_such", flat(1)) },
+		"Free of memory while":                        m.Free,
 	} {
 		if g, err := r.s.Capture(f); g != nil || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -145,6 +151,15 @@ func TestCaptureRefuses(t *testing.T) {
 		}()
 		_, _ = r.s.Capture(func() error { panic("x") })
 	}()
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		_, _ = r.s.Capture(func() error { runtime.Goexit(); return nil })
+	}()
+	<-exited
+	if after, _, err := r.MemoryInfo(); err != nil || after != before {
+		t.Errorf("captures that failed have left %d bytes: %v", before-after, err)
+	}
 	must(t, r.s.Fill(p, 1, 4)) // the stream goes on
 	near(t, "fill", r.get(p, 4), []float64{1, 1, 1, 1}, 0, 0)
 }

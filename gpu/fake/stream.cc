@@ -9,8 +9,12 @@
 
 namespace {
 
-struct graph {
+enum { GRAPH = 512 };
+struct graph {  // takes some of the device's memory, so that one that is not given back is seen
+  int dev;
   std::vector<work> nodes;
+  explicit graph(int dev, std::vector<work> nodes = {}) : dev(dev), nodes(std::move(nodes)) { devices[dev].used += GRAPH; }
+  ~graph() { devices[dev].used -= GRAPH; }
 };
 struct stream {
   int dev;
@@ -123,7 +127,7 @@ API CUresult cuStreamBeginCapture_v2(CUstream handle, int mode) {
   ENTER_CONTEXT("cuStreamBeginCapture_v2")
   STREAM(s, handle)
   if (s->capture) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-  s->capture = new graph;
+  s->capture = new graph(dev);
   s->broken = false;
   s->mode = mode;
   s->by = pthread_self();
@@ -151,7 +155,7 @@ API CUresult cuGraphGetNodes(CUgraph g, uint64_t *, size_t *n) {
 }
 API CUresult cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g, unsigned long long) {
   ENTER_CONTEXT("cuGraphInstantiateWithFlags")
-  *e = (CUgraphExec) new graph(*(graph *)g);
+  *e = (CUgraphExec) new graph(dev, ((graph *)g)->nodes);
   return 0;
 }
 API CUresult cuGraphLaunch(CUgraphExec e, CUstream handle) {
