@@ -9,6 +9,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 )
 
@@ -25,23 +26,50 @@ type blas struct {
 	workspace *Mem // fixed, so that results repeat and a captured graph allocates nothing
 }
 
-// loadBLAS loads cuBLAS once a process. $DEEPRC_LIBCUBLAS names another file, or "none".
-var loadBLAS = sync.OnceValue(func() error {
-	names := named("DEEPRC_LIBCUBLAS", blasNames)
-	if names[0] == "none" {
-		return errors.New("DEEPRC_LIBCUBLAS=none")
-	}
-	return load(names, func(path *C.char) *C.char { return C.cublas_open(path) })
-})
+// blasChosen reports whether there is a library of which a Context has had a handle: it is the process's from then on.
+var (
+	blasMu     sync.Mutex
+	blasChosen bool
+)
 
-// openBLAS opens cuBLAS on the Context's stream. Without its library blas is nil, and why says why; an err is that of a library that is there.
+// createBLAS makes a handle with the first of these libraries that there is and that can work: one newer than the driver cannot, and says so
+// only here. why is what is wrong with all of them; loaded reports whether there was one.
+func createBLAS(c *Context, names []string) (handle C.cublasHandle, loaded bool, why error) {
+	blasMu.Lock()
+	defer blasMu.Unlock()
+	create := func() error { return c.checkBLAS("cublasCreate_v2", C.in_cublasCreate_v2(c.ctx, &handle)) }
+	if blasChosen {
+		return handle, true, create()
+	}
+	for _, name := range names {
+		err := load([]string{name}, func(path *C.char) *C.char { return C.cublas_open(path) })
+		if err == nil {
+			loaded = true
+			if err = create(); err == nil {
+				blasChosen = true
+				return handle, true, nil
+			}
+			err = fmt.Errorf("%s: %w", name, err)
+		}
+		why = errors.Join(why, err)
+	}
+	return 0, loaded, why
+}
+
+// openBLAS opens cuBLAS on the Context's stream. $DEEPRC_LIBCUBLAS names its library, or "none". Without one that works blas is nil, and why
+// says why; that one which was named does not work is an err.
 func openBLAS(c *Context) (b *blas, why, err error) {
-	if why := loadBLAS(); why != nil {
-		return nil, why, nil
+	file := os.Getenv("DEEPRC_LIBCUBLAS")
+	if file == "none" {
+		return nil, errors.New("DEEPRC_LIBCUBLAS=none"), nil
 	}
 	b = &blas{}
-	if err := c.checkBLAS("cublasCreate_v2", C.in_cublasCreate_v2(c.ctx, &b.handle)); err != nil {
-		return nil, nil, err
+	var loaded bool
+	if b.handle, loaded, why = createBLAS(c, named("DEEPRC_LIBCUBLAS", blasNames)); why != nil {
+		if file != "" && loaded || c.over() {
+			return nil, nil, why
+		}
+		return nil, why, nil
 	}
 	var version C.int
 	if err := c.checkBLAS("cublasGetVersion_v2", C.in_cublasGetVersion_v2(c.ctx, b.handle, &version)); err != nil {
@@ -66,7 +94,7 @@ func openBLAS(c *Context) (b *blas, why, err error) {
 }
 
 func (b *blas) close(c *Context) error {
-	if c.lost.Load() != nil {
+	if c.over() {
 		return nil
 	}
 	return c.checkBLAS("cublasDestroy_v2", C.in_cublasDestroy_v2(c.ctx, b.handle))

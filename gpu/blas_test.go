@@ -99,16 +99,33 @@ func TestMultiplyOwn(t *testing.T) {
 	}
 }
 
-// Without cuBLAS a context opens all the same, says so, and multiplies.
-func TestNoCUBLAS(t *testing.T) {
-	before := loadBLAS
-	t.Cleanup(func() { loadBLAS = before })
-	reason := errors.New("libcublas.so.13: cannot open shared object file")
-	loadBLAS = func() error { return reason }
-	r := newRig(t, healthy, Options{})
-	if said := r.Products(); !strings.Contains(said, "own kernel") || !strings.Contains(said, reason.Error()) {
-		t.Errorf("products by %q, want our own kernel and why", said)
+// What cuBLAS there is and whether it starts decide what multiplies; without it a context opens all the same, says so, and multiplies.
+func TestWhichCUBLAS(t *testing.T) {
+	fake := needSoftware(t)
+	before := blasNames
+	t.Cleanup(func() { blasNames, blasChosen = before, false })
+	t.Setenv("DEEPRC_LIBCUBLAS", "")
+	const none, noStart = "no-such-libcublas.so", "cublasCreate_v2: CUBLAS_STATUS_NOT_INITIALIZED"
+	for _, c := range []struct {
+		names []string
+		fail  string
+		said  []string
+	}{
+		{[]string{fake, none}, "cublasCreate_v2:1:1", []string{"own kernel", fake + ": ", noStart, none + ": cannot open"}},
+		{[]string{none, fake}, "", []string{"cuBLAS 12.0"}},
+		{[]string{fake, fake}, "cublasCreate_v2:1:1", []string{"cuBLAS 12.0"}}, // the second starts
+		{[]string{none}, "", []string{"own kernel", none + ": cannot open"}},
+	} {
+		t.Setenv("FAKE_CUDA_FAIL", c.fail)
+		blasNames, blasChosen = c.names, false
+		r := newRig(t, healthy, Options{})
+		for _, want := range c.said {
+			if said := r.Products(); !strings.Contains(said, want) {
+				t.Errorf("%v, failing %q: products by %q, want %q", c.names, c.fail, said, want)
+			}
+		}
 	}
+	r := newRig(t, healthy, Options{})
 	y := r.room(1)
 	must(t, r.s.Multiply(y, r.put([]float32{1, 2, 3}), r.put([]float32{4, 5, 6}), Product{M: 1, N: 1, K: 3}))
 	near(t, "a product", r.get(y, 1), []float64{32}, 0, 0)

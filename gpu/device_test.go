@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,6 +95,10 @@ func TestOutOfMemory(t *testing.T) {
 	}
 	m, err := r.Alloc("what fits", 4<<20) // the device goes on
 	must(t, err)
+	t.Setenv("FAKE_CUDA_FAIL", "cuMemFreeAsync:1:999")
+	if err := m.Free(); err == nil || !strings.Contains(err.Error(), "cuMemFreeAsync of what fits") {
+		t.Errorf("a Free that fails: %v", err)
+	}
 	must(t, m.Free())
 	if err := m.Free(); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("freed twice: %v", err)
@@ -127,17 +132,23 @@ func TestOpenFails(t *testing.T) {
 
 // An error of the device at a launch, from outside of the kernel, ends its work like one from inside.
 func TestDeviceIsLost(t *testing.T) {
-	r := newRig(t, brokenByInjection, Options{})
+	for device, code := range map[int]int{brokenByInjection: 700, brokenByContainment: 226} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) { deviceIsLost(t, device, code) })
+	}
+}
+
+func deviceIsLost(t *testing.T, device, code int) {
+	r := newRig(t, device, Options{})
 	y := r.room(4)
-	t.Setenv("FAKE_CUDA_FAIL", "cuLaunchKernel:3:700")
+	t.Setenv("FAKE_CUDA_FAIL", fmt.Sprint("cuLaunchKernel:3:", code))
 	var err error
 	launches := 0
 	for ; err == nil && launches < 10; launches++ {
 		err = r.s.Fill(y, 1, 4)
 	}
 	var e *Error
-	if launches != 4 || !errors.As(err, &e) || e.Code != 700 || !e.Lost() || !strings.Contains(err.Error(), "no more work") {
-		t.Fatalf("launch %d: got %v, want error 700 after the third", launches, err)
+	if launches != 4 || !errors.As(err, &e) || e.Code != code || !e.Lost() || !strings.Contains(err.Error(), "no more work") {
+		t.Fatalf("launch %d: got %v, want error %d after the third", launches, err, code)
 	}
 	for what, err := range map[string]error{"Sync": r.s.Sync(), "Read": r.s.Read(make([]byte, 4), y),
 		"Multiply": r.s.Multiply(y, y, y, Product{M: 1, N: 1, K: 1})} {
@@ -147,11 +158,46 @@ func TestDeviceIsLost(t *testing.T) {
 	}
 }
 
+// After Close nothing can be made, and what was made is gone: to give it back does nothing.
 func TestClosed(t *testing.T) {
-	r := newRig(t, healthy, Options{})
+	r := newRig(t, unshared, Options{})
+	m, err := r.Alloc("a test", 4)
+	must(t, err)
+	p, err := r.AllocPinned(4)
+	must(t, err)
+	s, err := r.NewStream()
+	must(t, err)
+	g, err := r.s.Capture(func() error { return r.s.Fill(m.Ptr, 1, 1) })
+	must(t, err)
+	e := event(t, r, false)
 	must(t, r.Close())
 	if _, err := r.Alloc("more", 4); err == nil || !strings.Contains(err.Error(), "is closed") {
 		t.Errorf("got %v, want that it is closed", err)
 	}
-	must(t, r.Close())
+	if err := g.Launch(); err == nil || !strings.Contains(err.Error(), "is closed") {
+		t.Errorf("got %v, want that it is closed", err)
+	}
+	t.Setenv("FAKE_CUDA_FAIL", "cuCtxSetCurrent:1:999") // no call may reach the driver
+	for _, back := range []func() error{m.Free, p.Free, s.Close, r.s.Close, g.Close, e.Close, r.Close} {
+		must(t, back())
+	}
+}
+
+// A library that lacks a call is not kept.
+func TestLibraryLacksCalls(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip(err)
+	}
+	path := filepath.Join(t.TempDir(), "libempty.so")
+	if out, err := exec.Command("gcc", "-shared", "-o", path, "-x", "c", "/dev/null").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if err := loadDriver([]string{path}); err == nil || !strings.Contains(err.Error(), path+" lacks cuInit") {
+		t.Errorf("got %v, want what it lacks", err)
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	must(t, err)
+	if strings.Contains(string(maps), path) {
+		t.Error("it is still loaded")
+	}
 }

@@ -39,11 +39,15 @@ func (e *Error) Error() string {
 // Lost reports whether the error ended all work of this process on the device, for good.
 func (e *Error) Lost() bool { return lost(e.Code) }
 
-// lost are the codes after which a context gives the same one to every call (CUDA Driver API, CUresult: "this leaves the process in an
-// inconsistent state").
+// lost are the codes after which a context, or the whole process, can do no more work, as CUDA Driver API, CUresult (13.0), says, and the two
+// uncorrectable errors of hardware, of which it says nothing.
 func lost(code int) bool {
 	switch code {
-	case 214, 220, 700, 702, 710, 714, 715, 716, 717, 718, 719:
+	case 214, 220, // ECC_UNCORRECTABLE, NVLINK_UNCORRECTABLE
+		226,                // CONTAINED, by the device
+		700, 702, 710, 721, // ILLEGAL_ADDRESS, LAUNCH_TIMEOUT, ASSERT, TENSOR_MEMORY_LEAK
+		714, 715, 716, 717, 718, 719, // from HARDWARE_STACK_ERROR to LAUNCH_FAILED
+		810, 911: // MPS_CLIENT_TERMINATED, EXTERNAL_DEVICE
 		return true
 	}
 	return false

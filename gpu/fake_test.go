@@ -26,6 +26,7 @@ const (
 	brokenByShuffle
 	brokenByMargin
 	brokenByInjection
+	brokenByContainment
 	fakeDevices
 )
 

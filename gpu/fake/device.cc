@@ -38,7 +38,12 @@ void capability(int *major, int *minor) {
   if (text) sscanf(text, "%d.%d", major, minor);
 }
 
-bool is_device_error(int code) { return code == 214 || (code >= 700 && code != 701 && code < 720); }
+bool is_device_error(int code) {
+  static const int all[] = {214, 220, 226, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721, 810, 911};  // lost, in ../error.go
+  for (int one : all)
+    if (one == code) return true;
+  return false;
+}
 
 void fail_device(int dev, int code) {
   if (!devices[dev].sticky) devices[dev].sticky = code;
