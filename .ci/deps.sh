@@ -4,8 +4,8 @@
 set -eu
 
 # To build: a C compiler (cgo), git (the version), certificates (Go fetches its modules over TLS). To run and test on many
-# ranks: two MPIs with their compiler wrappers, Gloo and a C++ compiler for ranks without MPI.
-# shellcheck: make check. iproute2: the tests on several hosts, which are network namespaces.
+# ranks: two MPIs with their compiler wrappers, Gloo and a C++ compiler for ranks without MPI. For make check: shellcheck.
+# For the tests on several hosts, which are network namespaces: iproute2.
 packages='gcc libc6-dev make git ca-certificates
 openmpi-bin libopenmpi-dev mpich libmpich-dev g++ libgloo-dev
 shellcheck iproute2'
