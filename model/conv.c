@@ -15,13 +15,20 @@ static inline int64_t blocks_of(int64_t n, int64_t size) { return (n + size - 1)
 #define LOOPS "conv.c"
 #include "versions.h"
 
+// Products of matrices where they fill their tiles, else blocks of our own. By shape alone, so that results repeat.
 void k_conv(pool *p, float *y, const float *x, const float *w, const float *bias, const convolution *o, int transposed) {
   int64_t from = o->n + (o->taps - 1) * o->dilation;
+  if (o->out >= 64 && o->in * o->taps >= 16 && o->n >= 16) {
+    product_shifted s = {o->out, o->n, o->in, o->batch, o->in * o->taps, o->taps, 1, from, o->groups * o->in * from, o->groups * o->out * o->n, o->taps, o->dilation};
+    if (transposed) s.ar = o->taps, s.ak = o->out * o->taps, s.as = -1;
+    for (int64_t g = 0; g < o->groups; g++)
+      gemm_shifted(p, &s, w + g * o->out * o->in * o->taps + (transposed ? o->taps - 1 : 0), x + g * o->in * from, bias ? bias + g * o->out : 0, y + g * o->out * o->n);
+    return;
+  }
   sums s = {o->in, o->taps, o->in * o->taps, o->taps, 1, from, o->dilation};
   if (transposed) s.ar = o->taps, s.au = o->out * o->taps, s.av = -1;
   RUN(p, o->batch * o->groups * o->out, 12 * (1 + WORTH / (12 * o->in * o->taps * o->n)), conv, y, x, w, bias, o, s, transposed ? o->taps - 1 : 0);
 }
-// Products of matrices where they fill their tiles, else blocks of our own. By shape alone, so that results repeat.
 void k_conv_weight_grad(pool *p, float *dw, const float *x, const float *dy, const convolution *o) {
   int64_t all = o->in * o->taps, row = o->n + (o->taps - 1) * o->dilation;
   if (o->out >= 16 && o->in >= 16 && o->n >= 16) {

@@ -2,8 +2,6 @@ package model
 
 import (
 	"fmt"
-	"math"
-	"slices"
 	"testing"
 )
 
@@ -70,34 +68,51 @@ func BenchmarkConv(b *testing.B) {
 	}
 }
 
-// TestConvWeightGradByProducts: sums of whole numbers, exact in any order, of more channels, steps and windows than a tile, by any number of threads.
-func TestConvWeightGradByProducts(t *testing.T) {
+// TestConvByProducts: values and both gradients of whole numbers, whose sums are exact in any order, of more channels, steps and windows than
+// a tile, by any number of threads.
+func TestConvByProducts(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
-		for _, s := range [][7]int{{3, 40, 600, 240, 2, 5, 1}, {2, 34, 60, 32, 3, 1, 2}, {1, 16, 18, 17, 1, 1, 1}} { // B, C, L, O, K, dilation, groups
+		for _, s := range [][7]int{{3, 40, 600, 240, 2, 5, 1}, {2, 34, 60, 32, 3, 1, 2}, {1, 16, 18, 17, 1, 1, 1}, {2, 140, 50, 134, 3, 2, 2}, {2, 300, 41, 64, 2, 1, 1}} { // B, C, L, O, K, dilation, groups
 			B, C, L, O, K, dilation, groups := s[0], s[1], s[2], s[3], s[4], s[5], s[6]
 			var g Graph
-			y := g.Input(F32, B, C, L).Conv1d(g.Input(F32, O, C/groups, K), nil, dilation, groups)
-			o, n := &convWeightGrad{c: y.op.(*conv).c}, y.Last()
-			x, dy := small(B*C*L), small(y.Len())
-			want := make([]float32, O*C/groups*K)
-			for i := range want {
-				a, c, k := i/(C/groups*K), i/K%(C/groups), i%K
-				c += a / (O / groups) * (C / groups)
-				for b := range B {
-					for t := range n {
-						want[i] += dy[(b*O+a)*n+t] * x[(b*C+c)*L+t+k*dilation]
+			x, w, bias := g.Input(F32, B, C, L), g.Input(F32, O, C/groups, K), g.Input(F32, O)
+			y := x.Conv1d(w, bias, dilation, groups)
+			dy := g.Input(F32, y.Shape...)
+			grad := y.op.Grad(y, dy)
+			inputs, in := []*Tensor{x, w, bias, dy}, [][]float32{}
+			for _, i := range inputs {
+				in = append(in, small(i.Len()))
+			}
+			values, dx, dw := convolved(B, C, L, O, K, dilation, groups)(in[:3]), make([]float64, x.Len()), make([]float64, w.Len())
+			for i, d := range in[3] {
+				b, o, t := i/(O*y.Last()), i/y.Last()%O, i%y.Last()
+				for c := range C / groups {
+					for k := range K {
+						at, weight := (b*C+o/(O/groups)*(C/groups)+c)*L+t+k*dilation, (o*(C/groups)+c)*K+k
+						dx[at] += float64(d * in[1][weight])
+						dw[weight] += float64(d * in[0][at])
 					}
 				}
 			}
 			for _, threads := range []int{1, 2, 5} {
 				dev, err := CPU(threads)
 				must(t, err)
-				got := Array{Shape: []int{O, C / groups, K}, F: slices.Repeat([]float32{float32(math.NaN())}, len(want))}
-				o.CPU(dev.(cpu).pool, got, []Array{{Shape: []int{B, C, L}, F: x}, {Shape: y.Shape, F: dy}})
-				dev.Close()
-				if !slices.Equal(got.F, want) {
-					t.Fatalf("%v by %d threads is wrong", s, threads)
+				r, err := dev.Compile(g.Plan(0, y, grad[0], grad[1]), nil)
+				must(t, err)
+				for i, data := range in {
+					must(t, r.Write(inputs[i], data))
 				}
+				must(t, r.Run())
+				for i, out := range []*Tensor{y, grad[0], grad[1]} {
+					got := make([]float32, out.Len())
+					must(t, r.Read(got, out))
+					for j, want := range [][]float64{values, dx, dw}[i] {
+						if float64(got[j]) != want {
+							t.Fatalf("%v by %d threads: %s[%d] is %g, want %g", s, threads, []string{"y", "dx", "dw"}[i], j, got[j], want)
+						}
+					}
+				}
+				dev.Close()
 			}
 		}
 	})

@@ -18,6 +18,12 @@ struct gemm_sum {
   float *c;
 };
 
+struct gemm_shifted {
+  const product_shifted *o;
+  const float *a, *b, *bias;
+  float *c;
+};
+
 // Of each version: rows and vectors of c whose sums stay in registers (Goto, Van de Geijn, Anatomy of High-Performance
 // Matrix Multiplication, 2008, §4.2.3). DEPTH of k are added up before c is written; a panel of b of that depth is packed.
 enum { TALL_base = 4, TALL_avx2 = 6, TALL_avx512 = 14 };
@@ -58,6 +64,11 @@ void gemm(pool *p, const product *asked, const float *a, const float *b, float *
 void gemm_sum(pool *p, const product_sum *o, const float *a, const float *b, float *c) {
   int64_t rows = tall[isa_used()], cols = wide[isa_used()];
   RUN(p, (o->m + rows - 1) / rows * ((o->n + cols - 1) / cols) * o->shifts, 1 + ENOUGH / (rows * cols * o->depth * o->count), gemm_sum, o, a, b, c);
+}
+
+void gemm_shifted(pool *p, const product_shifted *o, const float *a, const float *b, const float *bias, float *c) {
+  int64_t cols = wide[isa_used()];
+  RUN(p, o->count * ((o->n + cols - 1) / cols), 1 + ENOUGH / (cols * o->m * o->depth * o->shifts), gemm_shifted, o, a, b, bias, c);
 }
 
 #else
@@ -218,6 +229,7 @@ KERNEL(gemm) {  // tiles of a matrix, then of a chunk of its rows, then of a pan
                      k->c + batch * o->m * o->n + r * (k->turned ? 1 : o->n));
   }
 }
+
 KERNEL(gemm_sum) {  // tiles of c, down the rows first
   ARGS(gemm_sum);
   const product_sum *o = k->o;
@@ -244,6 +256,40 @@ KERNEL(gemm_sum) {  // tiles of c, down the rows first
         for (int64_t b = 0; b < n; b++) k->c[((r + a) * o->n + q + b) * o->shifts + shift] = sum[t - i][a * PANEL + b];
     }
   }
+}
+
+KERNEL(gemm_shifted) {  // panels of all matrices
+  ARGS(gemm_shifted);
+  const product_shifted *o = k->o;
+  int64_t across = (o->n + PANEL - 1) / PANEL, all = o->depth * o->shifts, most = CACHE / DEPTH / TALL * TALL;
+  float packed[DEPTH * PANEL] __attribute__((aligned(64))), mine[CACHE];
+  for (int64_t first = 0; first < o->m; first += most)
+    for (int64_t u = 0; u < all; u += DEPTH) {
+      int64_t rows = lesser(most, o->m - first), depth = lesser(DEPTH, all - u);
+      for (int64_t r = 0; r < rows; r += TALL)  // as tiles of depth × TALL
+        for (int64_t d = 0; d < depth; d++) {
+          const float *a = k->a + (first + r) * o->ar + (u + d) / o->shifts * o->ak + (u + d) % o->shifts * o->as;
+          for (int64_t l = 0; l < lesser(TALL, rows - r); l++) mine[r * depth + d * TALL + l] = a[l * o->ar];
+        }
+      for (int64_t i = lo; i < hi; i++) {
+        int64_t q = i % across * PANEL, n = lesser(PANEL, o->n - q), at = i / across;
+        const float *b = k->b + at * o->next_b + q;
+        if (n < PANEL) memset(packed, 0, depth * PANEL * sizeof *packed);
+        for (int64_t d = 0; d < depth; d++) {
+          const float *row = b + (u + d) / o->shifts * o->ldb + (u + d) % o->shifts * o->shift;
+          if (n == PANEL) memcpy(packed + d * PANEL, row, PANEL * sizeof *row);
+          else memcpy(packed + d * PANEL, row, n * sizeof *row);
+        }
+        for (int64_t r = 0; r < rows; r += TALL) {
+          int64_t m = lesser(TALL, rows - r);
+          float *c = k->c + at * o->next_c + (first + r) * o->n + q;
+          if (!u && k->bias)
+            for (int64_t l = 0; l < m; l++)
+              for (int64_t j = 0; j < n; j++) c[l * o->n + j] = k->bias[first + r + l];
+          NAME(gemm_tile)(m, n, depth, mine + r * depth, 1, TALL, packed, u || k->bias, c, o->n, 1);
+        }
+      }
+    }
 }
 #undef TALL
 #undef CACHE

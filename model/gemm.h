@@ -21,4 +21,13 @@ typedef struct {
 
 // Each element is a sum over i of sums over k: the same bits for any number of threads.
 void gemm_sum(pool *p, const product_sum *o, const float *a, const float *b, float *c);
+
+// Shifted products are c[i, r, j] = bias[r] + Σ_k Σ_s a[r·ar + k·ak + s·as] · b[i, k, j + s·shift], i < count, for r < m, j < n, k < depth,
+// s < shifts; rows of b are ldb, of c n apart, and matrices next_b and next_c.
+typedef struct {
+  int64_t m, n, depth, count, ar, ak, as, ldb, next_b, next_c, shifts, shift;
+} product_shifted;
+
+// Each element is a sum in the order of k, then of s: the same bits for any number of threads, and of matrices. No bias: 0.
+void gemm_shifted(pool *p, const product_shifted *o, const float *a, const float *b, const float *bias, float *c);
 #endif

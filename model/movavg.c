@@ -108,39 +108,35 @@ KERNEL(moving_row) {
   }
 }
 
-// The transpose of moving_row at column c: dy[t] / (2h + 1) for every place of its window that is c, or that c is repeated for.
-static float NAME(spread)(const float *dy, int64_t cols, int64_t h, int64_t c) {
-  float s = 0;
-  for (int64_t t = c - h < 0 ? 0 : c - h; t <= c + h && t < cols; t++) {
-    float v = dy[t] / (float)(2 * h + 1);
-    int64_t times = 1;
-    if (c == 0 && h > t) times += h - t;
-    if (c == cols - 1 && t + h > c) times += t + h - c;
-    for (; times > 0; times--) s += v;
-  }
-  return s;
-}
-
-// Inside a row, a block of columns at a time: each takes what is h to both sides, in the order of the steps.
+// The transpose of moving_row, a block of columns at a time: each takes what is h to both sides, in the order of the steps; the first and
+// the last column also take what was repeated.
 KERNEL(moving_row_grad) {
   ARGS(moving_row);
   int64_t cols = k->cols, h = k->h, width = 2 * h + 1;
+  float inv = 1.0f / (float)width;
   for (int64_t r = lo; r < hi; r++) {
     const float *dy = k->x + r * cols;
     float *dx = k->y + r * cols;
-    int64_t c = 0;
-    for (; c < h && c < cols; c++) dx[c] = NAME(spread)(dy, cols, h, c);
-    for (; c + NAME(BLOCK) + h <= cols; c += NAME(BLOCK)) {
+    for (int64_t c = 0; c < cols; c += NAME(BLOCK)) {
       float acc[NAME(BLOCK)] = {0}, part[2 * NAME(BLOCK)];
       for (int64_t from = 0; from < width; from += NAME(BLOCK)) {  // of the windows' steps
-        int64_t n = width - from < NAME(BLOCK) ? width - from : NAME(BLOCK);
-        for (int64_t j = 0; j < n + NAME(BLOCK) - 1; j++) part[j] = dy[c - h + from + j] / (float)width;
-        for (int64_t j = 0; j < n; j++)
+        int64_t n = width - from < NAME(BLOCK) ? width - from : NAME(BLOCK), first = c - h + from, j = first < 0 ? -first : 0;
+        int64_t end = cols - first < n + NAME(BLOCK) - 1 ? cols - first : n + NAME(BLOCK) - 1;
+        if (j >= end) continue;
+        memset(part, 0, sizeof part);
+        for (; j < end; j++) part[j] = dy[first + j] * inv;
+        for (j = 0; j < n; j++)
           for (int l = 0; l < NAME(BLOCK); l++) acc[l] += part[j + l];
       }
-      for (int l = 0; l < NAME(BLOCK); l++) dx[c + l] = acc[l];
+      memcpy(dx + c, acc, (cols - c < NAME(BLOCK) ? cols - c : NAME(BLOCK)) * sizeof *dx);
     }
-    for (; c < cols; c++) dx[c] = NAME(spread)(dy, cols, h, c);
+    float front = 0, back = 0;
+    for (int64_t t = 0; t < h && t < cols; t++) {
+      front += (float)(h - t) * inv * dy[t];
+      back += (float)(h - t) * inv * dy[cols - 1 - t];
+    }
+    dx[0] += front;
+    dx[cols - 1] += back;
   }
 }
 #endif
