@@ -12,7 +12,7 @@ import (
 
 func TestInfo(t *testing.T) {
 	code, stdout, stderr := deeprc(t, t.TempDir(), "info")
-	for _, want := range []string{"version   v1.2.3, go", "ranks     1 on 1 host", "matrices  ", "gpu", "nets      " + strings.Join(stages.BenchNets(), ", ")} {
+	for _, want := range []string{"version   v1.2.3, go", "ranks     1 on 1 host", "kernels   for ", "gpu", "nets      " + strings.Join(stages.BenchNets(), ", ")} {
 		if code != 0 || stderr != "" || !strings.Contains(stdout, want) {
 			t.Errorf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)
 		}

@@ -66,5 +66,6 @@ part address finish frame
 part collective finish collective
 part program finish program
 mapfile -t racy < <(packages collective model stages)
-[[ ${#racy[@]} -eq 0 ]] || part race go test -race "${sanitized[@]}" "${racy[@]}"
+# Without what measures or repeats one goroutine's work: the race detector makes it several times as long, and sees nothing new.
+[[ ${#racy[@]} -eq 0 ]] || part race go test -race "${sanitized[@]}" -skip 'TestBench|TestTrainOnce|TestMemoryOnce|TestJournalSurvivesATornLine|TestSamples' "${racy[@]}"
 printf '\ntest: all passed (%d s)\n' "$SECONDS"

@@ -19,10 +19,12 @@ static inline int64_t blocks_of(int64_t n, int64_t size) { return (n + size - 1)
 void k_conv(pool *p, float *y, const float *x, const float *w, const float *bias, const convolution *o, int transposed) {
   int64_t from = o->n + (o->taps - 1) * o->dilation;
   if (o->out >= 64 && o->in * o->taps >= 16 && o->n >= 16) {
-    product_shifted s = {o->out, o->n, o->in, o->batch, o->in * o->taps, o->taps, 1, from, o->groups * o->in * from, o->groups * o->out * o->n, o->taps, o->dilation};
+    int64_t next_x = o->groups * o->in * from, next_y = o->groups * o->out * o->n;
+    product_shifted s = {o->out, o->n, o->in, o->batch, o->in * o->taps, o->taps, 1, from, next_x, next_y, o->taps, o->dilation};
     if (transposed) s.ar = o->taps, s.ak = o->out * o->taps, s.as = -1;
     for (int64_t g = 0; g < o->groups; g++)
-      gemm_shifted(p, &s, w + g * o->out * o->in * o->taps + (transposed ? o->taps - 1 : 0), x + g * o->in * from, bias ? bias + g * o->out : 0, y + g * o->out * o->n);
+      gemm_shifted(p, &s, w + g * o->out * o->in * o->taps + (transposed ? o->taps - 1 : 0), x + g * o->in * from, bias ? bias + g * o->out : 0,
+                   y + g * o->out * o->n);
     return;
   }
   sums s = {o->in, o->taps, o->in * o->taps, o->taps, 1, from, o->dilation};

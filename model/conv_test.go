@@ -72,7 +72,9 @@ func BenchmarkConv(b *testing.B) {
 // a tile, by any number of threads.
 func TestConvByProducts(t *testing.T) {
 	forEachISA(t, func(t *testing.T) {
-		for _, s := range [][7]int{{3, 40, 600, 240, 2, 5, 1}, {2, 34, 60, 32, 3, 1, 2}, {1, 16, 18, 17, 1, 1, 1}, {2, 140, 50, 134, 3, 2, 2}, {2, 300, 41, 64, 2, 1, 1}} { // B, C, L, O, K, dilation, groups
+		for _, s := range [][7]int{ // B, C, L, O, K, dilation, groups
+			{3, 40, 600, 240, 2, 5, 1}, {2, 34, 60, 32, 3, 1, 2}, {1, 16, 18, 17, 1, 1, 1}, {2, 140, 50, 134, 3, 2, 2}, {2, 300, 41, 64, 2, 1, 1},
+		} {
 			B, C, L, O, K, dilation, groups := s[0], s[1], s[2], s[3], s[4], s[5], s[6]
 			var g Graph
 			x, w, bias := g.Input(F32, B, C, L), g.Input(F32, O, C/groups, K), g.Input(F32, O)

@@ -29,13 +29,15 @@ struct gemm_shifted {
 enum { TALL_base = 4, TALL_avx2 = 6, TALL_avx512 = 14 };
 enum { ENOUGH = 1 << 18 };  // multiplications worth a piece, some 10 µs
 enum { WIDE = 2, DEPTH = 512, ALIAS = 1024 };  // ALIAS: floats of a page, from one line to the next of the same set
-enum { CACHE_base = 1 << 16, CACHE_avx2 = 1 << 16, CACHE_avx512 = 1 << 17, SHALLOW = 256 };  // floats of a in the L2 cache; of a row at least, as c is there, too
+enum { CACHE_base = 1 << 16, CACHE_avx2 = 1 << 16, CACHE_avx512 = 1 << 17 };  // floats of a in the L2 cache
+enum { SHALLOW = 256 };                                                        // as many a row is taken to have at least, since c is there, too
 enum { TILES = 16 };  // of a sum of products whose sums one pass over the matrices makes
 
 #define LOOPS "gemm.c"
 #include "versions.h"
 
-static const int tall[ISAS] = {TALL_base, TALL_avx2, TALL_avx512}, cache[ISAS] = {CACHE_base, CACHE_avx2, CACHE_avx512}, wide[ISAS] = {WIDE * WIDTH_base, WIDE * WIDTH_avx2, WIDE * WIDTH_avx512};
+static const int tall[ISAS] = {TALL_base, TALL_avx2, TALL_avx512}, wide[ISAS] = {WIDE * WIDTH_base, WIDE * WIDTH_avx2, WIDE * WIDTH_avx512};
+static const int cache[ISAS] = {CACHE_base, CACHE_avx2, CACHE_avx512};
 
 void gemm(pool *p, const product *asked, const float *a, const float *b, float *c) {
   product o = *asked;
@@ -50,7 +52,8 @@ void gemm(pool *p, const product *asked, const float *a, const float *b, float *
   int64_t down = (o.m + rows - 1) / rows, across = (o.n + cols - 1) / cols, batch = 1, share = 1;
   for (int64_t d = 0; d < o.batch.axes; d++) batch *= o.batch.dim[d];
   if (batch < pool_threads(p)) share = pool_threads(p);  // into so many pieces goes each matrix, along its longer side
-  int64_t chunk = cache[isa_used()] / rows / (o.k < SHALLOW ? SHALLOW : o.k < DEPTH ? o.k : DEPTH), grain = 1 + ENOUGH / (rows * cols * o.k), piece = 1;
+  int64_t depth = o.k < SHALLOW ? SHALLOW : o.k < DEPTH ? o.k : DEPTH, chunk = cache[isa_used()] / (rows * depth);
+  int64_t grain = 1 + ENOUGH / (rows * cols * o.k), piece = 1;
   if (o.m >= o.n && down >= share) {
     int64_t chunks = (down + chunk - 1) / chunk;
     chunks = (chunks + share - 1) / share * share;

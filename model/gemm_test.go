@@ -113,10 +113,11 @@ func TestGemmRepeats(t *testing.T) {
 // TestGemmRowsStandAlone: what a row of a product is does not depend on the rows beside it, so that ranks which share windows otherwise
 // forecast the same.
 func TestGemmRowsStandAlone(t *testing.T) {
-	const m, k = 300, 600
+	const m = 300
 	forEachISA(t, func(t *testing.T) {
 		dev := testCPU(t)
-		for _, n := range []int{1, 7, 32, 100} {
+		for _, s := range [][2]int{{1, 600}, {7, 600}, {32, 600}, {100, 600}, {1, 9}, {40, 9}} {
+			n, k := s[0], s[1]
 			for _, flags := range [][2]bool{{false, false}, {false, true}, {true, false}, {true, true}} {
 				b := sines(k * n)
 				product := func(a []float32, m int) []float32 { // a of rows of k
