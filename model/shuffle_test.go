@@ -40,3 +40,30 @@ func TestBatches(t *testing.T) {
 		}
 	}
 }
+
+func TestShuffleIsAPermutation(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 5, 64, 1000, 8209} {
+		seen := make([]bool, n)
+		s := newShuffle(n, 1, 2)
+		for i := range n {
+			seen[s.at(i)] = true
+		}
+		if slices.Contains(seen, false) {
+			t.Fatalf("n = %d: not every index comes up", n)
+		}
+	}
+	// Neighbours should not stay neighbours, nor epochs repeat.
+	a, b := newShuffle(8209, 1, 0), newShuffle(8209, 1, 1)
+	var close, same int
+	for i := range 8208 {
+		if d := a.at(i) - a.at(i+1); d*d <= 4 {
+			close++
+		}
+		if a.at(i) == b.at(i) {
+			same++
+		}
+	}
+	if close > 20 || same > 20 {
+		t.Fatalf("%d of 8208 neighbours stay close (4 expected), %d places are the same in the next epoch (1 expected)", close, same)
+	}
+}
