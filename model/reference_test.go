@@ -1,7 +1,6 @@
 package model
 
 import (
-	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -48,20 +47,10 @@ func TestReferenceWeightsThereAndBack(t *testing.T) {
 				slices.ContainsFunc(unread, func(c string) bool { _, ok := fits(c, a.Name); return ok })
 		})
 		slices.SortFunc(want, func(a, b Named) int { return strings.Compare(a.Name, b.Name) }) // weights and statistics
-		if !slices.EqualFunc(theirs, want, sameArray) {
+		if !reflect.DeepEqual(theirs, want) {
 			t.Errorf("%s: other arrays than before", file)
 		}
 	}
-}
-
-// sameArray is equality of name, shape and bits.
-func sameArray(a, b Named) bool {
-	if x, ok := a.Data.([]float32); ok {
-		y, ok := b.Data.([]float32)
-		same := func(p, q float32) bool { return math.Float32bits(p) == math.Float32bits(q) }
-		return ok && a.Name == b.Name && slices.Equal(a.Shape, b.Shape) && slices.EqualFunc(x, y, same)
-	}
-	return reflect.DeepEqual(a, b)
 }
 
 // Every net that has a reference is held to it.
