@@ -60,29 +60,17 @@ func disagreement(calls [][]string) string {
 	return ""
 }
 
-func (c checked) Sub(ranks []int) (Comm, error) { // collective over some ranks only: not compared
-	s, err := c.backend.Sub(ranks)
+// check makes calls in a group that a backend has made checked, too.
+func check(s Comm, err error) (Comm, error) {
 	if err != nil {
 		return nil, err
 	}
 	return checked{s.(backend)}, nil
 }
 
-func (c checked) shrink() (Comm, error) {
-	s, err := c.backend.shrink()
-	if err != nil {
-		return nil, err
-	}
-	return checked{s.(backend)}, nil
-}
-
-func (c checked) again() (Comm, error) {
-	s, err := c.backend.again()
-	if err != nil {
-		return nil, err
-	}
-	return checked{s.(backend)}, nil
-}
+func (c checked) Sub(ranks []int) (Comm, error) { return check(c.backend.Sub(ranks)) } // collective over some ranks only: not compared
+func (c checked) shrink() (Comm, error)         { return check(c.backend.shrink()) }
+func (c checked) again() (Comm, error)          { return check(c.backend.again()) }
 
 func (c checked) Barrier() error {
 	if err := c.compare("Barrier", nil, nil); err != nil {

@@ -110,9 +110,6 @@ func (f *mpiFabric) postman() {
 		select {
 		case <-f.stop:
 			return
-		default:
-		}
-		select {
 		case <-f.w.receivers.begun:
 			fresh()
 		default:
