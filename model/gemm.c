@@ -80,13 +80,17 @@ void gemm_shifted(pool *p, const product_shifted *o, const float *a, const float
 enum { NAME(PANEL) = WIDE * WIDTH };
 #define PANEL NAME(PANEL)
 
+// n ≤ PANEL elements of a row
+static inline void NAME(pack_row)(float *restrict to, const float *row, int64_t n) {
+  if (n == PANEL) memcpy(to, row, PANEL * sizeof *to);  // inline, since of a known size
+  else memcpy(to, row, n * sizeof *to);
+}
+
 // depth × n of b as rows of PANEL, the rest of them 0; b is (k, n), or (n, k) if transposed
 static void NAME(pack_panel)(float *restrict to, const float *b, int64_t ldb, int transposed, int64_t depth, int64_t n) {
   if (n < PANEL) memset(to, 0, depth * PANEL * sizeof *to);
   if (!transposed) {
-    for (int64_t k = 0; k < depth; k++)
-      if (n == PANEL) memcpy(to + k * PANEL, b + k * ldb, PANEL * sizeof *to);  // inline, since of a known size
-      else memcpy(to + k * PANEL, b + k * ldb, n * sizeof *to);
+    for (int64_t k = 0; k < depth; k++) NAME(pack_row)(to + k * PANEL, b + k * ldb, n);
     return;
   }
   int64_t j = 0;
@@ -278,11 +282,8 @@ KERNEL(gemm_shifted) {  // panels of all matrices
         int64_t q = i % across * PANEL, n = lesser(PANEL, o->n - q), at = i / across;
         const float *b = k->b + at * o->next_b + q;
         if (n < PANEL) memset(packed, 0, depth * PANEL * sizeof *packed);
-        for (int64_t d = 0; d < depth; d++) {
-          const float *row = b + (u + d) / o->shifts * o->ldb + (u + d) % o->shifts * o->shift;
-          if (n == PANEL) memcpy(packed + d * PANEL, row, PANEL * sizeof *row);
-          else memcpy(packed + d * PANEL, row, n * sizeof *row);
-        }
+        for (int64_t d = 0; d < depth; d++)
+          NAME(pack_row)(packed + d * PANEL, b + (u + d) / o->shifts * o->ldb + (u + d) % o->shifts * o->shift, n);
         for (int64_t r = 0; r < rows; r += TALL) {
           int64_t m = lesser(TALL, rows - r);
           float *c = k->c + at * o->next_c + (first + r) * o->n + q;

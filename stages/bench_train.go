@@ -202,7 +202,7 @@ func (b *netBench) steps(n int) (float64, error) {
 // enough is the seconds of updates after which a net is warm; tests set less.
 var enough = .2
 
-// warm makes updates until caches, threads and the matrix library are as later, and says how many take about a second; collective.
+// warm makes updates until caches and threads are as later, and says how many take about a second; collective.
 func (b *netBench) warm() (steps int, err error) {
 	for n := 1; ; n *= 2 {
 		s, err := b.steps(n)
