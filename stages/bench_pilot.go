@@ -21,7 +21,7 @@ import (
 // PilotOptions say what `deeprc bench pilot` measures.
 type PilotOptions struct {
 	Tasks     int    `json:"tasks"`  // of 1 to 3 ranks, whose bodies only look at the clock
-	Chains    int    `json:"chains"` // task i comes after task i − Chains
+	Chains    int    `json:"chains"` // task i comes after task i − Chains; 0: as many as ranks
 	Policy    string `json:"policy"`
 	Repeats   int    `json:"repeats"`
 	CoreTasks int    `json:"core_tasks"` // of the simulation of the scheduler alone; 0: none
@@ -33,8 +33,8 @@ func (o PilotOptions) Check() error {
 	switch {
 	case o.Tasks < 1 || o.Tasks > 1<<20:
 		return configErrorf("bench: --tasks %d: want 1 to %d", o.Tasks, 1<<20)
-	case o.Chains < 1:
-		return configErrorf("bench: --chains %d: want at least 1", o.Chains)
+	case o.Chains < 0:
+		return configErrorf("bench: --chains %d: want 0, for as many as ranks, or more", o.Chains)
 	case policies[o.Policy] == nil:
 		return configErrorf("bench: --policy %q%s", o.Policy, didYouMean(o.Policy, policyNames))
 	case o.Repeats < 1 || o.Repeats > 1000:
@@ -53,7 +53,7 @@ func (o PilotOptions) Check() error {
 // the tasks that it comes after have ended, on all their ranks, and each of its ranks has come to the end of the body that it ran before.
 // "free to start" is the time from then to the start on its slowest rank: the end of the group before (a barrier), the reports to rank 0,
 // journal and events, the scheduler, the commands, and making the task's own group. "ready to start" counts from the end of what it
-// comes after only, and so waits for ranks, too.
+// comes after only, and so waits for ranks, too: where c chains share the ranks, c ÷ (tasks per second) in the mean, whatever the pilot does.
 type PilotResult struct {
 	benchMachine
 	Ranks   int          `json:"ranks"`
@@ -82,6 +82,9 @@ func BenchPilot(c collective.Comm, o PilotOptions, version string) (*PilotResult
 		return nil, err
 	}
 	born := clock() - age
+	if o.Chains == 0 {
+		o.Chains = c.Size()
+	}
 	res := &PilotResult{benchMachine: thisMachine(version), Ranks: c.Size(), Library: collective.Backend(c), Options: o, World: (open - born).Seconds()}
 	kinds := []struct{ name, unit string }{{"tasks per second", "1/s"}, {"free to start, median", "us"}, {"free to start, 99 %", "us"},
 		{"ready to start, median", "us"}, {"ready to start, 99 %", "us"}}

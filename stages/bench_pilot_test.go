@@ -2,6 +2,7 @@ package stages
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -11,11 +12,15 @@ import (
 )
 
 func TestBenchPilot(t *testing.T) {
-	o := PilotOptions{Tasks: 60, Chains: 7, Policy: "backfill", Repeats: 2, CoreTasks: 500, CoreRanks: 100}
-	for _, ranks := range []int{1, 4} {
+	o := PilotOptions{Tasks: 60, Policy: "backfill", Repeats: 2, CoreTasks: 500, CoreRanks: 100}
+	for ranks, chains := range map[int]int{1: 7, 4: 0} {
+		o.Chains = chains
 		back, text := benchOn(t, ranks, func(c collective.Comm) (*PilotResult, error) { return BenchPilot(c, o, "v1") })
 		if back.Version != "v1" || back.Ranks != ranks || !(0 < back.World && back.World < back.First && back.First < 600) {
 			t.Errorf("%s", text)
+		}
+		if want := cmp.Or(chains, ranks); back.Options.Chains != want {
+			t.Errorf("%d ranks, --chains %d: %d chains, want %d", ranks, chains, back.Options.Chains, want)
 		}
 		var names []string
 		for _, r := range back.Results {
@@ -50,13 +55,13 @@ func TestPilotRunMeasures(t *testing.T) {
 }
 
 func TestBenchPilotRefuses(t *testing.T) {
-	good := PilotOptions{Tasks: 1, Chains: 1, Policy: "fifo", Repeats: 1, CoreRanks: coreMost}
+	good := PilotOptions{Tasks: 1, Policy: "fifo", Repeats: 1, CoreRanks: coreMost}
 	if err := good.Check(); err != nil {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]func(o *PilotOptions){
 		"--tasks 0":        func(o *PilotOptions) { o.Tasks = 0 },
-		"--chains 0":       func(o *PilotOptions) { o.Chains = 0 },
+		"--chains -1":      func(o *PilotOptions) { o.Chains = -1 },
 		"--policy \"fif\"": func(o *PilotOptions) { o.Policy = "fif" },
 		"--repeats 1001":   func(o *PilotOptions) { o.Repeats = 1001 },
 		"--core-tasks -1":  func(o *PilotOptions) { o.CoreTasks = -1 },
