@@ -1,6 +1,6 @@
 #include "attention.h"
 #include "isa.h"
-#include "random.h"
+#include "philox.h"
 #include "rows.h"
 #include "tile.h"
 #include <string.h>
@@ -74,15 +74,11 @@ static void NAME(scores)(const attention *o, float *s, const float *q, const flo
 // keep (KEYS) = 1/(1 − rate), or 0 where the weight of query i of attention n for a key from k0 falls. Computed again wherever it is asked for.
 static void NAME(kept)(const attention *o, const int64_t *state, float *restrict keep, int64_t n, int64_t i, int64_t k0, int64_t keys) {
   uint64_t e = (((uint64_t)state[2] * (uint64_t)o->rows + (uint64_t)n) * (uint64_t)o->Lq + (uint64_t)i) * (uint64_t)o->Lk + (uint64_t)k0;
-  uint32_t word[KEYS + 8], seed = (uint32_t)state[0], seed2 = (uint32_t)((uint64_t)state[0] >> 32), step = (uint32_t)state[1], below = fall_below(o->rate);
-  int64_t skip = e % 4, counters = (skip + keys + 3) / 4;
+  uint32_t word[KEYS + 4 * COUNTERS], below = fall_below(o->rate);
+  int64_t skip = e % 4;
   float scale = 1 / (1 - o->rate);
-  for (int64_t l = 0; l < counters; l++) {
-    uint64_t c = e / 4 + (uint64_t)l;
-    uint32_t c0 = (uint32_t)c, c1 = (uint32_t)(c >> 32), c2 = step, c3 = o->number, key = seed, key2 = seed2;
-    PHILOX(c0, c1, c2, c3, key, key2);
-    word[4 * l] = c0, word[4 * l + 1] = c1, word[4 * l + 2] = c2, word[4 * l + 3] = c3;
-  }
+  for (int64_t w = 0; w < skip + keys; w += 4 * COUNTERS)
+    NAME(philox_words)(word + w, (e + (uint64_t)w) / 4, (uint32_t)state[1], o->number, (uint64_t)state[0]);
   for (int64_t j = 0; j < keys; j++) keep[j] = word[skip + j] < below ? 0 : scale;
   for (int64_t j = keys; j < KEYS; j++) keep[j] = 0;
 }

@@ -1,5 +1,5 @@
-#include "random.h"
 #include "isa.h"
+#include "philox.h"
 
 #ifndef ISA
 struct dropout { float *y; const float *x; const int64_t *state; uint32_t op; float rate; int64_t outer, windows, inner; };
@@ -29,32 +29,17 @@ void k_draw_below(int64_t *y, const int64_t *state, uint32_t op, uint32_t of, in
 
 #else
 
-enum { NAME(COUNTERS) = 16 };  // counters at a time
-
-// word (4 of each counter) = what counters {at, step, op}, {at + 1, step, op}, … under key become
-static void NAME(philox_words)(uint32_t *restrict word, uint64_t at, uint32_t step, uint32_t op, uint64_t key) {
-  uint32_t w[4][NAME(COUNTERS)];
-  for (int l = 0; l < NAME(COUNTERS); l++) {
-    uint64_t n = at + (uint64_t)l;
-    uint32_t c0 = (uint32_t)n, c1 = (uint32_t)(n >> 32), c2 = step, c3 = op, k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-    PHILOX(c0, c1, c2, c3, k0, k1);
-    w[0][l] = c0, w[1][l] = c1, w[2][l] = c2, w[3][l] = c3;
-  }
-  for (int l = 0; l < NAME(COUNTERS); l++)
-    for (int j = 0; j < 4; j++) word[4 * l + j] = w[j][l];
-}
-
 KERNEL(dropout) {
   ARGS(dropout);
   uint64_t key = (uint64_t)k->state[0], first = (uint64_t)k->state[2];
-  uint32_t step = (uint32_t)k->state[1], below = fall_below(k->rate), word[4 * NAME(COUNTERS)];
+  uint32_t step = (uint32_t)k->state[1], below = fall_below(k->rate), word[4 * COUNTERS];
   float keep = 1 / (1 - k->rate);
   for (int64_t i = lo; i < hi;) {
     int64_t run = i / k->inner, end = (run + 1) * k->inner < hi ? (run + 1) * k->inner : hi;
     uint64_t window = first + (uint64_t)(run % k->windows), place = (uint64_t)(run / k->windows);
     uint64_t e = (window * (uint64_t)k->outer + place) * (uint64_t)k->inner + (uint64_t)(i % k->inner);
     while (i < end) {
-      int64_t from = (int64_t)(e % 4), n = 4 * NAME(COUNTERS) - from;
+      int64_t from = (int64_t)(e % 4), n = 4 * COUNTERS - from;
       NAME(philox_words)(word, e / 4, step, k->op, key);
       if (n > end - i) n = end - i;
       float *restrict y = k->y + i;
