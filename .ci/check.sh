@@ -60,7 +60,8 @@ scripts() {
 step gofmt unformatted
 step modules go mod tidy -diff
 step vet go vet ./...
-step staticcheck go run "$staticcheck" ./...
+# At Go's own 100, staticcheck spends a fifth of its time on garbage; so it takes up to 2 GB instead of 0.7.
+step staticcheck env GOGC=400 go run "$staticcheck" ./...
 step imports .ci/imports.sh
 step generated regenerate
 step scripts scripts
