@@ -52,7 +52,8 @@ export ASAN_OPTIONS=detect_leaks=0
 # Without inlining the Go compiler takes a third of the time for Arrow's generic code; the sanitizers see the same accesses.
 sanitized=(-vet=off -gcflags=all=-l -short)
 # Nor is C of others (zstd) optimized: ours names its own -O, which comes later and holds, but in collective, where there is little.
-address=(env CGO_CFLAGS="${CGO_CFLAGS--O2} -O0" go test -asan "${sanitized[@]}")
+plain=(env CGO_CFLAGS="${CGO_CFLAGS--O2} -O0" go test)
+address=("${plain[@]}" -asan "${sanitized[@]}")
 # All are built first, so that one part's compiling is none of another's beside it.
 part address "${address[@]}" -run '^$' ./model ./collective ./gpu ./frame
 beside frame "${address[@]}" -run 'Join|Sort|GroupBy|Unique|Partition|SpillPeak|SimpleRecords' ./frame
@@ -64,6 +65,6 @@ part address finish frame
 part collective finish collective
 part program finish program
 # Without what one goroutine does: the race detector makes it several times as long, and sees nothing new.
-part race go test -race "${sanitized[@]}" -skip 'TestBench|TestTrainOnce|TestMemoryOnce|TestJournalSurvivesATornLine|TestSamples|ReferenceWeights' \
+part race "${plain[@]}" -race "${sanitized[@]}" -skip 'TestBench|TestTrainOnce|TestMemoryOnce|TestJournalSurvivesATornLine|TestSamples|ReferenceWeights' \
 	./collective/... ./model/... ./stages/...
 printf '\ntest: all passed (%d s)\n' "$SECONDS"
