@@ -2,12 +2,7 @@ package stages
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"strconv"
-	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"deeprc/collective"
 	"deeprc/gpu"
@@ -28,7 +23,7 @@ func viewWorld(c collective.Comm, dedicated bool) (*worldView, error) {
 		return nil, err
 	}
 	mine := Slot{Off: dedicated && c.Rank() == 0 && c.Size() > 1}
-	mine.Memory, err = hostMemory(os.ReadFile)
+	mine.Memory, err = hostMemory(os.Getenv, readSystemFile)
 	mine.Memory /= int64(place.LocalSize)
 	devices, none := gpu.Devices()
 	if none != nil && !errors.Is(none, gpu.ErrUnavailable) {
@@ -57,23 +52,4 @@ func viewWorld(c collective.Comm, dedicated bool) (*worldView, error) {
 		w.slots[r].Node, w.slots[r].GPUs = nodes[host], len(of[r])
 	}
 	return w, nil
-}
-
-// hostMemory is the memory that the processes of this host may use, in bytes: that of the machine, or the limit of the control group.
-func hostMemory(read func(path string) ([]byte, error)) (int64, error) {
-	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err != nil {
-		return 0, fmt.Errorf("memory of this host: %w", err)
-	}
-	total := int64(info.Totalram) * int64(info.Unit)
-	for _, path := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} { // version 2, version 1
-		text, err := read(path)
-		if err != nil {
-			continue
-		}
-		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 { // else: max
-			total = min(total, n)
-		}
-	}
-	return total, nil
 }
