@@ -46,7 +46,7 @@ func submitCommand() *cobra.Command {
 	array := f.String("array", "", "an array with a job for each value of a key, as run.seed=1,2,3")
 	resume := f.String("resume", "", "folder of a run that was interrupted, to go on with")
 	dry := f.Bool("dry-run", false, "print the script, and submit nothing")
-	noCheck := f.Bool("no-check", false, "check the config, but do not read the data, which only the nodes have")
+	noCheck := f.Bool("no-check", false, "check the config, but read neither the data nor the run of --resume, which only the nodes have")
 	sets := setsFlag(cmd)
 	cmd.RunE = func(c *cobra.Command, a []string) error {
 		path, err := stages.SitePath()
@@ -129,9 +129,20 @@ func submit(r *stages.JobRequest, file []string, f jobFlags, out io.Writer) (err
 	if err != nil {
 		return err
 	}
-	for _, v := range r.ArrayValues {
-		if _, err := stages.LoadConfig(strings.Join(file, ""), append(f.sets[:len(f.sets):len(f.sets)], r.ArrayKey+"="+v)); err != nil {
+	if f.resume != "" && !f.noCheck {
+		if err := stages.Resumable(f.resume, cfg); err != nil {
 			return err
+		}
+	}
+	runs := []*stages.Config{cfg}
+	if r.ArrayKey != "" {
+		runs = nil
+		for _, v := range r.ArrayValues {
+			one, err := stages.LoadConfig(strings.Join(file, ""), append(f.sets[:len(f.sets):len(f.sets)], r.ArrayKey+"="+v))
+			if err != nil {
+				return err
+			}
+			runs = append(runs, one)
 		}
 	}
 	if r.Name == "" {
@@ -150,7 +161,14 @@ func submit(r *stages.JobRequest, file []string, f jobFlags, out io.Writer) (err
 	}
 	if !f.noCheck {
 		err := collective.Run(collective.Options{Comm: "local"}, func(c collective.Comm) error {
-			return stages.Check(c, cfg, r.Slots(cfg.Pilot.Dedicated), io.Discard)
+			for i, cfg := range runs {
+				if err := stages.Check(c, cfg, r.Slots(cfg.Pilot.Dedicated), io.Discard); err != nil && r.ArrayKey != "" {
+					return fmt.Errorf("with %s=%s: %w", r.ArrayKey, r.ArrayValues[i], err)
+				} else if err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("nothing was submitted: %w", err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -194,6 +195,14 @@ func logs(t *testing.T, dir string) (text string) {
 // What is wrong is said before anything is submitted.
 func TestSubmitRefuses(t *testing.T) {
 	dir, env := withQsub(t)
+	text, err := os.ReadFile(filepath.Join(dir, "t.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = []byte(strings.Replace(string(text), "horizon = 6", "horizon = 7", 1))
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "before"), 0o777), os.WriteFile(filepath.Join(dir, "before", "config.toml"), text, 0o666)); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args string
 		site string
@@ -214,6 +223,9 @@ func TestSubmitRefuses(t *testing.T) {
 		{"submit t.toml", "scheduler = \"sge\"\n", 2, "want slurm, pbs or torque"},
 		{"submit t.toml --scheduler slurm", "", 1, "sbatch: exec"},
 		{"submit --resume nowhere", "", 2, "nowhere/config.toml"},
+		{"submit t.toml --resume nowhere", "", 2, "--resume nowhere: there is no config.toml"},
+		{"submit t.toml --resume before", "", 2, "--resume before: windows.horizon was 7 in that run and is 6 now"},
+		{"submit t.toml --scheduler slurm --array windows.horizon=6,5000", "", 2, "nothing was submitted: with windows.horizon=5000: "},
 	} {
 		if err := os.MkdirAll(filepath.Join(dir, "deeprc"), 0o777); err != nil {
 			t.Fatal(err)

@@ -26,9 +26,9 @@ const checkpointsDir = "checkpoints"
 // checkpointFormat stands in a checkpoint's metadata.
 const checkpointFormat = "deeprc checkpoint 1"
 
-// resumable checks that the run whose folder is dir can go on as cfg says: what its config.toml says of data, windows,
+// Resumable checks that the run whose folder is dir can go on as cfg says: what its config.toml says of data, windows,
 // models and training must be the same.
-func resumable(dir string, cfg *Config) error {
+func Resumable(dir string, cfg *Config) error {
 	path := filepath.Join(dir, "config.toml")
 	saved, err := LoadConfig(path, nil)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -53,7 +53,7 @@ func Run(ctx context.Context, c collective.Comm, cfg *Config, o Options) (*Resul
 		}
 	}()
 	if o.Resume != "" {
-		if err := collective.Agree(c, resumable(o.Resume, cfg)); err != nil {
+		if err := collective.Agree(c, Resumable(o.Resume, cfg)); err != nil {
 			return nil, err
 		}
 		if c.Rank() == 0 {

@@ -28,7 +28,7 @@ func runTasks(ctx, finish context.Context, c collective.Comm, cfg *Config, o Opt
 	}
 	root := c.Rank() == 0
 	if o.Resume != "" {
-		err = resumable(o.Resume, cfg)
+		err = Resumable(o.Resume, cfg)
 	}
 	if err := collective.Agree(c, err); err != nil {
 		return nil, err
