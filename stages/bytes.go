@@ -31,3 +31,13 @@ func parseBytes(s string) (int64, error) {
 	}
 	return int64(f), nil
 }
+
+// binaryText is a size for people in the units of memory, as parseBytes reads them.
+func binaryText(n int64) string {
+	f, unit := float64(n), 0
+	for f >= 1024 && unit < 4 {
+		f /= 1024
+		unit++
+	}
+	return fmt.Sprintf("%.4g%s", f, [...]string{"B", "KiB", "MiB", "GiB", "TiB"}[unit])
+}

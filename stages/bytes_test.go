@@ -14,3 +14,11 @@ func TestParseBytes(t *testing.T) {
 		}
 	}
 }
+
+func TestBinaryText(t *testing.T) {
+	for n, want := range map[int64]string{0: "0B", 1023: "1023B", 1 << 10: "1KiB", 3 << 29: "1.5GiB", 900 << 40: "900TiB", 5000 << 40: "5000TiB"} {
+		if got := binaryText(n); got != want {
+			t.Errorf("%d is %q, want %q", n, got, want)
+		}
+	}
+}

@@ -209,9 +209,14 @@ func (p *pool) pickNodes(q Request, but, prefer rankSet, least, most int) []int 
 func (p *pool) never(q Request) error {
 	least, _ := q.bounds(p.alive)
 	suitable, nodes := 0, 0
+	var best Slot // the most that any rank has of each
 	clear(p.perNode)
 	for r, c := range p.of {
-		if c == nil || !q.suits(c) {
+		if c == nil {
+			continue
+		}
+		best.GPUs, best.Memory = max(best.GPUs, c.GPUs), max(best.Memory, c.Memory)
+		if !q.suits(c) {
 			continue
 		}
 		suitable++
@@ -221,22 +226,31 @@ func (p *pool) never(q Request) error {
 			}
 		}
 	}
-	want := fmt.Sprintf("ranks = %v", q.Ranks)
+	want, most := fmt.Sprintf("ranks = %v", q.Ranks), ""
+	if q.PerNode > 0 {
+		want += fmt.Sprintf(" and ranks_per_node = %d", q.PerNode)
+	}
 	if q.GPUs > 0 {
 		want += fmt.Sprintf(" with gpus = %d", q.GPUs)
+		if q.GPUs > best.GPUs {
+			most += fmt.Sprintf("; the most that one has is gpus = %d", best.GPUs)
+		}
 	}
 	if q.Memory > 0 {
-		want += fmt.Sprintf(" with memory = %s", bytesText(q.Memory))
+		want += fmt.Sprintf(" with memory = %s", binaryText(q.Memory))
+		if q.Memory > best.Memory {
+			most += fmt.Sprintf("; the most that one has is memory = %s", binaryText(best.Memory))
+		}
 	}
 	switch {
 	case p.alive == 0:
 		return fmt.Errorf("there is no rank that runs tasks")
-	case suitable == p.alive && least > p.alive && q.PerNode == 0:
+	case least > p.alive:
 		return fmt.Errorf("%s, but there are %d ranks that run tasks", want, p.alive)
 	case suitable < least:
-		return fmt.Errorf("%s, but of %d ranks that run tasks %d have that", want, p.alive, suitable)
+		return fmt.Errorf("%s, but of %d ranks that run tasks %d have that%s", want, p.alive, suitable, most)
 	case q.PerNode > 0 && nodes*q.PerNode < least:
-		return fmt.Errorf("%s and ranks_per_node = %d, but %d nodes have as many such ranks", want, q.PerNode, nodes)
+		return fmt.Errorf("%s, but %d nodes have as many such ranks", want, nodes)
 	}
 	return nil
 }

@@ -221,9 +221,12 @@ func TestSchedNever(t *testing.T) {
 		want string
 	}{
 		{Request{Ranks: Ranks{3, 5}}, "ranks = 3-5, but there are 2 ranks that run tasks"},
-		{Request{Ranks: Ranks{1, 1}, GPUs: 2}, "ranks = 1 with gpus = 2, but of 2 ranks that run tasks 0 have that"},
+		{Request{Ranks: Ranks{1, 1}, GPUs: 2}, "ranks = 1 with gpus = 2, but of 2 ranks that run tasks 0 have that; the most that one has is gpus = 1"},
 		{Request{GPUs: 1}, "ranks = all with gpus = 1, but of 2 ranks that run tasks 1 have that"},
-		{Request{Ranks: Ranks{2, 2}, Memory: 5e9}, "ranks = 2 with memory = 5 GB, but of 2 ranks that run tasks 1 have that"},
+		{Request{Ranks: Ranks{2, 2}, Memory: 5 << 30}, "ranks = 2 with memory = 5GiB, but of 2 ranks that run tasks 1 have that"},
+		{Request{Ranks: Ranks{1, 1}, Memory: 900 << 40}, "ranks = 1 with memory = 900TiB, but of 2 ranks that run tasks 0 have that; the most that one has is memory = 7.451GiB"},
+		{Request{Ranks: Ranks{4, 4}, PerNode: 4}, "ranks = 4 and ranks_per_node = 4, but there are 2 ranks that run tasks"},
+		{Request{Ranks: Ranks{3, 3}, GPUs: 1}, "ranks = 3 with gpus = 1, but there are 2 ranks that run tasks"},
 		{Request{Ranks: Ranks{2, 2}, PerNode: 2}, "ranks = 2 and ranks_per_node = 2, but 0 nodes have as many such ranks"},
 		{Request{Ranks: Ranks{1, 9}, PerNode: 1, GPUs: 1}, ""},
 	} {

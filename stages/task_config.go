@@ -49,8 +49,11 @@ type taskError struct {
 func (e *taskError) Error() string { return e.err.Error() }
 func (e *taskError) Unwrap() error { return e.err }
 
-// tasks fills the [[task]] tables and [sweep].
+// tasks fills the [[task]] tables and [sweep], and checks [pilot].
 func (d decoder) tasks(cfg *Config, tree map[string]any) error {
+	if p := cfg.Pilot.Policy; !slices.Contains(policyNames, p) {
+		return fmt.Errorf("%s: pilot.policy = %q%s", d.where("pilot", "policy", ""), p, didYouMean(p, policyNames))
+	}
 	if v, ok := tree["sweep"]; ok {
 		t, ok := v.(map[string]any)
 		if !ok {

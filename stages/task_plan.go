@@ -32,9 +32,6 @@ func (cfg *Config) plan() ([]*planned, error) {
 	if cfg.Sweep == nil && len(cfg.Tasks) == 0 {
 		return nil, nil
 	}
-	if !slices.Contains(policyNames, cfg.Pilot.Policy) {
-		return nil, fmt.Errorf("pilot.policy = %q%s", cfg.Pilot.Policy, didYouMean(cfg.Pilot.Policy, policyNames))
-	}
 	var all []*planned
 	var prepared []string // names of preprocess tasks
 	own, err := cfg.at(point{cfg.Windows.Horizon, cfg.Run.Seed}, modelNames(cfg.Models))
@@ -282,7 +279,7 @@ func (q Request) needs() string {
 		parts = append(parts, fmt.Sprintf("%d GPU", q.GPUs))
 	}
 	if q.Memory > 0 {
-		parts = append(parts, bytesText(q.Memory))
+		parts = append(parts, binaryText(q.Memory))
 	}
 	if q.Priority != 0 {
 		parts = append(parts, fmt.Sprintf("priority %d", q.Priority))

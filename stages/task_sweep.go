@@ -131,7 +131,7 @@ func taskName(parts ...string) string {
 	}, strings.Join(parts, "-"))
 }
 
-// at is the config of one point: the run's with another horizon, seed and models, and without tasks.
+// at is the config of one point: the run's with another horizon, seed and models, and without tasks. Errors are of *taskError.
 func (cfg *Config) at(p point, models []string) (*Config, error) {
 	c := *cfg
 	c.Tasks, c.Sweep = nil, nil
@@ -139,12 +139,12 @@ func (cfg *Config) at(p point, models []string) (*Config, error) {
 	c.Models = cfg.only(models).Models
 	for _, m := range c.Models {
 		if p.seed != cfg.Run.Seed && len(m.Seeds) > 0 {
-			return nil, fmt.Errorf("sweep.seeds changes run.seed, which model %q does not follow: it has seeds of its own", m.Name)
+			return nil, &taskError{-1, "seeds", "", fmt.Errorf("sweep.seeds changes run.seed, which model %q does not follow: it has seeds of its own", m.Name)}
 		}
 	}
 	if p.horizon != cfg.Windows.Horizon {
 		if err := c.check(); err != nil {
-			return nil, fmt.Errorf("sweep, with windows.horizon = %d: %w", p.horizon, err)
+			return nil, &taskError{-1, "horizons", "", fmt.Errorf("sweep, with windows.horizon = %d: %w", p.horizon, err)}
 		}
 	}
 	return &c, nil
@@ -175,7 +175,7 @@ func (cfg *Config) sweepTasks(after []string) ([]*planned, error) {
 	configs := map[point]*Config{}
 	for _, p := range order {
 		if configs[p], err = cfg.at(p, models[p]); err != nil {
-			return nil, &taskError{-1, "horizons", "", err}
+			return nil, err
 		}
 	}
 	var out []*planned

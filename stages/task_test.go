@@ -81,7 +81,9 @@ func TestTaskMistakes(t *testing.T) {
 		{"[[task]]\nname = \"a\"\nstage = \"exec\"\ncommand = [\"x\"]\nafter = [\"c\"]\n[[task]]\nname = \"b\"\nstage = \"exec\"\ncommand = [\"x\"]\nafter = [\"a\"]\n" +
 			"[[task]]\nname = \"c\"\nstage = \"exec\"\ncommand = [\"x\"]\nafter = [\"b\"]\n", `t.toml:20:10: task "b": after: the tasks wait for each other: a after c after b after a`},
 		{"[[task]]\nname = \"a\"\nstage = \"exec\"\ncommand = [\"x\"]\nafter = [\"a\"]\n", `t.toml:15:10: task "a": after: the tasks wait for each other: a after a`},
-		{train + "[pilot]\npolicy = \"fair\"\n", `t.toml: pilot.policy = "fair"`},
+		{train + "[pilot]\npolicy = \"fair\"\n", `t.toml:15:1: pilot.policy = "fair"; `},
+		{"[sweep]\nhorizons = [12]\nseeds = [1, 2]\n[[model]]\nname = \"c\"\nseeds = [3, 4]\n", `t.toml:13:1: sweep.seeds changes run.seed, which model "c" does not follow`},
+		{"[sweep]\nseeds = [1]\nhorizons = [12, 3000000000]\n", `t.toml:13:1: sweep, with windows.horizon = 3000000000: `},
 		{"[sweep]\nmodels = [\"c\"]\n", `t.toml:12:11: sweep.models: no [[model]] "c"`},
 		{"[sweep]\nhorizons = [12, 12]\n", `t.toml:12:1: sweep.horizons = [12 12]: want different ones`},
 		{"[sweep]\nkind = \"list\"\nmodels = [\"a\", \"b\"]\nseeds = [1, 2, 3]\n", `t.toml:12:1: sweep.kind = "list": models, horizons and seeds are 2, 0 and 3`},
@@ -95,6 +97,10 @@ func TestTaskMistakes(t *testing.T) {
 	}
 	_, err := parseConfig("t.toml", graphText+train, []string{"task.0.ranks=0"})
 	if want := `--set task.0.ranks: task "t": ranks = 0: want at least 1, and a range to begin with its lower number`; err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+	_, err = parseConfig("t.toml", graphText+train, []string{"pilot.policy=fair"})
+	if want := `--set pilot.policy: pilot.policy = "fair"; `; err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}
 }
