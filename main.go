@@ -157,7 +157,7 @@ func runCommand() *cobra.Command {
 func statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "status RUN",
-		Short:   "Tell where the tasks of a run are, while it runs or afterwards",
+		Short:   "Tell where the tasks of a run are, or where the log of one without tasks ends, while it runs or afterwards",
 		Example: "  deeprc status runs/sweep-20260102-030405",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE:    func(_ *cobra.Command, a []string) error { return stages.Status(os.Stdout, a[0], time.Now()) },

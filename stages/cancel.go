@@ -25,9 +25,12 @@ const cancelReason = "cancelled by deeprc cancel"
 
 // CancelTasks asks the process that runs in dir to end tasks, or not to start them. All names are checked before any is written.
 func CancelTasks(dir string, names []string) error {
-	run, err := readStored(dir, "send its process SIGTERM to stop it")
+	run, err := readStored(dir)
 	if err != nil {
 		return err
+	}
+	if run.plan == nil {
+		return configErrorf("%s: this run has no tasks: send its process SIGTERM to stop it", dir)
 	}
 	if run.alive == no {
 		return fmt.Errorf("%s is not running: there is nothing to cancel", dir)

@@ -12,11 +12,15 @@ import (
 	"time"
 )
 
-// Status tells where the tasks of the run in dir are, from its journal, whether the run goes on, has ended or was killed.
+// Status tells where the tasks of the run in dir are, from its journal, whether the run goes on, has ended or was killed; or, of a run
+// without tasks, where its log ends.
 func Status(w io.Writer, dir string, now time.Time) error {
-	run, err := readStored(dir, "it is one pipeline; see its log.txt")
+	run, err := readStored(dir)
 	if err != nil {
 		return err
+	}
+	if run.plan == nil {
+		return pipelineStatus(w, dir)
 	}
 	count := map[State]int{}
 	b := bufio.NewWriter(w)

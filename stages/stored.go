@@ -6,29 +6,26 @@ import (
 	"time"
 )
 
-// storedRun is what the folder of a run with tasks tells of it.
+// storedRun is what the folder of a run tells of it.
 type storedRun struct {
 	dir     string
 	cfg     *Config
-	plan    []*planned
+	plan    []*planned // nil: the run is one pipeline, of which the rest is not known
 	journal *journalState
 	alive   answer // whether a process runs there
 
 	cancelled []string // names that people have asked to cancel
 }
 
-// readStored reads a run's folder. That the run has no tasks is an error, which ends in otherwise.
-func readStored(dir, otherwise string) (*storedRun, error) {
+// readStored reads a run's folder; of a run without tasks only its config.
+func readStored(dir string) (*storedRun, error) {
 	r := &storedRun{dir: dir}
 	var err error
 	if r.cfg, err = LoadConfig(filepath.Join(dir, "config.toml"), nil); err != nil {
 		return nil, err
 	}
-	if r.plan, err = r.cfg.plan(); err != nil {
-		return nil, err
-	}
-	if r.plan == nil {
-		return nil, configErrorf("%s: this run has no tasks: %s", dir, otherwise)
+	if r.plan, err = r.cfg.plan(); err != nil || r.plan == nil {
+		return r, err
 	}
 	path := filepath.Join(dir, journalFile)
 	if r.journal, err = readJournal(path); err != nil {

@@ -40,9 +40,12 @@ type usedLine struct{ Who, Busy, Exec, Scheduling, Idle, Boot, Term, Wall string
 // WriteTaskPages writes report.html, trace.json and utilisation.json of the run with tasks in dir, each whole or not at all, from what
 // lies there, and the comparison of its models as text to show, unless that is nil.
 func WriteTaskPages(dir, version string, now time.Time, show io.Writer) error {
-	run, err := readStored(dir, "its "+reportFile+" is as the run has written it")
+	run, err := readStored(dir)
 	if err != nil {
 		return err
+	}
+	if run.plan == nil {
+		return configErrorf("%s: this run has no tasks: its %s is written by the run itself, after the test, and cannot be made again", dir, reportFile)
 	}
 	until := time.Time{}
 	if run.alive == yes {
