@@ -23,7 +23,7 @@ type Allocation struct {
 	GPUs       []string // that this process may see, by CUDA's numbers or names; nil where nothing limits it
 }
 
-// AllocationOf reads the variables of Slurm, PBS and Torque.
+// AllocationOf reads the variables of Slurm, PBS and Torque, and the file of hosts that PBS's name.
 func AllocationOf(env func(string) string) (a Allocation, err error) {
 	number := func(to *int, name string) {
 		text := env(name)
@@ -53,6 +53,9 @@ func AllocationOf(env func(string) string) (a Allocation, err error) {
 			number(&a.NodeCores, "PBS_NUM_PPN") // Torque's, as the next
 		}
 		number(&a.Nodes, "PBS_NUM_NODES")
+		if a.Nodes == 0 { // OpenPBS and PBS Pro
+			a.Nodes = hostsIn(env("PBS_NODEFILE"))
+		}
 	}
 	if a.Scheduler != "" { // Open MPI's mpirun, which starts its helpers as a step of their own
 		number(&a.Tasks, "OMPI_UNIVERSE_SIZE")
@@ -64,6 +67,22 @@ func AllocationOf(env func(string) string) (a Allocation, err error) {
 		a.GPUs = strings.Split(text, ",")
 	}
 	return a, err
+}
+
+// maxNodeFile bounds PBS's list of hosts, in bytes.
+const maxNodeFile = 64 << 20
+
+// hostsIn counts the hosts in the file at path, a line for each task; 0 where it cannot be read, as on nodes that do not have it.
+func hostsIn(path string) int {
+	text, err := readFile(path, maxNodeFile)
+	if err != nil {
+		return 0
+	}
+	hosts := map[string]bool{}
+	for host := range strings.FieldsSeq(string(text)) {
+		hosts[host] = true
+	}
+	return len(hosts)
 }
 
 // rankAllocation is what one rank tells the others of its own.

@@ -1,6 +1,8 @@
 package stages
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -19,6 +21,10 @@ func environment(text string) func(string) string {
 }
 
 func TestAllocationOf(t *testing.T) {
+	hosts := filepath.Join(t.TempDir(), "nodes")
+	if err := os.WriteFile(hosts, []byte("a\na\nb\nb\nc\na\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name, env string
 		want      Allocation
@@ -37,6 +43,9 @@ func TestAllocationOf(t *testing.T) {
 		{"Torque's nodes", "PBS_JOBID=7.pbs PBS_NUM_PPN=4 PBS_NUM_NODES=3", Allocation{Scheduler: "PBS", Job: "7.pbs", NodeCores: 4, Nodes: 3}, ""},
 		{"no number of GPUs", "SLURM_JOB_ID=7 SLURM_GPUS_PER_TASK=a100:some", Allocation{}, "SLURM_GPUS_PER_TASK=a100:some: want a number from 1"},
 		{"OpenPBS", "PBS_JOBID=7.pbs NCPUS=8", Allocation{Scheduler: "PBS", Job: "7.pbs", NodeCores: 8}, ""},
+		{"PBS Pro's nodes", "PBS_JOBID=7.pbs NCPUS=8 PBS_NODEFILE=" + hosts, Allocation{Scheduler: "PBS", Job: "7.pbs", NodeCores: 8, Nodes: 3}, ""},
+		{"PBS Pro, on a node without the file", "PBS_JOBID=7.pbs PBS_NODEFILE=" + hosts + "x", Allocation{Scheduler: "PBS", Job: "7.pbs"}, ""},
+		{"Torque's number goes before its file", "PBS_JOBID=7.pbs PBS_NUM_NODES=2 PBS_NODEFILE=" + hosts, Allocation{Scheduler: "PBS", Job: "7.pbs", Nodes: 2}, ""},
 		{"Torque", "PBS_JOBID=7.pbs PBS_NUM_PPN=4", Allocation{Scheduler: "PBS", Job: "7.pbs", NodeCores: 4}, ""},
 		{"no number", "SLURM_JOB_ID=7 SLURM_CPUS_ON_NODE=many", Allocation{}, "SLURM_CPUS_ON_NODE=many: want a number from 1"},
 		{"none", "SLURM_JOB_ID=7 SLURM_CPUS_ON_NODE=0", Allocation{}, "SLURM_CPUS_ON_NODE=0"},
