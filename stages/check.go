@@ -85,6 +85,15 @@ func Check(c collective.Comm, cfg *Config, slots []Slot, w io.Writer) error {
 	if err := writePlan(w, tasks); err != nil {
 		return err
 	}
+	var idle []string
+	for _, p := range tasks {
+		if p.GPUs > 0 && p.stage != "exec" {
+			idle = append(idle, p.Name)
+		}
+	}
+	if idle != nil {
+		fmt.Fprintf(w, "note:      gpus of %s: they are kept from other tasks, but only commands (stage = \"exec\") compute on GPUs\n", list(idle))
+	}
 	if slots == nil {
 		world, err := viewWorld(c, cfg.Pilot.Dedicated)
 		if err != nil {

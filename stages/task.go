@@ -91,7 +91,7 @@ const maxBackoff = 10 * time.Minute
 type RequestConfig struct {
 	Ranks     any    `toml:"ranks" default:"1" doc:"ranks that it runs on: a number, a range as \"2-4\" (as many as are free), or \"all\""`
 	PerNode   int    `toml:"ranks_per_node" default:"0" doc:"ranks on each node that it runs on; 0: wherever there are any"`
-	GPUs      int    `toml:"gpus" default:"0" doc:"GPUs that each of its ranks must have; a command sees these alone (CUDA_VISIBLE_DEVICES), and with 0 none; ranks of a node that see the same GPUs have a part of them each, so that none has two tasks"`
+	GPUs      int    `toml:"gpus" default:"0" doc:"GPUs that each of its ranks must have; a command sees these alone (CUDA_VISIBLE_DEVICES), and with 0 none, other stages compute on the CPU all the same; ranks of a node that see the same GPUs have a part of them each, so that none has two tasks"`
 	Memory    string `toml:"memory" default:"" doc:"memory that each of its ranks must have, as 8GiB; a rank has its part of its node's; empty: any"`
 	Priority  int    `toml:"priority" default:"0" doc:"of two tasks that could start, that of the higher one does"`
 	Timeout   string `toml:"timeout" default:"" doc:"after which an attempt is ended and has failed, as 90s or 2h; empty: never. The policy backfill counts on it, too"`

@@ -187,6 +187,14 @@ func TestCheckShowsTheGraph(t *testing.T) {
 	if want := `t.toml:15:1: task "train": ranks = 2, but there are 1 ranks that run tasks`; err == nil || !strings.HasPrefix(err.Error(), want) || !errors.As(err, &usage) {
 		t.Errorf("got %v", err)
 	}
+	b.Reset()
+	cfg = mustParse(t, graphText+"[train]\nsteps = 3\n[[task]]\nstage = \"train\"\ngpus = 1\n[[task]]\nstage = \"exec\"\ngpus = 1\ncommand = [\"x\"]\n")
+	if err := collective.RunLocal(1, func(c collective.Comm) error { return Check(c, cfg, []Slot{{GPUs: 1}}, &b) }); err != nil {
+		t.Error(err)
+	}
+	if want := "note:      gpus of train: they are kept from other tasks, but only commands"; !strings.Contains(b.String(), want) {
+		t.Errorf("no %q in\n%s", want, b.String())
+	}
 	cfg = mustParse(t, graphText+"[sweep]\nhorizons = [6, 700]\n")
 	err = collective.RunLocal(1, func(c collective.Comm) error { return Check(c, cfg, nil, &b) })
 	if err == nil || !strings.Contains(err.Error(), "horizon 700") {
