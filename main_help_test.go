@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +18,22 @@ func TestInfo(t *testing.T) {
 		if code != 0 || stderr != "" || !strings.Contains(stdout, want) {
 			t.Errorf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)
 		}
+	}
+}
+
+func TestInfoOverGloo(t *testing.T) {
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(here, "libdeeprc-gloo.so")); err != nil {
+		t.Skipf("make build has not made the plugin: %v", err)
+	}
+	cmd := command(t, t.TempDir(), "info")
+	cmd.Env = append(append(cmd.Env, "DEEPRC_PLUGINS="+here, "DEEPRC_MPI=", "DEEPRC_COMM=gloo", "RANK=0", "WORLD_SIZE=1"), byTCP(t)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "(no launcher: Gloo") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -23,7 +23,7 @@ func Info(c collective.Comm, version string, w io.Writer) error {
 	}
 	launcher := collective.LauncherName()
 	if launcher == "" {
-		launcher = "no launcher: in-process ranks"
+		launcher = "no launcher: " + collective.Backend(c)
 	}
 	fmt.Fprintf(w, "version   %s, %s, %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintf(w, "ranks     %d on %d host(s) (%s), %d core(s) for this process\n", c.Size(), place.Nodes(), launcher, min(runtime.NumCPU(), runtime.GOMAXPROCS(0)))

@@ -36,7 +36,7 @@ var taskStageNames = []string{"preprocess", "train", "evaluate", "predict", "exe
 // PilotConfig is the [pilot] table.
 type PilotConfig struct {
 	Policy    string `toml:"policy" default:"backfill" doc:"which ready task starts next, priorities apart: fifo (in the order in which they become ready; one that must wait holds up all others), backfill (others may start on ranks that the first one does not need, or not before they have ended by their timeout), locality (backfill, on ranks that hold what the task reads, where there are such)"`
-	Dedicated bool   `toml:"dedicated" default:"false" doc:"rank 0 runs no tasks"`
+	Dedicated bool   `toml:"dedicated" default:"false" doc:"rank 0 runs no tasks, unless it is the only rank"`
 }
 
 // taskError is a mistake in a key of [[task]] number task, or in [sweep] where that is −1; elem is the part of its value that is meant.
