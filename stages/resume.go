@@ -27,7 +27,7 @@ const checkpointsDir = "checkpoints"
 const checkpointFormat = "deeprc checkpoint 1"
 
 // Resumable checks that the run whose folder is dir can go on as cfg says: what its config.toml says of data, windows,
-// models and training must be the same.
+// models, training and tasks must be the same. Tasks may be added, and those that are not done may have another command or other data.
 func Resumable(dir string, cfg *Config) error {
 	path := filepath.Join(dir, "config.toml")
 	saved, err := LoadConfig(path, nil)
@@ -37,7 +37,29 @@ func Resumable(dir string, cfg *Config) error {
 	if err != nil {
 		return err
 	}
-	then, now := decisive(saved), decisive(cfg)
+	before, err := readJournal(filepath.Join(dir, journalFile))
+	if err != nil {
+		return err
+	}
+	old := map[string]bool{}
+	for _, t := range saved.Tasks {
+		old[t.Name] = true
+	}
+	fixed := func(c *Config) map[string]string {
+		of := *c
+		of.Tasks = nil
+		for _, t := range c.Tasks {
+			if !old[t.Name] && (saved.Sweep != nil || len(saved.Tasks) > 0) {
+				continue
+			}
+			if !before.done(t.Name) {
+				t.Command, t.Data = nil, ""
+			}
+			of.Tasks = append(of.Tasks, t)
+		}
+		return decisive(&of)
+	}
+	then, now := fixed(saved), fixed(cfg)
 	all := maps.Clone(then)
 	maps.Copy(all, now)
 	for _, key := range slices.Sorted(maps.Keys(all)) {
@@ -79,6 +101,7 @@ func decisive(cfg *Config) map[string]string {
 			key := f.Tag.Get("toml")
 			switch {
 			case key == "" || key == "checkpoint_every" || key == "log_every":
+			case len(f.Index) > 1 && v.Type().Field(f.Index[0]).Type == reflect.TypeFor[RequestConfig](): // what a task asks for may change
 			case isTable(f):
 				add(path+"."+key, v.FieldByIndex(f.Index))
 			default:
@@ -99,7 +122,7 @@ func decisive(cfg *Config) map[string]string {
 		add(path, reflect.ValueOf(m.Options).Elem())
 		add(path+".train", reflect.ValueOf(m.Train))
 	}
-	for _, t := range cfg.Tasks { // what it asks for may change
+	for _, t := range cfg.Tasks {
 		add("task."+t.Name, reflect.ValueOf(t))
 	}
 	if cfg.Sweep != nil {

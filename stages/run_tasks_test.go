@@ -305,3 +305,37 @@ func TestTasksResumeOnlyWithTheLock(t *testing.T) {
 		t.Error("what a killed process left is still there")
 	}
 }
+
+// A run goes on with another request; a task that is not done may be another command, and tasks may be added. What is done is as it was.
+func TestTasksResumeWithOtherRequests(t *testing.T) {
+	const text = "[[task]]\nname = \"good\"\nstage = \"exec\"\ncommand = [\"true\"]\n[[task]]\nname = \"bad\"\nstage = \"exec\"\ncommand = [\"false\"]\n"
+	cfg := withTasks(t, text+"[sweep]\n", "train.steps=5")
+	if _, err := runOn(t, 2, cfg); err == nil {
+		t.Fatal("no error of the task that fails")
+	}
+	dir := runFolder(t, cfg)
+	more := "[[task]]\nname = \"new\"\nstage = \"exec\"\nafter = [\"bad\"]\ncommand = [\"true\"]\n[sweep]\n"
+	for _, c := range []struct{ set, want string }{
+		{"task.0.command=[\"echo\"]", "task.good.command was"},
+		{"task.1.after=[\"good\"]", "task.bad.after was"},
+		{"sweep.seeds=[1]", "sweep.seeds was"},
+		{"task.1.name=\"other\"", "task.bad.after was [] in that run and is not there now"},
+	} {
+		cfg := withTasks(t, text+strings.Replace(more, "after = [\"bad\"]\n", "", 1), "train.steps=5", c.set)
+		if _, err := resumeOn(t, 2, cfg, dir); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.set, err)
+		}
+	}
+	cfg = withTasks(t, text+more, "train.steps=5", "sweep.timeout=2h", "sweep.ranks=2", "task.0.memory=1MiB", "task.1.retries=1", "task.1.ranks=\"1-2\"",
+		"task.1.timeout=1h", "task.1.command=[\"true\"]")
+	if _, err := resumeOn(t, 2, cfg, dir); err != nil {
+		t.Fatal(err)
+	}
+	j, err := readJournal(filepath.Join(dir, journalFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if good := j.last["good"]; !j.done("bad") || !j.done("new") || good.session != 1 || j.last["bad"].session != 2 {
+		t.Errorf("good %+v, bad %+v, new %+v", good, j.last["bad"], j.last["new"])
+	}
+}
