@@ -18,6 +18,7 @@ import (
 func interruptible() (stop, finish context.Context, end func()) {
 	stop, cancel := context.WithCancelCause(context.Background())
 	finish, ease := context.WithCancelCause(stop)
+	ignored := signal.Ignored(os.Interrupt) // at the start, as sh does to what is to run in the background
 	ch := make(chan os.Signal, 4)
 	signal.Notify(ch, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1)
 	go func() {
@@ -27,6 +28,9 @@ func interruptible() (stop, finish context.Context, end func()) {
 				interrupts++
 			}
 			if interrupts == 2 {
+				if ignored { // again after a reset
+					os.Exit(128 + int(syscall.SIGINT))
+				}
 				signal.Reset(os.Interrupt)
 				syscall.Kill(os.Getpid(), syscall.SIGINT)
 			}

@@ -88,25 +88,36 @@ func TestJobGoesOn(t *testing.T) {
 	}
 }
 
-// A second Ctrl-C does not wait.
+// A second Ctrl-C does not wait, of a process neither that a shell has started with the signal ignored, as it does with & in a script.
 func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	dir := folder(t, nil)
 	cmd := command(t, dir, "data", "synth", "big.csv", "--series", "200", "--hours", "20000")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatal(err, string(out))
 	}
-	cmd = command(t, dir, "run", "--set", "data.path=big.csv", "--set", "train.steps=1000000")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	waitFor(t, filepath.Join(dir, "runs", "*"))
-	for range 2 { // while it reads, which no signal ends
-		cmd.Process.Signal(syscall.SIGINT)
-		time.Sleep(20 * time.Millisecond)
-	}
-	begin := time.Now()
-	cmd.Wait()
-	if s := cmd.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != syscall.SIGINT || time.Since(begin) > 2*time.Second {
-		t.Errorf("%v after %v", fmt.Sprint(cmd.ProcessState), time.Since(begin))
+	for _, ignored := range []bool{false, true} {
+		runs := filepath.Join(dir, fmt.Sprint("ignored ", ignored))
+		cmd = command(t, dir, "run", "--set", "data.path=big.csv", "--set", "train.steps=1000000", "--dir", runs)
+		if ignored {
+			sh := command(t, dir)
+			sh.Path, sh.Args = "/bin/sh", append([]string{"sh", "-c", `trap "" INT; exec "$0" "$@"`}, cmd.Args...)
+			cmd = sh
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, filepath.Join(runs, "*"))
+		for range 2 { // while it reads, which no signal ends
+			cmd.Process.Signal(syscall.SIGINT)
+			time.Sleep(20 * time.Millisecond)
+		}
+		begin := time.Now()
+		timer := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+		cmd.Wait()
+		timer.Stop()
+		s := cmd.ProcessState.Sys().(syscall.WaitStatus)
+		if killed := s.Signaled() && s.Signal() == syscall.SIGINT; killed == ignored || ignored && s.ExitStatus() != 130 || time.Since(begin) > 2*time.Second {
+			t.Errorf("ignored %v: %v after %v", ignored, fmt.Sprint(cmd.ProcessState), time.Since(begin))
+		}
 	}
 }
