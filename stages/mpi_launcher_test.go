@@ -94,10 +94,11 @@ func TestMPILauncher(t *testing.T) {
 func TestCleanEnvironment(t *testing.T) {
 	own := []string{"OMPI_COMM_WORLD_RANK=1", "OMPI_MCA_orte_hnp_uri=x", "OMPI_MCA_ess=env", "OMPI_UNIVERSE_SIZE=2", "PMIX_RANK=1", "PMI_FD=6", "PMI_RANK=0", "MPI_LOCALNRANKS=1", "HYDI_CONTROL_FD=7",
 		"SLURM_PROCID=1", "SLURM_STEP_ID=0", "SLURM_LOCALID=0", "SLURM_MPI_TYPE=pmix", "SLURM_PMIX_MAPPING_SERV=x", "SLURM_PMIXP_ABORT_AGENT_PORT=1", "SLURM_TASK_PID=1", "RANK=1", "MASTER_ADDR=a",
-		"DEEPRC_MPI=openmpi", "DEEPRC_KEY=secret"}
+		"DEEPRC_MPI=openmpi", "DEEPRC_KEY=secret", "DEEPRC_RENDEZVOUS=file:/x", "DEEPRC_SIZE=2", "DEEPRC_STOPPED=/tmp/x", "JOB_COMPLETION_INDEX=1", "TORCHELASTIC_RUN_ID=x",
+		"SLURM_CPU_BIND=quiet,mask_cpu:0x1", "SLURM_CPU_BIND_TYPE=mask_cpu:", "SLURM_CPU_BIND_LIST=0x1", "SLURM_CPU_BIND_VERBOSE=quiet"}
 	kept := []string{"PATH=/bin", "OMPI_MCA_btl_tcp_if_include=ib0", "OMPI_MCA_mpi_yield_when_idle=1", "OMPI_ALLOW_RUN_AS_ROOT=1", "SLURM_JOB_ID=7", "SLURM_CONF=x", "SLURM_PMIX_FENCE=ring", "MPI_HOME=/opt",
-		"MPIR_CVAR_ODD_EVEN_CLIQUES=1", "HYDRA_LAUNCHER_EXEC=x", "RANKS=4"}
-	job := []string{"SLURM_NTASKS=4", "SLURM_CPU_BIND=cores", "SLURM_GPUS_PER_TASK=1", "SLURM_DISTRIBUTION=cyclic", "SLURM_JOB_NODELIST=a"} // options of a nested srun
+		"MPIR_CVAR_ODD_EVEN_CLIQUES=1", "HYDRA_LAUNCHER_EXEC=x", "RANKS=4", "DEEPRC_TIMEOUT=1m", "DEEPRC_INTERFACE=ib0"}
+	job := []string{"SLURM_NTASKS=4", "SLURM_GPUS_PER_TASK=1", "SLURM_DISTRIBUTION=cyclic", "SLURM_JOB_NODELIST=a"} // options of a nested srun
 	got := cleanEnv(slices.Concat(own, kept, job))
 	if want := slices.Concat(kept, job); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)

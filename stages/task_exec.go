@@ -103,7 +103,9 @@ var launcherVariables = []string{
 	"OMPI_COMM_WORLD_", "OMPI_UNIVERSE_", "OMPI_APP_", "OMPI_NUM_", "OMPI_FIRST_", "OMPI_COMMAND=", "OMPI_ARGV=", "OMPI_FILE_LOCATION=", "PRTE_", "OMPI_MCA_orte_", "OMPI_MCA_ess",
 	"OMPI_MCA_pmix", "OMPI_MCA_initial_wdir=", "OMPI_MCA_shmem_RUNTIME", "OMPI_MCA_mpi_oversubscribe=", // Open MPI
 	"SLURM_STEP", "SLURM_TASK", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_GTIDS", "SLURM_SRUN", "SLURM_MPI", "SLURM_PMIX_MAPPING", "SLURM_PMIXP_", "SLURM_PMI2", "SLURM_PMI_",
-	"RANK=", "WORLD_SIZE=", "LOCAL_RANK=", "LOCAL_WORLD_SIZE=", "MASTER_ADDR=", "MASTER_PORT=", "DEEPRC_COMM=", "DEEPRC_MPI=", "DEEPRC_KEY="}
+	"SLURM_CPU_BIND", // how srun has bound our ranks; a step of a child's would take it for its own --cpu-bind
+	"RANK=", "WORLD_SIZE=", "LOCAL_RANK=", "LOCAL_WORLD_SIZE=", "MASTER_ADDR=", "MASTER_PORT=", "TORCHELASTIC_", "JOB_COMPLETION_INDEX=",
+	"DEEPRC_COMM=", "DEEPRC_MPI=", "DEEPRC_KEY=", "DEEPRC_RENDEZVOUS=", "DEEPRC_SIZE=", "DEEPRC_STOPPED="}
 
 // cleanEnv is env without them.
 func cleanEnv(env []string) []string {
