@@ -1,9 +1,11 @@
 package stages
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -67,8 +69,7 @@ func openAccount(dir string, j *journal, tasks []Task, world int, before *journa
 		}
 	}
 	var err error
-	a.events, err = os.OpenFile(filepath.Join(dir, eventsFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
-	if err == nil {
+	if a.events, err = openEvents(filepath.Join(dir, eventsFile)); err == nil {
 		err = a.event(taskEvent{Event: "session", Time: begin.UTC().Format(time.RFC3339Nano), Boot: a.start.Sub(begin).Seconds(), World: world})
 	}
 	if err == nil {
@@ -83,6 +84,34 @@ func openAccount(dir string, j *journal, tasks []Task, world int, before *journa
 		screen.out = a.live
 	}
 	return a, nil
+}
+
+// openEvents opens events.jsonl for appending. A last line that a crash has torn is cut off: no other may be broken.
+func openEvents(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o666)
+	if err != nil {
+		return nil, writeError(path, err)
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	from := max(0, size-2*maxEventLine)
+	end := make([]byte, size-from) // two lines at least
+	if err == nil {
+		_, err = f.ReadAt(end, from)
+	}
+	whole := bytes.LastIndexByte(end, '\n') + 1
+	if last := bytes.LastIndexByte(end[:max(whole-1, 0)], '\n') + 1; !json.Valid(end[last:whole]) {
+		whole = last
+	}
+	if err == nil && whole == 0 && from > 0 {
+		err = fmt.Errorf("its last line has more than %d bytes", maxEventLine)
+	}
+	if err == nil && whole < len(end) {
+		err = f.Truncate(from + int64(whole))
+	}
+	if err != nil {
+		return nil, errors.Join(writeError(path, err), f.Close())
+	}
+	return f, nil
 }
 
 func (a *account) event(e taskEvent) error {
