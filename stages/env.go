@@ -18,7 +18,7 @@ type Env struct {
 	Dir     string       // the run's folder
 	Device  model.Device // of this rank, with the threads that it has whatever the task
 	GPUs    []string     // of this rank, whatever the task, by their names in CUDA_VISIBLE_DEVICES
-	Log     *slog.Logger // of the group's first rank to log.txt in the task's folder; its end reaches rank 0 if the task fails
+	Log     *slog.Logger // to a file in the task's folder, of the group's first rank or, where the task says so, of each; its end reaches rank 0 if the task fails
 	Shelf   *Shelf       // of this rank
 	Version string       // of the program
 

@@ -264,6 +264,11 @@ command = ["./no-such-program"]
 			t.Error(err)
 		}
 	}
+	for name, want := range map[string]string{"log.txt": "rank 0 of 2", "log-1.txt": "rank 1 of 2"} {
+		if text, err := os.ReadFile(filepath.Join(dir, tasksDir, "note", name)); err != nil || !strings.Contains(string(text), want) || strings.Count(string(text), " of 2 in") != 1 {
+			t.Errorf("note/%s: %v, %s", name, err, text)
+		}
+	}
 	log, err := os.ReadFile(filepath.Join(dir, "log.txt"))
 	if err != nil || strings.Count(string(log), "no such luck") < 2 {
 		t.Errorf("%v, the log has not the failing task's tail:\n%s", err, log)

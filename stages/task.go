@@ -15,7 +15,8 @@ type Task struct {
 	After []string // tasks that must have ended before
 	Request
 
-	Run func(*Env) error // on each of its ranks; its return is its end there
+	Run  func(*Env) error // on each of its ranks; its return is its end there
+	Logs bool             // each of its ranks keeps a log, else the first alone
 
 	at string // where its request for ranks stands in a config; "" for nowhere
 }

@@ -20,7 +20,7 @@ type TaskConfig struct {
 	Data    string   `toml:"data" default:"" doc:"predict: CSV or Parquet file with the columns of the run's data"`
 	Steps   int      `toml:"horizon" default:"0" doc:"predict: steps to forecast; 0: windows.horizon"`
 	Out     string   `toml:"out" default:"" doc:"predict: CSV file to write, in the task's folder; empty: predictions.csv"`
-	Command []string `toml:"command" default:"[]" doc:"exec: program and arguments, started on every rank of the task in its folder, without the variables of MPI and Slurm, with RANK, WORLD_SIZE, LOCAL_RANK, DEEPRC_TASK and DEEPRC_RUN (the run's folder)"`
+	Command []string `toml:"command" default:"[]" doc:"exec: program and arguments, started on every rank of the task in its folder, without the variables of MPI and Slurm, with RANK, WORLD_SIZE, LOCAL_RANK, DEEPRC_TASK and DEEPRC_RUN (the run's folder); what it prints is in log.txt there, of another rank than 0 in log-RANK.txt"`
 	MPI     bool     `toml:"mpi" default:"false" doc:"exec: the command is an MPI program of its own, started once with a rank on each rank of the task, by srun --overlap in a Slurm job, else by mpirun (DEEPRC_MPI=openmpi or mpich says which, where there are several)"`
 
 	RequestConfig

@@ -40,7 +40,7 @@ func (cfg *Config) plan() ([]*planned, error) {
 	}
 	for i := range cfg.Tasks {
 		c := &cfg.Tasks[i]
-		p := &planned{stage: c.Stage, cfg: own, models: c.Models, index: i, best: c.Best, Task: Task{Name: c.Name, After: c.After, at: c.at}}
+		p := &planned{stage: c.Stage, cfg: own, models: c.Models, index: i, best: c.Best, Task: Task{Name: c.Name, After: c.After, Logs: c.Stage == "exec", at: c.at}}
 		if key, err := c.check(); err != nil {
 			return nil, &taskError{i, key, "", err}
 		}

@@ -177,9 +177,7 @@ func (w *worker) run(j assignment) report {
 		e := w.env
 		e.times = &timings{}
 		e.Ctx, e.Comm, e.Task, e.Attempt = j.task, sub, w.tasks[j.Task].Name, j.Attempt
-		if sub.Rank() == 0 {
-			log.path = filepath.Join(taskDir(e.Dir, e.Task), "log.txt")
-		}
+		log.path = w.tasks[j.Task].logPath(e.Dir, sub.Rank())
 		e.Log = slog.New(slog.NewTextHandler(log, nil)).With("task", e.Task, "attempt", j.Attempt)
 		err = collective.Do(j.ctx, sub, func(collective.Comm) error { return w.tasks[j.Task].Run(&e) })
 		if err == nil && j.Keep {
@@ -248,6 +246,17 @@ func short(s string) string {
 const tasksDir = "tasks"
 
 func taskDir(run, task string) string { return filepath.Join(run, tasksDir, task) }
+
+// logPath is where the log of the task's rank is; "" where it has none.
+func (t *Task) logPath(run string, rank int) string {
+	switch {
+	case rank == 0:
+		return filepath.Join(taskDir(run, t.Name), "log.txt")
+	case t.Logs:
+		return filepath.Join(taskDir(run, t.Name), fmt.Sprintf("log-%d.txt", rank))
+	}
+	return ""
+}
 
 // makeTaskDir makes the folder of a task.
 func makeTaskDir(run, task string) (string, error) {
