@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -172,8 +173,17 @@ func (a *account) end(now time.Duration, t Task, o Order, j journalEntry) {
 		a.screen.printf("%s %s done in %s on ranks %s", count, t.Name, seconds(took), rankList(o.Ranks))
 		a.log.Info("task done", "task", t.Name, "attempt", o.Attempt, "seconds", took.Seconds(), "ranks", fmt.Sprint(o.Ranks))
 	case Failed:
-		a.failed = append(a.failed, fmt.Errorf("task %q failed, attempt %d of %d: %s", t.Name, o.Attempt, 1+t.Retries, firstLine(j.Error)))
-		a.screen.printf("%s %s failed after %s: %s", count, t.Name, seconds(took), firstLine(j.Error))
+		why := firstLine(j.Error)
+		if j.Tail != "" {
+			if path := t.logPath(a.dir, slices.Index(o.Ranks, *j.Rank)); path != "" {
+				why += " (see " + path + ")"
+			}
+		}
+		a.failed = append(a.failed, fmt.Errorf("task %q failed, attempt %d of %d: %s", t.Name, o.Attempt, 1+t.Retries, why))
+		a.screen.printf("%s %s failed after %s: %s", count, t.Name, seconds(took), why)
+		for _, line := range messages(j.Tail, shownLines) {
+			a.screen.printf("  | %s", line)
+		}
 		a.log.Error("task failed", "task", t.Name, "attempt", o.Attempt, "seconds", took.Seconds(), "ranks", fmt.Sprint(o.Ranks), "error", j.Error, "tail", j.Tail)
 	case Interrupted:
 		a.pending = append(a.pending, t.Name)
@@ -182,6 +192,22 @@ func (a *account) end(now time.Duration, t Task, o Order, j journalEntry) {
 		a.screen.printf("%s %s %s: %s", count, t.Name, o.State, firstLine(o.Reason))
 		a.log.Warn("task "+string(o.State), "task", t.Name, "reason", o.Reason)
 	}
+}
+
+// shownLines is how many lines of a failed task's log people are shown.
+const shownLines = 5
+
+// messages are the last n lines of a log, without time and level.
+func messages(log string, n int) (out []string) {
+	lines := slices.Collect(strings.Lines(log))
+	for _, line := range lines[max(0, len(lines)-n):] {
+		line = strings.TrimSuffix(line, "\n")
+		if _, msg, ok := strings.Cut(line, " msg="); ok {
+			line = msg
+		}
+		out = append(out, cut(line))
+	}
+	return out
 }
 
 // left is as [watcher] says.

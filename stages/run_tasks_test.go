@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"deeprc/collective"
 )
@@ -237,7 +238,7 @@ stage = "exec"
 retries = 1
 backoff = "10ms"
 on_failure = "continue"
-command = ["sh", "-c", "echo no such luck; exit 3"]
+command = ["sh", "-c", "echo 'no such <luck>'; exit 3"]
 [[task]]
 name = "sleeps"
 stage = "exec"
@@ -253,7 +254,8 @@ command = ["./no-such-program"]
 	if err == nil {
 		t.Fatal("no error of the tasks that fail")
 	}
-	for _, want := range []string{`task "fails" failed, attempt 2 of 2: rank `, "sh: exit status 3", `task "sleeps" failed, attempt 1 of 1: `, "longer than its timeout of 200ms", "./no-such-program cannot be started"} {
+	for _, want := range []string{`task "fails" failed, attempt 2 of 2: rank `, "sh: exit status 3", `task "sleeps" failed, attempt 1 of 1: `, "longer than its timeout of 200ms", "./no-such-program cannot be started",
+		filepath.Join("tasks", "fails", "log.txt")} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)
 		}
@@ -270,8 +272,15 @@ command = ["./no-such-program"]
 		}
 	}
 	log, err := os.ReadFile(filepath.Join(dir, "log.txt"))
-	if err != nil || strings.Count(string(log), "no such luck") < 2 {
+	if err != nil || strings.Count(string(log), "no such <luck>") < 2 {
 		t.Errorf("%v, the log has not the failing task's tail:\n%s", err, log)
+	}
+	if err := WriteTaskPages(dir, "test", time.Now(), nil); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, reportFile))
+	if _, row, found := strings.Cut(string(page), "<summary>log</summary><pre>"); err != nil || !found || !strings.Contains(row[:strings.Index(row, "</pre>")], "no such &lt;luck&gt;") {
+		t.Errorf("%v, the page has not the failing task's tail", err)
 	}
 }
 

@@ -32,7 +32,7 @@ type tasksPage struct {
 }
 
 type taskLine struct {
-	Name, Stage, State, Attempt, Seconds, Ranks, After, Error string
+	Name, Stage, State, Attempt, Seconds, Ranks, After, Error, Tail string // Tail: of the log of the rank that failed
 }
 
 type usedLine struct{ Who, Busy, Exec, Scheduling, Idle, Boot, Term, Wall string }
@@ -94,6 +94,7 @@ func newTasksPage(run *storedRun, version string, now time.Time, t *timeline, c 
 		}
 		if at.State == Failed && len(p.Failed) < 100 {
 			p.Failed = append(p.Failed, task.Name+": "+l.Error)
+			l.Tail = run.journal.last[task.Name].Tail
 		}
 		count[at.State]++
 		if len(p.Tasks) < maxRows {

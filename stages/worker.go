@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -278,7 +279,7 @@ func (l *taskLog) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.last = append(l.last, b...); len(l.last) > 2*logTail {
-		l.last = append(l.last[:0], l.last[len(l.last)-logTail:]...)
+		l.last = append(l.last[:0], wholeLines(l.last)...)
 	}
 	if l.path == "" {
 		return len(b), nil
@@ -295,11 +296,23 @@ func (l *taskLog) Write(b []byte) (int, error) {
 	return l.f.Write(b)
 }
 
-// tail is the end of what was written, whole lines where that is possible.
+// tail is the end of what was written, as wholeLines has it.
 func (l *taskLog) tail() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return string(l.last[max(0, len(l.last)-logTail):])
+	return string(wholeLines(l.last))
+}
+
+// wholeLines is the end of a log, at most logTail bytes: whole lines, or the end of one that is longer.
+func wholeLines(b []byte) []byte {
+	if len(b) <= logTail {
+		return b
+	}
+	from := len(b) - logTail
+	if i := bytes.IndexByte(b[from-1:len(b)-1], '\n'); i >= 0 {
+		from += i
+	}
+	return b[from:]
 }
 
 func (l *taskLog) close() {
