@@ -19,7 +19,7 @@ func TestMultivariateNetsForecastQuantiles(t *testing.T) {
 		"tsmixerx":      families()["tsmixerx"],
 		"itransformer":  families()["itransformer"],
 		"timemixer":     families()["timemixer"],
-		"timemixer max": &TimeMixer{Hidden: 8, FFHidden: 6, Layers: 1, Decomposition: "moving_avg", Kernel: 25, Scales: 1, Window: 3, Pooling: "max"},
+		"timemixer max": &TimeMixer{Hidden: 8, FFHidden: 6, Layers: 1, Kernel: 25, Scales: 1, Window: 3, Pooling: "max"},
 	} {
 		must(t, CheckNet(net, famL, famH))
 		o := toyOptions()
@@ -56,9 +56,8 @@ func TestMultivariateNetsMixChannels(t *testing.T) {
 }
 
 func TestMultivariateOptions(t *testing.T) {
-	good := TimeMixer{Hidden: 8, FFHidden: 6, Layers: 1, Decomposition: "moving_avg", Kernel: 25, Scales: 2, Window: 2, Pooling: "avg"}
+	good := TimeMixer{Hidden: 8, FFHidden: 6, Layers: 1, Kernel: 25, Scales: 2, Window: 2, Pooling: "avg"}
 	for want, change := range map[string]func(n *TimeMixer){
-		`decomposition = "dft_decomp": want one of [moving_avg]`:           func(n *TimeMixer) { n.Decomposition = "dft_decomp" },
 		"kernel = 24: must be odd":                                         func(n *TimeMixer) { n.Kernel = 24 },
 		"scales = 4: a lookback of 12 has no step at the last of them":     func(n *TimeMixer) { n.Scales = 4 },
 		"scales = 90000: a lookback of 12 has no step at the last of them": func(n *TimeMixer) { n.Scales = 90000 },

@@ -15,21 +15,20 @@ var _ = register(Kind{Name: "timemixer", Family: "mixer", Paper: "Wang et al., T
 // The other decomposition of NeuralForecast, dft_decomp, is left out: the frequencies that it keeps of a window depend on the other windows
 // of the batch. So are its channel_independence and its pooling by a convolution, which never learns.
 type TimeMixer struct {
-	Hidden        int     `toml:"hidden" default:"32" doc:"features of a step"`
-	FFHidden      int     `toml:"ff_hidden" default:"32" doc:"hidden units of a mixing of features"`
-	Layers        int     `toml:"layers" default:"4" doc:"blocks"`
-	Dropout       float64 `toml:"dropout" default:"0.1" doc:"share of the features of the input that are dropped"`
-	Decomposition string  `toml:"decomposition" default:"moving_avg" doc:"moving_avg"`
-	Kernel        int     `toml:"kernel" default:"25" doc:"steps of the centred moving average that is the trend; odd"`
-	Scales        int     `toml:"scales" default:"1" doc:"scales beside the window's own"`
-	Window        int     `toml:"window" default:"2" doc:"steps of a scale that make one of the next"`
-	Pooling       string  `toml:"pooling" default:"avg" doc:"how: avg or max"`
-	Norm          bool    `toml:"norm" default:"true" doc:"normalise each channel of a window at each scale, and scale its forecast back"`
+	Hidden   int     `toml:"hidden" default:"32" doc:"features of a step"`
+	FFHidden int     `toml:"ff_hidden" default:"32" doc:"hidden units of a mixing of features"`
+	Layers   int     `toml:"layers" default:"4" doc:"blocks"`
+	Dropout  float64 `toml:"dropout" default:"0.1" doc:"share of the features of the input that are dropped"`
+	Kernel   int     `toml:"kernel" default:"25" doc:"steps of the centred moving average that is the trend; odd"`
+	Scales   int     `toml:"scales" default:"1" doc:"scales beside the window's own"`
+	Window   int     `toml:"window" default:"2" doc:"steps of a scale that make one of the next"`
+	Pooling  string  `toml:"pooling" default:"avg" doc:"how: avg or max"`
+	Norm     bool    `toml:"norm" default:"true" doc:"normalise each channel of a window at each scale, and scale its forecast back"`
 }
 
 func (n TimeMixer) check(lookback, _ int) error {
 	err := firstError(size("hidden", n.Hidden), size("ff_hidden", n.FFHidden), size("layers", n.Layers), checkDropout("dropout", n.Dropout),
-		oneOf("decomposition", n.Decomposition, "moving_avg"), size("kernel", n.Kernel), size("scales", n.Scales), size("window", n.Window),
+		size("kernel", n.Kernel), size("scales", n.Scales), size("window", n.Window),
 		oneOf("pooling", n.Pooling, "avg", "max"))
 	if err == nil && n.Kernel%2 == 0 {
 		err = fmt.Errorf("kernel = %d: must be odd", n.Kernel)

@@ -35,7 +35,7 @@ func families() map[string]Net {
 		"tsmixer":      &TSMixer{Blocks: 2, Hidden: 8, Dropout: .1, RevIN: true},
 		"tsmixerx":     &TSMixerx{Blocks: 2, Hidden: 8, Dropout: .1, RevIN: true},
 		"itransformer": &ITransformer{Hidden: 8, Heads: 2, Layers: 2, FFHidden: 12, Dropout: .1, Norm: true},
-		"timemixer":    &TimeMixer{Hidden: 8, FFHidden: 6, Layers: 2, Dropout: .1, Decomposition: "moving_avg", Kernel: 5, Scales: 2, Window: 2, Pooling: "avg", Norm: true},
+		"timemixer":    &TimeMixer{Hidden: 8, FFHidden: 6, Layers: 2, Dropout: .1, Kernel: 5, Scales: 2, Window: 2, Pooling: "avg", Norm: true},
 		"tide":         &TiDE{Hidden: 8, EncoderLayers: 1, DecoderLayers: 2, DecoderOutput: 4, TemporalHidden: 4, TemporalWidth: 2, Dropout: .1},
 		"patchtst": &PatchTST{Layers: 2, Heads: 2, Hidden: 8, FFHidden: 8, Patch: 4, Stride: 2, Dropout: .1, AttentionDropout: .1, Activation: "gelu",
 			ResidualAttention: true, RevIN: true, RevINAffine: true},

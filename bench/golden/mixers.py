@@ -16,7 +16,8 @@ def generate():
         model(f"tsmixerx{suffix}", TSMixerx, {"n_block": 2, "ff_dim": 8, "dropout": 0.0}, {"blocks": 2, "hidden": 8, "revin": True, "dropout": 0},
               MAE(), exogenous=exogenous, channels=3)
     model("tsmixer", TSMixer, {"n_block": 2, "ff_dim": 8, "dropout": 0.0}, {"blocks": 2, "hidden": 8, "revin": True, "dropout": 0}, MSE(), channels=3)
-    for method in ("moving_avg", "dft_decomp"):
-        model(f"timemixer_{method.split('_')[0]}", TimeMixer,
-              {"d_model": 8, "d_ff": 6, "dropout": 0.0, "e_layers": 2, "top_k": 2, "decomp_method": method, "moving_avg": 5, "down_sampling_layers": 1},
-              {"hidden": 8, "ff_hidden": 6, "dropout": 0, "layers": 2, "top": 2, "decomposition": method, "kernel": 5, "scales": 1}, MAE(), channels=3)
+    small = {"d_model": 8, "d_ff": 6, "dropout": 0.0, "e_layers": 2, "moving_avg": 5}
+    ours = {"hidden": 8, "ff_hidden": 6, "dropout": 0, "layers": 2, "kernel": 5}
+    model("timemixer", TimeMixer, {**small, "down_sampling_layers": 1}, {**ours, "scales": 1}, MAE(), channels=3)
+    model("timemixer_scales", TimeMixer, {**small, "down_sampling_layers": 2, "down_sampling_method": "max"},
+          {**ours, "scales": 2, "pooling": "max"}, MAE(), channels=3)
