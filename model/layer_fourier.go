@@ -33,10 +33,10 @@ func fromModes(y *Tensor, at []int, T int) *Tensor {
 	return y.TMatMul(y.g.Literal(v, 2*M, T))
 }
 
-// mixModes multiplies each mode of each head of x (N, 2M, heads·E) by a complex matrix of its own, the parameter of that name, (heads, E, E, M, 2).
-func mixModes(s *Scope, name string, x *Tensor, heads int, scale float64) *Tensor {
-	N, M, E := x.Shape[0], x.Shape[1]/2, x.Last()/heads
-	w := s.Param(name, func(_ int, u float64) float64 { return scale * u }, heads, E, E, M, 2).Permute(4, 3, 0, 1, 2) // (2, M, heads, E, E)
+// mixModes multiplies each mode of each head of x (N, 2M, heads·E) by a complex matrix of its own in w (heads, E, E, M, 2).
+func mixModes(x, w *Tensor) *Tensor {
+	N, heads, E, M := x.Shape[0], w.Shape[0], w.Shape[1], w.Shape[3]
+	w = w.Permute(4, 3, 0, 1, 2) // (2, M, heads, E, E)
 	re, im := w.Slice(0, 0, 1).Squeeze(0), w.Slice(0, 1, 2).Squeeze(0)
 	w = Concat(2, Concat(3, re, im), Concat(3, im.Neg(), re))                          // (M, heads, 2E, 2E)
 	z := x.Reshape(N, 2, M, heads, E).Permute(2, 3, 0, 1, 4).Reshape(M, heads, N, 2*E) // real, then imaginary parts

@@ -65,7 +65,7 @@ func (n FEDformer) Forward(s *Scope, b Batch) *Tensor {
 	self := func(block, name string, at []int) attend {
 		return func(layer *Scope, x, _ *Tensor) *Tensor { // §3.2, FEB-f
 			q := toModes(denseBut(layer.In("query"), x, c.width(), without(at)), at) // (N, 2M, width)
-			q = mixModes(s.In(block), name, q, n.Heads, n.scale())
+			q = mixModes(q, n.matrices(s.In(block), name, len(at)))
 			return denseBut(layer.In("out"), cut(fromModes(q, lowModes(len(at)), x.Shape[1])), n.Hidden, block == "encoder" && n.Dropout == 0)
 		}
 	}
@@ -76,10 +76,16 @@ func (n FEDformer) Forward(s *Scope, b Batch) *Tensor {
 		q := splitHeads(toModes(denseBut(layer.In("query"), x, c.width(), without(queries)), queries), n.Heads) // (N, heads, 2M, E)
 		k := splitHeads(toModes(denseBut(layer.In("key"), y, c.width(), without(keys)), keys), n.Heads)         // (N, heads, 2M', E): keys and values
 		z := joinHeads(q.MatMulT(k).ComplexTanh().MatMul(k))                                                    // (N, 2M, width)
-		z = mixModes(s.In("decoder"), "cross_modes", z, n.Heads, n.scale()).Scale(float32(n.scale()))
+		z = mixModes(z, n.matrices(s.In("decoder"), "cross_modes", len(queries))).Scale(float32(n.scale()))
 		return Dense(layer.In("out"), cut(fromModes(z, queries, x.Shape[1])), n.Hidden, Identity)
 	}
 	return u.forecast(c.seasonal(s, u, n.Kernel, encoder, decoder, cross))
+}
+
+// matrices are the parameter of that name for M modes: of each head and mode a complex matrix (heads, E, E, M, 2).
+func (n FEDformer) matrices(s *Scope, name string, M int) *Tensor {
+	E := n.width() / n.Heads
+	return s.Param(name, func(_ int, u float64) float64 { return n.scale() * u }, n.Heads, E, E, M, 2)
 }
 
 // scale is that of initial matrices, and of the result of cross-attention.

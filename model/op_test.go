@@ -28,7 +28,7 @@ type opCase struct {
 
 var opCases = slices.Concat(elementwiseCases, reduceCases, layoutCases, matmulCases, normCases, batchNormCases, poolCases, convCases, scalerCases, lossCases,
 	recurrentCases, attentionCases, foldCases, kernelMeanCases, selectCases,
-	movingCases, delayCases, complexCases, dropoutCases, gatherCases, sampleCases, adamCases, rankCases)
+	movingCases, delayCases, complexCases, fourierCases, dropoutCases, gatherCases, sampleCases, adamCases, rankCases)
 
 // testCPU is a device of one thread.
 func testCPU(t testing.TB) Device {

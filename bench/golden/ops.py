@@ -144,7 +144,6 @@ def frequency():
         ("rfft_odd", lambda x: torch.view_as_real(torch.fft.rfft(x)), [normal(3, 15, seed=71)], {}),
         ("irfft", lambda z: torch.fft.irfft(torch.view_as_complex(z), n=24), [normal(3, 13, 2, seed=72)], {"n": 24}),
         ("roll", lambda x: torch.roll(x, -5, -1), [x], {"shift": -5}),
-        ("cumsum", lambda x: torch.cumsum(x, -1), [x], {}),
     ]
     functions("ops_frequency", cases)
 
