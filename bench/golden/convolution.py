@@ -14,4 +14,5 @@ def generate():
         model(f"bitcn{suffix}", BiTCN, {"hidden_size": 8, "dropout": 0.0}, {"hidden": 8, "dropout": 0}, MAE(), exogenous=exogenous)
     small = {"hidden_size": 8, "conv_hidden_size": 6, "top_k": 2, "num_kernels": 3, "encoder_layers": 2, "dropout": 0.0}
     ours = {"hidden": 8, "conv_hidden": 6, "top": 2, "kernels": 3, "layers": 2, "dropout": 0}
-    model("timesnet", TimesNet, small, ours, MSE())
+    for future, suffix in ((False, ""), (True, "_exogenous")):
+        model(f"timesnet{suffix}", TimesNet, small, ours, MSE(), future_only=future)
