@@ -9,8 +9,8 @@ import (
 var _ = register(Kind{Name: "itransformer", Family: "attention", Paper: "Liu et al., iTransformer: Inverted Transformers Are Effective for Time Series Forecasting, ICLR 2024", Mixes: true, New: func() Net { return &ITransformer{} }})
 
 // ITransformer makes a token of each channel's whole lookback, and of each future column over lookback and horizon, has the tokens
-// attend to each other, and forecasts each channel linearly from its own (§3.1, figure 2). A future column of a window is one token;
-// NeuralForecast has one for every channel, which are so many columns here.
+// attend to each other, and forecasts each channel linearly from its own (§3.1, figure 2). Future columns are read as NeuralForecast
+// 3.3.0 does: one of a window is one token; NeuralForecast has one for every channel, which are so many columns here.
 type ITransformer struct {
 	Hidden   int     `toml:"hidden" default:"512" doc:"numbers of a token"`
 	Heads    int     `toml:"heads" default:"8" doc:"heads of attention, each over hidden/heads of them"`

@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-FAMILIES = ["ops", "linear", "basis", "recurrent", "hydrology", "convolution", "mixers", "attention", "losses", "scalers", "metrics"]
+FAMILIES = ["ops", "linear", "basis", "recurrent", "hydrology", "convolution", "mixers", "attention", "losses", "scalers", "metrics", "defaults"]
 
 for family in sys.argv[1:] or FAMILIES:
     importlib.import_module(family).generate()
