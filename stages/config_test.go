@@ -202,13 +202,33 @@ func TestLoadConfigNamesTheNearestFile(t *testing.T) {
 }
 
 func TestShippedConfigs(t *testing.T) {
-	for _, name := range []string{"quickstart.toml", "etth1.toml", "etth1_nhits.toml"} {
-		text, err := inputs.Files.ReadFile(name)
+	files, err := inputs.Files.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var nets []string
+	for _, f := range files {
+		if f.Name() == "datasets.toml" { // which is no run
+			continue
+		}
+		text, err := inputs.Files.ReadFile(f.Name())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if cfg := mustParse(t, string(text)); len(cfg.Models) == 0 {
-			t.Errorf("%s has no model", name)
+		cfg, err := parseConfig(f.Name(), string(text), nil)
+		if err != nil || len(cfg.Models) == 0 {
+			t.Errorf("%s: %v, or no model", f.Name(), err)
+			continue
+		}
+		for _, m := range cfg.Models {
+			if f.Name() == "etth1_all.toml" {
+				nets = append(nets, m.Net)
+			}
+		}
+	}
+	for _, k := range model.Nets() {
+		if hydrological := (BenchOptions{}).shape(k.Name).Static > 0; hydrological == slices.Contains(nets, k.Name) {
+			t.Errorf("etth1_all.toml and %s: it must have every net but those of hydrology, %v", k.Name, nets)
 		}
 	}
 	cfg, err := LoadConfig("", []string{"run.seed=9"})
