@@ -81,7 +81,7 @@ var trainShapes = map[string]TrainShape{
 	"timemixer":          {Lookback: 96, Horizon: 96, Channels: 7, Batch: 32, Loss: "mse"},  // Wang et al., ICLR 2024
 	"tft":                {Lookback: 168, Horizon: 24, Channels: 1, Batch: 64, Loss: "mse"}, // Lim et al. 2021, table 1, electricity
 	"vanillatransformer": {Lookback: 96, Horizon: 96, Channels: 7, Batch: 32, Loss: "mse"},
-	"timesnet":           {Lookback: 96, Horizon: 96, Channels: 1, Batch: 32, Loss: "mse"},             // one series: with more a step takes minutes
+	"timesnet":           {Lookback: 96, Horizon: 96, Channels: 1, Batch: 32, Loss: "mse"},             // one series: with seven a step takes PyTorch most of a minute
 	"deeprc_lstm":        {Lookback: 21, Horizon: 1, Channels: 6, Batch: 256, Static: 27, Loss: "mse"}, // He et al., arXiv 2410.15218
 }
 
