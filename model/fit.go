@@ -76,8 +76,10 @@ func newFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 		Channels: sh.Channels, Batch: sh.Batch, dev: dev, data: data, opt: opt,
 		rows: data.rows(sh.Channels), weight: make([]float32, sh.Batch), seed: seed,
 		Loss: opt.loss()}
-	if _, ok := n.(Scaled); !ok {
-		n = Scaled{n, "identity"}
+	scaled, ok := n.(Scaled)
+	if !ok {
+		scaled = Scaled{n, "identity"}
+		n = scaled
 	}
 	f.at = make([]int64, f.Batch*f.rows)
 	loss := f.Loss
@@ -110,23 +112,27 @@ func newFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 	var m, v *Region
 	err := Build(func() {
 		learn, T, known := learner(n, f.Horizon)
-		record := func(s *Scope, forward func(s *Scope, b Batch) *Tensor, known, steps int) (at, x, pred *Tensor) {
+		record := func(s *Scope, forward func(s *Scope, b Batch) *Tensor, known, steps int) (at *Tensor, b Batch, pred *Tensor) {
 			at = s.g.Input(I64, f.Batch, f.rows)
-			b := data.batch(s.g, past, target, inputs, at, f.Channels, f.Lookback, known, steps, loss)
-			return at, b.Past.Slice(2, 0, f.Lookback), forward(s, b) // (B, C, T·K)
+			b = data.batch(s.g, past, target, inputs, at, f.Channels, f.Lookback, known, steps, loss)
+			return at, b, forward(s, b) // (B, C, T·K)
 		}
-		measure := func(g *Graph, w, at, x, pred *Tensor, steps int) (d, l *Tensor) {
+		measure := func(g *Graph, w, at *Tensor, b Batch, pred *Tensor, steps int, scale *windowScale) (d, l *Tensor) {
 			if loss.Kind == "nse" {
 				d = g.Input(F32, f.Batch, f.Channels)
 			}
 			y := g.At(target, 0, target.N).GatherRows(at, 0, f.Channels, f.Lookback, steps) // (B, C, T)
-			return d, loss.Of(pred, y, w, loss.Divisor(x, d))
+			if scale != nil {
+				pred, y = scale.apply(pred), scale.apply(y)
+			}
+			return d, loss.Of(pred, y, w, loss.Divisor(b.Past.Slice(2, 0, f.Lookback), d))
 		}
 		s := NewScope(&stepG, f.Params)
 		f.stepW = stepG.Input(F32, f.Batch)
 		s.train = &training{windows: f.Batch, state: stepG.Input(I64, 3), weight: f.stepW, ranks: &f.ranks, batch: map[*Param]statistic{}}
-		var x, pred, l *Tensor
-		f.stepAt, x, pred = record(s, learn, known, T)
+		var b Batch
+		var pred, l *Tensor
+		f.stepAt, b, pred = record(s, learn, known, T)
 		if s.train.dropped > 0 {
 			f.stepDrop = s.train.state
 		}
@@ -142,7 +148,11 @@ func newFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 			return
 		}
 
-		f.stepDev, l = measure(&stepG, f.stepW, f.stepAt, x, pred, T)
+		var scale *windowScale
+		if opt.LossScale == "window" {
+			scale = scaled.windowScale(b, f.Lookback)
+		}
+		f.stepDev, l = measure(&stepG, f.stepW, f.stepAt, b, pred, T, scale)
 		grads.N = f.tail + align
 		outs := []*Tensor{stepG.Store(l, grads, f.tail)}
 		for i, d := range stepG.Gradients(l, s.Leaves()...) {
@@ -154,9 +164,9 @@ func newFit(dev Device, n Net, sh Shape, data Data, opt TrainOptions, seed uint6
 		}
 		stepP = stepG.Plan(0, outs...)
 
-		f.lossAt, x, pred = record(NewScope(&lossG, f.Params), n.Forward, 0, f.Horizon)
+		f.lossAt, b, pred = record(NewScope(&lossG, f.Params), n.Forward, 0, f.Horizon)
 		f.lossW = lossG.Input(F32, f.Batch)
-		f.lossDev, f.lossOut = measure(&lossG, f.lossW, f.lossAt, x, pred, f.Horizon)
+		f.lossDev, f.lossOut = measure(&lossG, f.lossW, f.lossAt, b, pred, f.Horizon, nil)
 		lossP = lossG.Plan(0, f.lossOut)
 
 		m, v = &Region{"moment 1", f.tail}, &Region{"moment 2", f.tail}
@@ -344,70 +354,4 @@ func (f *Fit) writeDeviation(r Runner, dev *Tensor) error {
 		f.deviation[i] = f.data.Deviation(f.at[i/f.Channels*f.rows+i%f.Channels])
 	}
 	return r.Write(dev, f.deviation)
-}
-
-// A Forecaster forecasts windows of the series slab.
-type Forecaster interface {
-	// Predict writes the forecasts (n, C, H) of windows lo … lo+n−1.
-	Predict(dst []float32, ws Windows, lo, n int) error
-}
-
-// A ColumnForecaster also forecasts quantiles.
-type ColumnForecaster interface {
-	Forecaster
-	Columns() []float64 // the quantile of each column, 0 for the point forecast; what Predict writes is the first
-	// PredictColumns writes into each column the forecasts (n, C, H) of windows lo … lo+n−1.
-	PredictColumns(dst [][]float32, ws Windows, lo, n int) error
-}
-
-// Predict writes the point forecasts (n, C, H) of windows lo … lo+n−1 into dst.
-func (f *Fit) Predict(dst []float32, ws Windows, lo, n int) error {
-	return f.PredictColumns([][]float32{dst}, ws, lo, n)
-}
-
-// Columns are those of the loss.
-func (f *Fit) Columns() []float64 { return f.Loss.Columns() }
-
-// cast puts what the net forecasts of windows lo … lo+n−1, at most Batch, into f.out: (n, C, H, K) of the loss's values, or of paths.
-func (f *Fit) cast(ws Windows, lo, n int) error {
-	batchOffsets(f.at, f.weight, ws, f.rows, n, func(j int) int { return lo + j })
-	if err := f.forecast.WriteInts(f.castAt, f.at); err != nil {
-		return err
-	}
-	if f.castDraw != nil {
-		f.drawAt = [3]int64{int64(f.seed), 0, int64(lo)}
-		if err := f.forecast.WriteInts(f.castDraw, f.drawAt[:]); err != nil {
-			return err
-		}
-	}
-	if err := f.forecast.Run(); err != nil {
-		return err
-	}
-	return f.forecast.Read(f.out, f.castOut)
-}
-
-// PredictColumns writes the first columns of the forecasts (n, C, H) of windows lo … lo+n−1.
-func (f *Fit) PredictColumns(dst [][]float32, ws Windows, lo, n int) error {
-	size := f.Channels * f.Horizon
-	k, columns := f.Loss.Outputs(), f.Loss.Forecast
-	if f.paths > 0 {
-		k, columns = f.paths, f.Loss.ForecastPaths
-	}
-	for i := 0; i < n; i += f.Batch {
-		m := min(f.Batch, n-i)
-		if err := f.cast(ws, lo+i, m); err != nil {
-			return err
-		}
-		if k == 1 && len(dst) == 1 && len(f.cells) == 1 { // the value itself
-			copy(dst[0][i*size:(i+m)*size], f.out)
-			continue
-		}
-		for j := range m * size {
-			columns(f.cells, f.out[j*k:][:k])
-			for c := range dst {
-				dst[c][i*size+j] = float32(f.cells[c])
-			}
-		}
-	}
-	return nil
 }

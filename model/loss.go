@@ -37,19 +37,20 @@ type lossKind struct {
 	root   bool     // of the mean
 	params []string // of a distribution, as NeuralForecast orders what a net puts out
 	counts bool     // targets are 0, 1, 2, …
+	units  bool     // it grows with the unit of the targets, and can be that of scaled ones as well
 }
 
 var losses = map[string]lossKind{
-	"mse":              {kernel: C.K_SQUARED},
-	"rmse":             {kernel: C.K_SQUARED, root: true},
-	"mae":              {kernel: C.K_ABSOLUTE},
-	"huber":            {kernel: C.K_HUBER},
+	"mse":              {kernel: C.K_SQUARED, units: true},
+	"rmse":             {kernel: C.K_SQUARED, root: true, units: true},
+	"mae":              {kernel: C.K_ABSOLUTE, units: true},
+	"huber":            {kernel: C.K_HUBER, units: true},
 	"mape":             {kernel: C.K_MAPE},
 	"smape":            {kernel: C.K_SMAPE},
 	"mase":             {kernel: C.K_ABSOLUTE},
 	"nse":              {kernel: C.K_SQUARED},
-	"quantile":         {kernel: C.K_QUANTILES},
-	"mqloss":           {kernel: C.K_QUANTILES},
+	"quantile":         {kernel: C.K_QUANTILES, units: true},
+	"mqloss":           {kernel: C.K_QUANTILES, units: true},
 	"normal":           {kernel: C.K_NORMAL, params: []string{"mean", "deviation"}},
 	"studentt":         {kernel: C.K_STUDENT, params: []string{"degrees of freedom", "location", "scale"}},
 	"poisson":          {kernel: C.K_POISSON, params: []string{"rate"}, counts: true},
@@ -114,6 +115,10 @@ func (o TrainOptions) checkLoss() error {
 	switch {
 	case !slices.Contains(LossNames(), o.Loss):
 		return fmt.Errorf("loss = %q: want one of %v", o.Loss, LossNames())
+	case o.LossScale != "series" && o.LossScale != "window":
+		return fmt.Errorf("loss_scale = %q: want series or window", o.LossScale)
+	case o.LossScale == "window" && !losses[o.Loss].units:
+		return fmt.Errorf("loss_scale = \"window\": loss = %q does not depend on a window's scale, or has one of its own: take loss_scale = \"series\" with it", o.Loss)
 	case !(o.HuberDelta > 0):
 		return fmt.Errorf("huber_delta = %g: must be above 0", o.HuberDelta)
 	case o.Season < 1 || o.Season > math.MaxInt32:

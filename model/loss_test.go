@@ -142,13 +142,16 @@ func TestLossOptions(t *testing.T) {
 		want   string
 	}{
 		{func(o *TrainOptions) { o.Loss = "msee" }, "loss"},
+		{func(o *TrainOptions) { o.LossScale = "windows" }, "loss_scale"},
+		{func(o *TrainOptions) { o.LossScale, o.Loss = "window", "nse" }, "loss_scale"},
+		{func(o *TrainOptions) { o.LossScale, o.Loss = "window", "studentt" }, "loss_scale"},
 		{func(o *TrainOptions) { o.Season = 0 }, "mase_season"},
 		{func(o *TrainOptions) { o.Quantile = 1 }, "quantile"},
 		{func(o *TrainOptions) { o.Levels = []float64{80, 80} }, "levels"},
 		{func(o *TrainOptions) { o.Quantiles = []float64{.1, .9} }, "quantiles"},
 		{func(o *TrainOptions) { o.Quantiles = []float64{.5, 1.5} }, "quantiles"},
 	} {
-		o := TrainOptions{Loss: "mse", HuberDelta: 1, Season: 1, Quantile: .5, Levels: []float64{80}}
+		o := TrainOptions{Loss: "mse", LossScale: "series", HuberDelta: 1, Season: 1, Quantile: .5, Levels: []float64{80}}
 		must(t, o.checkLoss())
 		c.change(&o)
 		if err := o.checkLoss(); err == nil || !strings.HasPrefix(err.Error(), c.want+" =") {

@@ -12,7 +12,7 @@ package model
 // A net that normalises its windows itself is scaled back from its own scale first, in the same way. NeuralForecast scales all that such a net
 // puts out alike, the deviation of a distribution moved by the window's mean as well: a loss that depends on where zero lies.
 //
-// The loss is that of the forecast scaled back, where NeuralForecast scales the target.
+// The loss is that of the forecast scaled back, or in training with loss_scale = "window", as NeuralForecast's, of both it and the target scaled by the window.
 type Scaled struct {
 	Net
 	Scaler string
@@ -58,29 +58,38 @@ func (n Scaled) Sample(s *Scope, b Batch, draw *Tensor) *Tensor {
 	return n.Net.(Sampler).Sample(s, n.around(s, b, b.Past.Last()), draw)
 }
 
-// around is b scaled by its windows' first L steps.
-func (n Scaled) around(s *Scope, b Batch, L int) Batch {
+// windowScale is how the targets of b are scaled, (B, C, 1), by the first L steps; nil where the net sees them as they are.
+func (n Scaled) windowScale(b Batch, L int) *windowScale {
 	if n.Scaler == "identity" {
-		return b
+		return nil
 	}
 	mask := b.Mask
 	if mask != nil {
 		mask = mask.Slice(2, 0, L)
 	}
-	past := b.Past.windowScale(n.Scaler, L, mask) // of (B, C, 1)
+	past := b.Past.windowScale(n.Scaler, L, mask)
+	return &past
+}
+
+// around is b scaled by its windows' first L steps.
+func (n Scaled) around(s *Scope, b Batch, L int) Batch {
+	past := n.windowScale(b, L)
+	if past == nil {
+		return b
+	}
 	b.Past = past.apply(b.Past)
 	for _, x := range []**Tensor{&b.Hist, &b.Future} {
 		if *x != nil {
 			*x = (*x).windowScale(n.Scaler, L, nil).apply(*x)
 		}
 	}
-	back := past
+	b.scale, b.back = past.apply, past
 	if n.Scaler == "revin" {
 		s := s.In("scaler")
 		γ, β := s.Param("weight", constant(1), 1), s.Param("bias", constant(0), 1)
-		back = past.affine(γ, β)
+		back := past.affine(γ, β)
+		b.back = &back
 	}
-	b.scale, b.back = past.apply, &back
 	return b
 }
 

@@ -18,6 +18,7 @@ type TrainOptions struct {
 	Epochs          int             `toml:"epochs" default:"10" doc:"passes over the train windows; 0, with steps = 0: no training, the model is evaluated as model.init gives it"`
 	Steps           int             `toml:"steps" default:"0" doc:"updates in all, each of a whole batch, which may end one pass and begin the next; 0: epochs decides, else it does"`
 	Loss            string          `toml:"loss" default:"mse" doc:"on standardised values: mse, mae, huber, rmse, mape, smape, mase, nse (squared errors over (deviation of the series in the train part + 0.1)²), quantile, mqloss (several quantiles), or a distribution's negative log-likelihood: normal, studentt, poisson, negativebinomial (the last two of counts that are not scaled)"`
+	LossScale       string          `toml:"loss_scale" default:"series" doc:"of mse, mae, huber, rmse, quantile and mqloss in training, for a model with a scaler: series, as validation measures it, or window, where errors count in units of each window's own scale, as in NeuralForecast; a window that hardly changes then weighs much"`
 	HuberDelta      float64         `toml:"huber_delta" default:"1.0" doc:"huber: quadratic below it, linear above"`
 	Season          int             `toml:"mase_season" default:"1" doc:"mase: steps of a season; errors count in units of the mean change over a season, for the loss in the lookback, for the metric in the train part"`
 	Quantile        float64         `toml:"quantile" default:"0.5" doc:"quantile: the one to forecast"`

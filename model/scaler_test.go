@@ -6,25 +6,29 @@ import (
 	"testing"
 )
 
-// scalerCases hold the statistics to sorted rows; the mask leaves out every third element.
-var scalerCases = []opCase{
-	scalerCase("standard", func(v []float64) (shift, scale float64) { return moments64(v) }),
-	scalerCase("robust", func(v []float64) (shift, scale float64) {
+// scalerStats are the shift and scale of each kind, by sorted rows.
+var scalerStats = map[string]func(v []float64) (shift, scale float64){
+	"standard": func(v []float64) (shift, scale float64) { return moments64(v) },
+	"robust": func(v []float64) (shift, scale float64) {
 		shift = lowerMedian(v)
 		d := make([]float64, len(v))
 		for i, x := range v {
 			d[i] = math.Abs(x - shift)
 		}
 		return shift, lowerMedian(d)
-	}),
-	scalerCase("minmax", func(v []float64) (shift, scale float64) { return slices.Min(v), slices.Max(v) - slices.Min(v) }),
-	scalerCase("minmax1", func(v []float64) (shift, scale float64) {
+	},
+	"minmax": func(v []float64) (shift, scale float64) { return slices.Min(v), slices.Max(v) - slices.Min(v) },
+	"minmax1": func(v []float64) (shift, scale float64) {
 		return (slices.Min(v) + slices.Max(v)) / 2, (slices.Max(v) - slices.Min(v)) / 2
-	}),
+	},
 }
 
+// scalerCases hold the statistics to them; the mask leaves out every third element.
+var scalerCases = []opCase{scalerCase("standard"), scalerCase("robust"), scalerCase("minmax"), scalerCase("minmax1")}
+
 // scalerCase is the inverse of a scaler's statistics of in[1], of which no gradient is asked, applied to in[0].
-func scalerCase(kind string, stats func(v []float64) (shift, scale float64)) opCase {
+func scalerCase(kind string) opCase {
+	stats := scalerStats[kind]
 	const rows, n, h = 3, 50, 7
 	mask := func(i int) bool { return i%3 != 0 }
 	return opCase{name: "scaler " + kind, shapes: [][]int{{rows, h}},

@@ -47,7 +47,7 @@ func toy(holes bool) Data {
 var toyTrain, toyVal = plainWindows{0, 251, toyC, toyN}, plainWindows{280, 60, toyC, toyN}
 
 func toyOptions() TrainOptions {
-	return TrainOptions{Optimizer: "adam", LR: 3e-3, Batch: 32, Steps: 50, Loss: "mse", HuberDelta: 1, Season: 1, Quantile: .5, Schedule: "constant",
+	return TrainOptions{Optimizer: "adam", LR: 3e-3, Batch: 32, Steps: 50, Loss: "mse", LossScale: "series", HuberDelta: 1, Season: 1, Quantile: .5, Schedule: "constant",
 		StepSize: 10, Gamma: .5, Beta1: .9, Beta2: .999, Eps: 1e-8, LogEvery: 1}
 }
 

@@ -31,7 +31,7 @@ func mustParse(t testing.TB, text string, sets ...string) *Config {
 
 func TestConfigDefaults(t *testing.T) {
 	got := mustParse(t, synthText+"[[model]]\n[[model]]\nnet = \"dlinear\"\nsolver = \"ols\"\n")
-	train := model.TrainOptions{Optimizer: "adam", LR: 1e-3, Batch: 32, Epochs: 10, Loss: "mse", HuberDelta: 1, Season: 1, Quantile: .5,
+	train := model.TrainOptions{Optimizer: "adam", LR: 1e-3, Batch: 32, Epochs: 10, Loss: "mse", LossScale: "series", HuberDelta: 1, Season: 1, Quantile: .5,
 		Levels: []float64{80, 90}, Quantiles: []float64{}, Schedule: "constant",
 		StepSize: 1000, Gamma: .5, Beta1: .9, Beta2: .999, Eps: 1e-8, Patience: 3, CheckpointEvery: "10m", LREpochs: map[int]float64{}, LogEvery: 1}
 	want := &Config{
@@ -271,11 +271,14 @@ func TestConfigWriteParses(t *testing.T) {
 	pick := func(among ...string) string { return among[rnd.IntN(len(among))] }
 	train := func() model.TrainOptions {
 		o := model.TrainOptions{Optimizer: pick("adam", "adamw"), LR: rnd.ExpFloat64() * 1e-5, Batch: 1 + rnd.IntN(1e9), Epochs: 1 + rnd.IntN(9),
-			Steps: rnd.IntN(1e9), Loss: pick(model.LossNames()...), HuberDelta: float64(1 + rnd.IntN(3)), Season: rnd.IntN(9) + 1, Quantile: .1 + rnd.Float64()/2,
+			Steps: rnd.IntN(1e9), Loss: pick(model.LossNames()...), LossScale: "series", HuberDelta: float64(1 + rnd.IntN(3)), Season: rnd.IntN(9) + 1, Quantile: .1 + rnd.Float64()/2,
 			Levels: []float64{80, 99.5}[:rnd.IntN(3)], Quantiles: []float64{.5, .25}[:rnd.IntN(3)], Schedule: pick("constant", "step", "cosine", "halve"),
 			StepSize: 1 + rnd.IntN(9), Gamma: 1, WeightDecay: rnd.Float64() * 1e300, Beta1: rnd.Float64(), Beta2: rnd.Float64(), Eps: 1e-300,
 			ValEvery: rnd.IntN(3), Patience: rnd.IntN(3), LogEvery: 1 + rnd.IntN(3), ClipNorm: rnd.Float64(), LREpochs: map[int]float64{},
 			CheckpointEvery: pick("", "10m", "1h30m", "500 steps")}
+		if o.Loss == "mae" || o.Loss == "mqloss" {
+			o.LossScale = "window"
+		}
 		if rnd.IntN(3) == 0 {
 			o.Schedule, o.LREpochs = "epochs", map[int]float64{rnd.IntN(9): rnd.ExpFloat64(), 9: 1e-5}
 		}

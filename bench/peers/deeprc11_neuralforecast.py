@@ -1,7 +1,8 @@
 """The eleven nets of inputs/deeprc11.toml in NeuralForecast: the same series, windows, updates, losses and rates, one after the other, on
 the test windows that deeprc evaluates. Prints one JSON line.
 
-    deeprc data synth series.csv --series 1 --months 300
+    deeprc data synth monthly.csv --series 1 --months 300
+    awk -F, -v OFS=, '$2 == "" { $2 = p } { p = $2 } 1' monthly.csv > series.csv
     python deeprc11_neuralforecast.py --data series.csv --threads 2
 
 Nets are at NeuralForecast's defaults, which are deeprc's. Weights and the windows of a batch are drawn from --seed: errors differ as those of two seeds do.
@@ -45,9 +46,13 @@ L, H, train = config["windows"]["lookback"], config["windows"]["horizon"], confi
 table = pd.read_csv(o.data)
 table.columns = ["ds", "y"]
 table["ds"], table["unique_id"] = pd.to_datetime(table["ds"]), "s"
-table["y"] = table["y"].ffill()  # deeprc's fill where a forecast sees a gap
 n = len(table)
 bounds = np.round(np.cumsum(config["data"]["split"]) * n).astype(int)
+if table["y"].isna().any():
+    raise SystemExit(f"{o.data}: NeuralForecast knows no gaps: fill them for both, awk -F, -v OFS=, '$2 == \"\" { $2 = p } { p = $2 } 1'")
+# by the train part alone, as deeprc: local_scaler_type = "standard" would look at the test part, too
+shift, scale = table["y"][: bounds[0]].mean(), table["y"][: bounds[0]].std(ddof=0)
+table["y"] = (table["y"] - shift) / scale
 loading = time.perf_counter() - begin
 
 rows = {}
@@ -59,9 +64,10 @@ for m in config["model"]:
         h=H, input_size=L, max_steps=own["steps"], learning_rate=own.get("lr", 1e-3), num_lr_decays=-1, batch_size=1, windows_batch_size=own["batch"],
         val_check_steps=own["val_every"], loss=loss, random_seed=o.seed, accelerator="cpu", logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False)
-    forecasts = NeuralForecast([net], freq=pd.infer_freq(table["ds"]), local_scaler_type="standard").cross_validation(
+    forecasts = NeuralForecast([net], freq=pd.infer_freq(table["ds"])).cross_validation(
         table, val_size=int(bounds[1] - bounds[0]), test_size=int(n - bounds[1]), n_windows=None)
-    error, y = forecasts[NAMES[m["net"]]] - forecasts["y"], forecasts["y"]
+    y = forecasts["y"] * scale + shift
+    error = forecasts[NAMES[m["net"]]] * scale + shift - y
     rows[m["net"]] = {"rmse": float(np.sqrt((error**2).mean())), "mae": float(error.abs().mean()), "mape": float((error / y).abs().mean()),
                       "windows": int(forecasts["cutoff"].nunique()), "seconds": time.perf_counter() - start}
 print(json.dumps({"engine": "neuralforecast", "version": __version__, "torch": torch.__version__, "threads": o.threads, "seed": o.seed, "models": rows,
