@@ -160,16 +160,14 @@ func submit(r *stages.JobRequest, file []string, f jobFlags, out io.Writer) (err
 		return err
 	}
 	if !f.noCheck {
-		err := collective.Run(collective.Options{Comm: "local"}, func(c collective.Comm) error {
-			for i, cfg := range runs {
-				if err := stages.Check(c, cfg, r.Slots(cfg.Pilot.Dedicated), io.Discard); err != nil && r.ArrayKey != "" {
-					return fmt.Errorf("with %s=%s: %w", r.ArrayKey, r.ArrayValues[i], err)
-				} else if err != nil {
-					return err
-				}
-			}
-			return nil
+		at := 0
+		err := collective.Run(collective.Options{Comm: "local"}, func(c collective.Comm) (err error) {
+			at, err = stages.CheckEach(c, runs, func(cfg *stages.Config) []stages.Slot { return r.Slots(cfg.Pilot.Dedicated) }, io.Discard)
+			return err
 		})
+		if err != nil && r.ArrayKey != "" {
+			err = fmt.Errorf("with %s=%s: %w", r.ArrayKey, r.ArrayValues[at], err)
+		}
 		if err != nil {
 			return fmt.Errorf("nothing was submitted: %w", err)
 		}

@@ -44,13 +44,13 @@ static inline void NAME(philox_words)(uint32_t *restrict word, uint64_t at, uint
   }
   uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
 #pragma GCC unroll 10
-  for (int round = 0; round < 10; round++) {
+  for (int round = 0; round < PHILOX_ROUNDS; round++) {
 #pragma GCC unroll 8
     for (int v = 0; v < VECTORS; v++) {
-      LANES_OF high = NAME(times)(c0[v], none + 0xD2511F53u), low = NAME(times)(c2[v], none + 0xCD9E8D57u);
+      LANES_OF high = NAME(times)(c0[v], none + PHILOX_TIMES_0), low = NAME(times)(c2[v], none + PHILOX_TIMES_2);
       c0[v] = (low >> 32) ^ c1[v] ^ k0, c2[v] = (high >> 32) ^ c3[v] ^ k1, c1[v] = low, c3[v] = high;
     }
-    k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+    k0 += PHILOX_KEY_0, k1 += PHILOX_KEY_1;
   }
   uint64_t two[2][COUNTERS];
 #pragma GCC unroll 8

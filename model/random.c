@@ -6,7 +6,11 @@ struct dropout { float *y; const float *x; const int64_t *state; uint32_t op; fl
 
 void philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]) {
   uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];
-  PHILOX(c0, c1, c2, c3, k0, k1);
+  for (int round = 0; round < PHILOX_ROUNDS; round++) {
+    uint64_t high = (uint64_t)PHILOX_TIMES_0 * c0, low = (uint64_t)PHILOX_TIMES_2 * c2;
+    c0 = (uint32_t)(low >> 32) ^ c1 ^ k0, c2 = (uint32_t)(high >> 32) ^ c3 ^ k1, c1 = (uint32_t)low, c3 = (uint32_t)high;
+    k0 += PHILOX_KEY_0, k1 += PHILOX_KEY_1;
+  }
   out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 

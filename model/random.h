@@ -4,15 +4,13 @@
 #include "threads.h"
 
 // Philox 4×32-10 (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, 2011, §3.3): a counter, under a key, becomes four numbers.
-// All are variables, of the loop that it stands in; without a loop of its own, that one vectorises.
-#define PHILOX_ROUND(c0, c1, c2, c3, k0, k1)                                                  \
-  do {                                                                                        \
-    uint64_t high = (uint64_t)0xD2511F53u * c0, low = (uint64_t)0xCD9E8D57u * c2;             \
-    c0 = (uint32_t)(low >> 32) ^ c1 ^ k0, c2 = (uint32_t)(high >> 32) ^ c3 ^ k1;              \
-    c1 = (uint32_t)low, c3 = (uint32_t)high, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;            \
-  } while (0)
-#define PHILOX_2(...) PHILOX_ROUND(__VA_ARGS__); PHILOX_ROUND(__VA_ARGS__)
-#define PHILOX(...) PHILOX_2(__VA_ARGS__); PHILOX_2(__VA_ARGS__); PHILOX_2(__VA_ARGS__); PHILOX_2(__VA_ARGS__); PHILOX_2(__VA_ARGS__)
+// What words 0 and 2 of the counter are multiplied by, and what is added to those of the key, in each of the rounds:
+#define PHILOX_TIMES_0 0xD2511F53u
+#define PHILOX_TIMES_2 0xCD9E8D57u
+#define PHILOX_KEY_0 0x9E3779B9u
+#define PHILOX_KEY_1 0xBB67AE85u
+enum { PHILOX_ROUNDS = 10 };
+
 // An element whose number is below it falls, of 0 ≤ rate < 1.
 static inline uint32_t fall_below(float rate) { return (uint32_t)((double)rate * 4294967296.0); }
 

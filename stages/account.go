@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -93,12 +92,7 @@ func openEvents(path string) (*os.File, error) {
 	if err != nil {
 		return nil, writeError(path, err)
 	}
-	size, err := f.Seek(0, io.SeekEnd)
-	from := max(0, size-2*maxEventLine)
-	end := make([]byte, size-from) // two lines at least
-	if err == nil {
-		_, err = f.ReadAt(end, from)
-	}
+	end, from, err := tailOf(f, 2*maxEventLine) // two lines at least
 	whole := bytes.LastIndexByte(end, '\n') + 1
 	if last := bytes.LastIndexByte(end[:max(whole-1, 0)], '\n') + 1; !json.Valid(end[last:whole]) {
 		whole = last

@@ -60,3 +60,14 @@ func eachLine(path string, longest, most int, take func(line []byte, last bool) 
 		}
 	}
 }
+
+// tailOf is what f ends with, at most n bytes, and where in f that begins.
+func tailOf(f *os.File, n int64) (end []byte, from int64, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	from = max(0, info.Size()-n)
+	end, err = io.ReadAll(io.NewSectionReader(f, from, n))
+	return end, from, err
+}

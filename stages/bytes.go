@@ -33,11 +33,16 @@ func parseBytes(s string) (int64, error) {
 }
 
 // binaryText is a size for people in the units of memory, as parseBytes reads them.
-func binaryText(n int64) string {
-	f, unit := float64(n), 0
-	for f >= 1024 && unit < 4 {
-		f /= 1024
-		unit++
+func binaryText(n int64) string { return scaledText(n, 1024, 4, "B", "KiB", "MiB", "GiB", "TiB") }
+
+// decimalText is a size for people in the units of files.
+func decimalText(n int64) string { return scaledText(n, 1000, 3, " B", " kB", " MB", " GB", " TB") }
+
+// scaledText is n in the largest of units, each base of the one before, of which n has one, or the last, to some digits.
+func scaledText(n int64, base float64, digits int, units ...string) string {
+	f := float64(n)
+	for f >= base && len(units) > 1 {
+		f, units = f/base, units[1:]
 	}
-	return fmt.Sprintf("%.4g%s", f, [...]string{"B", "KiB", "MiB", "GiB", "TiB"}[unit])
+	return fmt.Sprintf("%.*g%s", digits, f, units[0])
 }

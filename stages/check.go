@@ -3,6 +3,7 @@ package stages
 import (
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"strings"
 
@@ -15,8 +16,35 @@ import (
 // cuts the windows and builds the nets, and prints the plan. It writes nothing. Tasks must fit on slots, the ranks that the run will
 // have; nil: those of c.
 func Check(c collective.Comm, cfg *Config, slots []Slot, w io.Writer) error {
-	j := &job{c: c, cfg: cfg, screen: newScreen(false), times: &timings{}}
-	j.steps = func(i int, t *frame.Table, r stepReport) {
+	_, err := CheckEach(c, []*Config{cfg}, func(*Config) []Slot { return slots }, w)
+	return err
+}
+
+// CheckEach is Check of several configs, in order, and tells which one the error is of. Data that is that of the config before is not read again.
+func CheckEach(c collective.Comm, cfgs []*Config, slots func(*Config) []Slot, w io.Writer) (at int, err error) {
+	j := &job{c: c, screen: newScreen(false), times: &timings{}}
+	if j.dev, _, err = openCPU(c); err != nil {
+		return 0, err
+	}
+	defer j.dev.Close()
+	for i, cfg := range cfgs {
+		j.cfg = cfg
+		if cfg.hasData() && (i == 0 || !maps.Equal(cfg.dataKeys(), cfgs[i-1].dataKeys())) {
+			j.steps = stepsTo(w, cfg)
+			if err := j.load(); err != nil {
+				return i, err
+			}
+		}
+		if err := j.checkTasks(slots(cfg), w); err != nil {
+			return i, err
+		}
+	}
+	return 0, nil
+}
+
+// stepsTo prints what each preprocessing step of cfg has made.
+func stepsTo(w io.Writer, cfg *Config) func(i int, t *frame.Table, r stepReport) {
+	return func(i int, t *frame.Table, r stepReport) {
 		s := cfg.Steps[i]
 		fmt.Fprintf(w, "step %-5d %s", i, s.Op)
 		if s.From != "" {
@@ -36,16 +64,11 @@ func Check(c collective.Comm, cfg *Config, slots []Slot, w io.Writer) error {
 			fmt.Fprintf(w, "           %s %s\n", f.Name, f.Type)
 		}
 	}
-	var err error
-	if j.dev, _, err = openCPU(c); err != nil {
-		return err
-	}
-	defer j.dev.Close()
-	if cfg.hasData() {
-		if err := j.load(); err != nil {
-			return err
-		}
-	}
+}
+
+// checkTasks is Check, of the job's config and series.
+func (j *job) checkTasks(slots []Slot, w io.Writer) error {
+	cfg := j.cfg
 	tasks, err := cfg.plan()
 	if err != nil {
 		return err
@@ -95,7 +118,7 @@ func Check(c collective.Comm, cfg *Config, slots []Slot, w io.Writer) error {
 		fmt.Fprintf(w, "note:      gpus of %s: they are kept from other tasks, but only commands (stage = \"exec\") compute on GPUs\n", list(idle))
 	}
 	if slots == nil {
-		world, err := viewWorld(c, cfg.Pilot.Dedicated)
+		world, err := viewWorld(j.c, cfg.Pilot.Dedicated)
 		if err != nil {
 			return err
 		}

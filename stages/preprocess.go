@@ -109,16 +109,7 @@ type stepReport struct {
 }
 
 func (r stepReport) String() string {
-	return fmt.Sprintf("%d rows, %s, %.2f s, imbalance %.2f", r.rows, bytesText(r.bytes), r.seconds, r.imbalance)
-}
-
-func bytesText(n int64) string {
-	f, unit := float64(n), 0
-	for f >= 1000 && unit < 4 {
-		f /= 1000
-		unit++
-	}
-	return fmt.Sprintf("%.3g %s", f, [...]string{"B", "kB", "MB", "GB", "TB"}[unit])
+	return fmt.Sprintf("%d rows, %s, %.2f s, imbalance %.2f", r.rows, decimalText(r.bytes), r.seconds, r.imbalance)
 }
 
 // preprocess runs the steps and returns the last one's table, and that of the name keep unless it is "", which the caller releases; after each,

@@ -32,12 +32,10 @@ func (cfg *Config) cacheKey(version string) (string, error) {
 	put := func(s string) { fmt.Fprintf(h, "%d %s\n", len(s), s) }
 	put(cacheFormat)
 	put(version)
-	keys := decisive(cfg)
+	keys := cfg.dataKeys()
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if strings.HasPrefix(key, "data.") || strings.HasPrefix(key, "preprocess.") {
-			put(key)
-			put(keys[key])
-		}
+		put(key)
+		put(keys[key])
 	}
 	for i, s := range cfg.Steps {
 		if _, ok := s.Options.(writer); ok {
@@ -58,6 +56,15 @@ func (cfg *Config) cacheKey(version string) (string, error) {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+// dataKeys are the keys, with their values, that decide what the data part of cfg makes of the files that it reads.
+func (cfg *Config) dataKeys() map[string]string {
+	keys := decisive(cfg)
+	maps.DeleteFunc(keys, func(key, _ string) bool {
+		return !strings.HasPrefix(key, "data.") && !strings.HasPrefix(key, "preprocess.")
+	})
+	return keys
 }
 
 // A source is a step that reads files.

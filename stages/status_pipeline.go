@@ -42,11 +42,7 @@ func lastLines(path string) ([]string, error) {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	text, err := io.ReadAll(io.NewSectionReader(f, max(0, info.Size()-maxLastLines), maxLastLines))
+	text, _, err := tailOf(f, maxLastLines)
 	return strings.Split(strings.TrimSpace(string(text)), "\n"), err
 }
 
