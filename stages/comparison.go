@@ -21,6 +21,7 @@ const maxMetricsFile = 64 << 20
 type compared struct {
 	Model         string
 	Horizon, Seed int
+	Trained       string // how long
 	values        map[string]float64
 	Error         string
 	Cells         []reportCell
@@ -64,7 +65,10 @@ func compare(plan []*planned, dir string, failed map[[2]string]string) (*compari
 		at := compared{Horizon: p.cfg.Windows.Horizon, Seed: p.cfg.Run.Seed}
 		for model, values := range m.Test {
 			row := at
-			row.Model, row.Error, row.values = model, cut(firstLine(errs[model])), map[string]float64{}
+			row.Model, row.Error, row.values, row.Trained = model, cut(firstLine(errs[model])), map[string]float64{}, "–"
+			if t, ok := m.Trained[model]; ok {
+				row.Trained = formatSeconds(t)
+			}
 			delete(errs, model)
 			for name, v := range values {
 				names[name] = true
@@ -76,7 +80,7 @@ func compare(plan []*planned, dir string, failed map[[2]string]string) (*compari
 		}
 		for model, why := range errs {
 			row := at
-			row.Model, row.Error = model, cut(firstLine(why))
+			row.Model, row.Error, row.Trained = model, cut(firstLine(why)), "–"
 			c.Rows = append(c.Rows, &row)
 		}
 	}
@@ -154,12 +158,13 @@ func (c *comparison) print(w io.Writer) error {
 	for _, h := range c.Metrics {
 		fmt.Fprintf(t, "%s\t", h.Name)
 	}
-	fmt.Fprintln(t)
+	fmt.Fprintln(t, "training\t")
 	for _, r := range c.Rows {
 		fmt.Fprintf(t, "%s\t%d\t%d\t", r.Model, r.Horizon, r.Seed)
 		for _, cell := range r.Cells {
 			fmt.Fprintf(t, "%s\t", cell.Text)
 		}
+		fmt.Fprintf(t, "%s\t", r.Trained)
 		if r.Error != "" {
 			fmt.Fprintf(t, " failed: %s", r.Error)
 		}

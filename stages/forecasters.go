@@ -38,6 +38,17 @@ func (f *fitted) columns() []float64 {
 	return []float64{0}
 }
 
+// trained is how many seconds f was trained, an ensemble's members one after the other; 0 where it was not.
+func (f *fitted) trained() (seconds float64) {
+	for _, m := range f.members {
+		seconds += m.trained()
+	}
+	if f.history != nil && len(f.history.Records) > 0 {
+		seconds += f.history.Records[len(f.history.Records)-1].Seconds
+	}
+	return seconds
+}
+
 // forecastsPoints reports a model without quantiles of its own, around which conformal intervals can be.
 func (f *fitted) forecastsPoints() bool { return !f.baseline && len(f.columns()) == 1 }
 

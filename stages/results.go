@@ -24,7 +24,8 @@ type metricsFile struct {
 	} `json:"windows"`
 	Test    map[string]map[string]*float64 `json:"test"` // null where not finite
 	Scale   string                         `json:"scale"`
-	Seconds map[string]float64             `json:"seconds"` // of each stage, on its slowest rank, and total
+	Seconds map[string]float64             `json:"seconds"`                 // of each stage, on its slowest rank, and total
+	Trained map[string]float64             `json:"train_seconds,omitempty"` // of each model that was trained, wherever that was
 	Ranks   int                            `json:"ranks"`
 	Errors  map[string]string              `json:"errors,omitempty"` // of models that failed
 }
@@ -41,6 +42,12 @@ func (j *job) metrics(all []*fitted, res []scores, seconds map[string]float64) *
 		}
 	}
 	m.Test = metricsOf(all, res)
+	m.Trained = map[string]float64{}
+	for _, f := range all {
+		if s := f.trained(); s > 0 {
+			m.Trained[f.name] = s
+		}
+	}
 	return m
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,9 @@ func TestTaskPages(t *testing.T) {
 			if !strings.Contains(text, want) {
 				t.Errorf("no %q in the page", want)
 			}
+		}
+		if !regexp.MustCompile(`<tr><td>dlinear</td>.*<td class="num">\d\.\d\d s</td><td class="note"></td>`).MatchString(text) {
+			t.Error("no time of dlinear's training beside its metrics")
 		}
 		if n := strings.Count(text, `<g class="row">`); n != 2 {
 			t.Errorf("%d rows in the Gantt", n)

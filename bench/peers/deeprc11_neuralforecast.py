@@ -49,7 +49,7 @@ table["ds"], table["unique_id"] = pd.to_datetime(table["ds"]), "s"
 n = len(table)
 bounds = np.round(np.cumsum(config["data"]["split"]) * n).astype(int)
 if table["y"].isna().any():
-    raise SystemExit(f"{o.data}: NeuralForecast knows no gaps: fill them for both, awk -F, -v OFS=, '$2 == \"\" { $2 = p } { p = $2 } 1'")
+    raise SystemExit(f"{o.data}: NeuralForecast knows no gaps: fill them, for both, as --help says")
 # by the train part alone, as deeprc: local_scaler_type = "standard" would look at the test part, too
 shift, scale = table["y"][: bounds[0]].mean(), table["y"][: bounds[0]].std(ddof=0)
 table["y"] = (table["y"] - shift) / scale
