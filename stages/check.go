@@ -22,15 +22,19 @@ func Check(c collective.Comm, cfg *Config, slots []Slot, w io.Writer) error {
 
 // CheckEach is Check of several configs, in order, and tells which one the error is of. Data that is that of the config before is not read again.
 func CheckEach(c collective.Comm, cfgs []*Config, slots func(*Config) []Slot, w io.Writer) (at int, err error) {
-	j := &job{c: c, screen: newScreen(false), times: &timings{}}
-	if j.dev, _, err = openCPU(c); err != nil {
+	dev, _, err := openCPU(c)
+	if err != nil {
 		return 0, err
 	}
-	defer j.dev.Close()
+	defer dev.Close()
+	var j *job
 	for i, cfg := range cfgs {
+		same := i > 0 && maps.Equal(cfg.dataKeys(), cfgs[i-1].dataKeys())
+		if !same { // and what was read before is not kept while this is
+			j = &job{c: c, dev: dev, screen: newScreen(false), times: &timings{}, steps: stepsTo(w, cfg)}
+		}
 		j.cfg = cfg
-		if cfg.hasData() && (i == 0 || !maps.Equal(cfg.dataKeys(), cfgs[i-1].dataKeys())) {
-			j.steps = stepsTo(w, cfg)
+		if cfg.hasData() && !same {
 			if err := j.load(); err != nil {
 				return i, err
 			}

@@ -62,10 +62,10 @@ func compare(plan []*planned, dir string, failed map[[2]string]string) (*compari
 				errs[model] = why
 			}
 		}
-		at := compared{Horizon: p.cfg.Windows.Horizon, Seed: p.cfg.Run.Seed}
+		at := compared{Horizon: p.cfg.Windows.Horizon, Seed: p.cfg.Run.Seed, Trained: "–"}
 		for model, values := range m.Test {
 			row := at
-			row.Model, row.Error, row.values, row.Trained = model, cut(firstLine(errs[model])), map[string]float64{}, "–"
+			row.Model, row.Error, row.values = model, cut(firstLine(errs[model])), map[string]float64{}
 			if t, ok := m.Trained[model]; ok {
 				row.Trained = formatSeconds(t)
 			}
@@ -80,7 +80,7 @@ func compare(plan []*planned, dir string, failed map[[2]string]string) (*compari
 		}
 		for model, why := range errs {
 			row := at
-			row.Model, row.Error, row.Trained = model, cut(firstLine(why)), "–"
+			row.Model, row.Error = model, cut(firstLine(why))
 			c.Rows = append(c.Rows, &row)
 		}
 	}
